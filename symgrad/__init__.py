@@ -1,0 +1,84 @@
+"""Turn a plain NumPy function into a readable, standalone NumPy module with its exact gradient.
+
+    gradient = symgrad.compile(loss, wrt=("W1", "W2"))
+    value, (dW1, dW2) = gradient.value_and_grad(W1, W2, X, y, lam)
+    gradient.save("loss_grad.py")
+
+Names are looked up on first use (PEP 562): ``import symgrad`` imports no NumPy, SymPy or Jinja.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:  # the names of __all__ once more, for type checkers and editors
+    from symgrad.compiled import Compiled, compile
+    from symgrad.errors import (
+        ArgumentError,
+        CheckError,
+        GraphError,
+        LossError,
+        MissingRuleError,
+        ShapeError,
+        SpecError,
+        SymgradError,
+        SymgradWarning,
+        TemplateError,
+        TraceError,
+        WrtError,
+    )
+    from symgrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+
+__all__ = [
+    "ArgumentError",
+    "CheckError",
+    "Compiled",
+    "GraphError",
+    "LossError",
+    "MissingRuleError",
+    "ShapeError",
+    "SpecError",
+    "SymgradError",
+    "SymgradWarning",
+    "TemplateError",
+    "TraceError",
+    "WrtError",
+    "__version__",
+    "compile",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "value_and_grad",
+    "vjp",
+]
+
+_ELSEWHERE = {
+    "Compiled": "symgrad.compiled",
+    "compile": "symgrad.compiled",
+    "grad": "symgrad.transforms",
+    "hessian": "symgrad.transforms",
+    "hvp": "symgrad.transforms",
+    "jacobian": "symgrad.transforms",
+    "jvp": "symgrad.transforms",
+    "value_and_grad": "symgrad.transforms",
+    "vjp": "symgrad.transforms",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module that holds a public name when somebody first asks for it."""
+    if name not in __all__:
+        raise AttributeError(f"module 'symgrad' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_ELSEWHERE.get(name, "symgrad.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(globals().keys() | set(__all__))
