@@ -59,12 +59,12 @@ def possible_places(package: Traversable) -> list[Traversable]:
     return [folder.joinpath("templates") for folder in (package, beside) if folder is not None]
 
 
-def read(folder: Traversable, name: str) -> str | None:
-    """Return the text of a template, or None, which makes Jinja say what is missing.
+def read(folder: Traversable, name: str) -> tuple[str, str, None] | None:
+    """Return a template's text and place, or None, which makes Jinja say what is missing.
 
     A folder inside a zip is no path, so Jinja's own loaders cannot read it.
     """
     from jinja2.loaders import split_template_path
 
     file = folder.joinpath(*split_template_path(name))
-    return file.read_text(encoding="utf-8") if file.is_file() else None
+    return (file.read_text(encoding="utf-8"), str(file), None) if file.is_file() else None
