@@ -51,61 +51,62 @@ def unpack(archive: Path, target: Path) -> Path:
     return target
 
 
-# Ways to install: each is given an empty folder and returns what goes on `sys.path`
+# Ways to install: each is given an empty folder and returns what it puts on `sys.path`,
+# the place of the package last
 
 
-def checkout(folder: Path) -> Path:
-    return CHECKOUT
+def checkout(folder: Path) -> list[Path]:
+    return [CHECKOUT]
 
 
-def wheel(folder: Path) -> Path:
-    return unpack(build("wheel", CHECKOUT, folder), folder / "site")
+def wheel(folder: Path) -> list[Path]:
+    return [unpack(build("wheel", CHECKOUT, folder), folder / "site")]
 
 
-def sdist(folder: Path) -> Path:
+def sdist(folder: Path) -> list[Path]:
     [source] = unpack(build("sdist", CHECKOUT, folder), folder / "source").iterdir()
-    return unpack(build("wheel", source, folder), folder / "site")
+    return [unpack(build("wheel", source, folder), folder / "site")]
 
 
-def editable(folder: Path) -> Path:
+def editable(folder: Path) -> list[Path]:
     site = unpack(build("editable", CHECKOUT, folder), folder / "site")
     [pth] = site.glob("*.pth")
-    return Path(pth.read_text().strip())
+    return [site, *map(Path, pth.read_text().splitlines())]
 
 
-def zip_of_the_wheel(folder: Path) -> Path:
-    return build("wheel", CHECKOUT, folder)
+def zip_of_the_wheel(folder: Path) -> list[Path]:
+    return [build("wheel", CHECKOUT, folder)]
 
 
-def zip_of_the_checkout(folder: Path) -> Path:
+def zip_of_the_checkout(folder: Path) -> list[Path]:
     archive = folder / "symgrad.zip"
     with zipfile.ZipFile(archive, "w") as file:
         for top in ("symgrad", "templates"):
             for path in (CHECKOUT / top).rglob("*"):
                 if path.suffix != ".pyc":
                     file.write(path, path.relative_to(CHECKOUT))
-    return archive
+    return [archive]
 
 
 WAYS = [checkout, wheel, sdist, editable, zip_of_the_wheel, zip_of_the_checkout]
 
 
-def emitted(path: Path, folder: Path) -> str:
-    """Run PROGRAM with ``path`` in front of everything else; return what it emitted."""
+def emitted(paths: list[Path], folder: Path) -> str:
+    """Run PROGRAM with ``paths`` in front of everything else; return what it emitted."""
     program = folder / "program.py"
     program.write_text(PROGRAM)
-    environment = os.environ | {"PYTHONPATH": str(path)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths))}
     command = [sys.executable, str(program)]
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found, _, text = done.stdout.partition("\n")
-    assert Path(found).is_relative_to(path), f"{found} is not in {path}"
+    assert Path(found).is_relative_to(paths[-1]), f"{found} is not in {paths[-1]}"
     return text
 
 
 @pytest.fixture(scope="module")
 def from_the_checkout(tmp_path_factory):
-    return emitted(CHECKOUT, tmp_path_factory.mktemp("reference"))
+    return emitted([CHECKOUT], tmp_path_factory.mktemp("reference"))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -116,7 +117,7 @@ def test_every_way_to_install_emits_the_same_bytes(way, tmp_path, from_the_check
 
 
 def test_the_wheel_holds_the_package_and_every_template(tmp_path):
-    site = wheel(tmp_path)
+    [site] = wheel(tmp_path)
     held = {path.relative_to(site) for path in site.rglob("*") if path.is_file()}
     templates = {path for path in (CHECKOUT / "templates").rglob("*") if path.is_file()}
     assert {"symgrad" / path.relative_to(CHECKOUT) for path in templates} <= held
@@ -125,7 +126,8 @@ def test_the_wheel_holds_the_package_and_every_template(tmp_path):
 
 
 def test_the_wheel_declares_the_command_the_licence_and_three_dependencies(tmp_path):
-    info = wheel(tmp_path) / "symgrad-0.1.0.dist-info"
+    [site] = wheel(tmp_path)
+    info = site / "symgrad-0.1.0.dist-info"
     assert "symgrad = symgrad.cli:main" in (info / "entry_points.txt").read_text()
     assert "symgrad developers" in (info / "licenses" / "LICENSE").read_text()
     lines = (info / "METADATA").read_text().splitlines()
