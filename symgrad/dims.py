@@ -1,0 +1,385 @@
+"""Symbolic sizes: named dims, polynomials of them, and the record of which are equal.
+
+Given the axes of a function's arguments, `Shapes` remembers what is learned about them while
+the function runs: dims that turn out equal, sizes that turn out fixed, and comparisons that
+were decided by the example (guards).  Invariant: a size is a Python ``int`` or a SymPy
+expression over `Dim`s, never anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from symgrad.errors import Location, ShapeError
+
+Size = int | sp.Expr
+Shape = tuple[Size, ...]
+
+
+class Dim(sp.Symbol):
+    """A named non-negative integer; the dim ``N`` and an array ``N`` are different things."""
+
+    __slots__ = ()
+
+    def __new__(cls, name: str) -> Dim:
+        return super().__new__(cls, name, integer=True, nonnegative=True)  # type: ignore[no-any-return]
+
+
+class _DimFunction(sp.Function):
+    """A function of dims that SymPy must not evaluate or expand."""
+
+    is_integer = True
+    is_nonnegative = True
+
+
+class DimFloorDiv(_DimFunction):
+    """``a // b``."""
+
+
+class DimMod(_DimFunction):
+    """``a % b``."""
+
+
+class DimMin(_DimFunction):
+    """``min(a, b)``."""
+
+
+class DimMax(_DimFunction):
+    """``max(a, b)``."""
+
+
+_INTEGER: Mapping[type, Callable[[int, int], int]] = {
+    DimFloorDiv: lambda a, b: a // b,
+    DimMod: lambda a, b: a % b,
+    DimMin: min,
+    DimMax: max,
+}
+
+
+def plain(size: Any) -> Size:
+    """Return ``size`` as a Python int where it is one."""
+    if isinstance(size, int):
+        return size
+    return int(size) if size.is_Integer else size
+
+
+def floor_div(a: Size, b: Size) -> Size:
+    if isinstance(a, int) and isinstance(b, int):
+        return a // b
+    exact = sp.cancel(sp.sympify(a) / sp.sympify(b))
+    if exact.is_polynomial() and all(c.is_integer for c in sp.Poly(exact).coeffs()):
+        return plain(exact)
+    return DimFloorDiv(a, b)  # type: ignore[no-any-return]
+
+
+def mod(a: Size, b: Size) -> Size:
+    if isinstance(a, int) and isinstance(b, int):
+        return a % b
+    return DimMod(a, b)  # type: ignore[no-any-return]
+
+
+def smallest(a: Size, b: Size) -> Size:
+    return _extreme(a, b, min, DimMin)
+
+
+def largest(a: Size, b: Size) -> Size:
+    return _extreme(a, b, max, DimMax)
+
+
+def _extreme(a: Size, b: Size, decide: Callable[[int, int], int], head: type) -> Size:
+    if isinstance(a, int) and isinstance(b, int):
+        return decide(a, b)
+    difference = sp.sympify(a) - sp.sympify(b)
+    if difference.is_nonnegative:
+        return a if head is DimMax else b
+    if difference.is_nonpositive:
+        return b if head is DimMax else a
+    return head(a, b)  # type: ignore[no-any-return]
+
+
+def product(sizes: Iterable[Size]) -> Size:
+    """Return the number of elements of an array of this shape."""
+    total: Size = 1
+    for size in sizes:
+        total = total * size
+    return total
+
+
+def evaluate(size: Size, values: Mapping[Dim, int]) -> int:
+    """Return the number that ``size`` is when each dim has its value."""
+    if isinstance(size, int):
+        return size
+    if isinstance(size, Dim):
+        return values[size]
+    if size.is_Integer:
+        return int(size)
+    parts = [evaluate(part, values) for part in size.args]
+    if size.is_Add:
+        return sum(parts)
+    if size.is_Mul:
+        total = 1
+        for part in parts:
+            total *= part
+        return total
+    if size.is_Pow:
+        return int(parts[0] ** parts[1])
+    return _INTEGER[type(size)](*parts)
+
+
+def dims_of(size: Size) -> set[Dim]:
+    """Return the dims that ``size`` is made of."""
+    return set() if isinstance(size, int) else set(size.atoms(Dim))
+
+
+def substitute(size: Size, known: Mapping[Dim, Size]) -> Size:
+    """Return ``size`` with each dim replaced by what is known of it."""
+    if isinstance(size, int):
+        return size
+    if isinstance(size, Dim):
+        return known.get(size, size)
+    if not dims_of(size) & known.keys():
+        return size
+    parts = [substitute(plain(part), known) for part in size.args]
+    builders: Mapping[type, Callable[..., Size]] = {
+        DimFloorDiv: floor_div,
+        DimMod: mod,
+        DimMin: smallest,
+        DimMax: largest,
+    }
+    return plain(builders.get(type(size), size.func)(*parts))
+
+
+def spell(size: Size, name: Callable[[Dim], str] = lambda dim: dim.name) -> str:
+    """Return ``size`` as Python text: ``2 * N + 1``."""
+    return _spell(plain(size), name)[0]
+
+
+def _spell(size: Size, name: Callable[[Dim], str]) -> tuple[str, int]:
+    # The second result is the precedence: 1 sum, 2 product, 3 power, 4 atom.
+    if isinstance(size, int):
+        return str(size), 4 if size >= 0 else 1
+    if isinstance(size, Dim):
+        return name(size), 4
+    if size.is_Add:
+        terms = sorted(size.as_ordered_terms(), key=lambda t: t.could_extract_minus_sign())
+        text = _spell(plain(terms[0]), name)[0]
+        for term in terms[1:]:
+            if term.could_extract_minus_sign():
+                text += f" - {_at_least(plain(-term), 2, name)}"
+            else:
+                text += f" + {_at_least(plain(term), 1, name)}"
+        return text, 1
+    if size.is_Mul:
+        return " * ".join(_at_least(plain(f), 2, name) for f in size.as_ordered_factors()), 2
+    if size.is_Pow:
+        return f"{_at_least(plain(size.args[0]), 4, name)}**{size.args[1]}", 3
+    a, b = (plain(part) for part in size.args)
+    if isinstance(size, DimFloorDiv):
+        return f"{_at_least(a, 2, name)} // {_at_least(b, 3, name)}", 2
+    if isinstance(size, DimMod):
+        return f"{_at_least(a, 2, name)} % {_at_least(b, 3, name)}", 2
+    word = "min" if isinstance(size, DimMin) else "max"
+    return f"{word}({_spell(a, name)[0]}, {_spell(b, name)[0]})", 4
+
+
+def _at_least(size: Size, level: int, name: Callable[[Dim], str]) -> str:
+    text, precedence = _spell(size, name)
+    return text if precedence >= level else f"({text})"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A comparison that the trace took as decided: ``left (relation) right`` must stay so."""
+
+    left: Size
+    relation: str  # "==", "!=", "<", "<="
+    right: Size
+    location: Location | None = None
+
+    def holds(self, values: Mapping[Dim, int]) -> bool:
+        return compare(evaluate(self.left, values), self.relation, evaluate(self.right, values))
+
+    def __str__(self) -> str:
+        where = f" ({self.location})" if self.location else ""
+        return f"{spell(self.left)} {self.relation} {spell(self.right)}{where}"
+
+
+def compare(left: int, relation: str, right: int) -> bool:
+    return {
+        "==": left == right,
+        "!=": left != right,
+        "<": left < right,
+        "<=": left <= right,
+    }[relation]
+
+
+class Shapes:
+    """What is known of the dims of one trace.
+
+    Two union-finds over the same dims: in the first two dims are one when anything made them
+    equal; in the second only when an operation that checks sizes itself (a contraction, a
+    concatenation) did.  Where they differ the emitted module must check.
+    """
+
+    def __init__(self) -> None:
+        self.example: dict[Dim, int] = {}
+        self.guards: list[Guard] = []
+        self.where: Callable[[], Location | None] = lambda: None
+        self._known: dict[Dim, Size] = {}
+        self._checked: dict[Dim, Dim | int] = {}
+        self._order: dict[Dim, int] = {}
+        self._user_named: dict[Dim, str] = {}
+
+    def fresh(self, name: str, example: int | None, user: bool = False) -> Dim:
+        """Return the dim called ``name``, made on first use."""
+        dim = Dim(name)
+        if dim not in self._order:
+            self._order[dim] = len(self._order)
+            if example is not None:
+                self.example[dim] = example
+            if user:
+                self._user_named[dim] = name
+        return dim
+
+    def selected(self) -> Dim:
+        """Return a dim for how many elements a mask selects: only the data knows."""
+        return self.fresh(f"selected{len(self._order)}", None)
+
+    def resolve(self, size: Size) -> Size:
+        """Return the representative of ``size`` under all that is known now."""
+        if isinstance(size, int) or not self._known:
+            return size
+        if isinstance(size, Dim):
+            known = self._known.get(size)
+            return size if known is None else self.resolve(known)
+        return substitute(size, {d: self.resolve(d) for d in dims_of(size)})
+
+    def resolve_shape(self, shape: Shape) -> Shape:
+        return tuple(self.resolve(size) for size in shape) if self._known else shape
+
+    def name(self, size: Size, name: str) -> None:
+        """Give the dim a name that the user chose, unless it has one."""
+        root = self.resolve(size)
+        if isinstance(root, Dim) and root not in self._user_named:
+            self._user_named[root] = name
+
+    def user_name(self, dim: Dim) -> str | None:
+        return self._user_named.get(dim)
+
+    def value(self, size: Size) -> int | None:
+        """Return the size in the example, or None where no example was given."""
+        size = self.resolve(size)
+        try:
+            return evaluate(size, self.example)
+        except KeyError:
+            return None
+
+    def same(self, a: Size, b: Size) -> bool:
+        """Return whether two sizes are known to be equal, without deciding anything."""
+        if a is b:
+            return True
+        a, b = self.resolve(a), self.resolve(b)
+        return a is b or bool(a == b)
+
+    def unify(self, a: Size, b: Size, *, checked: bool = True) -> Size:
+        """Make two sizes one, or raise `ShapeError` if they cannot be.
+
+        ``checked`` says that the operation which needs this fails by itself when the sizes
+        differ.  The message is left to the caller, who knows the operands.
+        """
+        left, right = self.resolve(a), self.resolve(b)
+        if checked and isinstance(a, Dim):
+            self._join_checked(a, b)
+        elif checked and isinstance(b, Dim):
+            self._join_checked(b, a)
+        if left is right or left == right:
+            return left
+        if self._contradict(left, right):
+            raise ShapeError(f"sizes {self.show(a)} and {self.show(b)} disagree")
+        if isinstance(left, Dim) or isinstance(right, Dim):
+            return self._bind(left, right)
+        if self.value(left) is None:
+            raise ShapeError(
+                f"sizes {self.show(a)} and {self.show(b)} cannot be compared without example data"
+            )
+        self.guards.append(Guard(left, "==", right, self.where()))
+        return left
+
+    def _contradict(self, left: Size, right: Size) -> bool:
+        if isinstance(left, int) and isinstance(right, int):
+            return True
+        values = self.value(left), self.value(right)
+        return None not in values and values[0] != values[1]
+
+    def _bind(self, left: Size, right: Size) -> Size:
+        keep, drop = sorted((left, right), key=self._rank)
+        if not isinstance(drop, Dim) or drop in dims_of(keep):
+            keep, drop = drop, keep
+        assert isinstance(drop, Dim)
+        self._known[drop] = keep
+        return keep
+
+    def _rank(self, size: Size) -> tuple[int, int]:
+        # A static int represents a class first, then an expression, the user's name, the earliest.
+        if isinstance(size, int):
+            return 0, 0
+        if not isinstance(size, Dim):
+            return 1, 0
+        return (2 if size in self._user_named else 3), self._order.get(size, 0)
+
+    def _join_checked(self, dim: Dim, other: Size) -> None:
+        if isinstance(other, (int, Dim)):
+            a, b = self._checked_root(dim), self._checked_root(other)
+            if a != b:
+                if isinstance(a, int):
+                    a, b = b, a
+                if isinstance(a, Dim):
+                    self._checked[a] = b
+
+    def _checked_root(self, size: Dim | int) -> Dim | int:
+        while isinstance(size, Dim) and size in self._checked:
+            size = self._checked[size]
+        return size
+
+    def checks_itself(self, a: Dim, b: Size) -> bool:
+        """Return whether some operation fails by itself when dim ``a`` is not ``b``."""
+        if not isinstance(b, (int, Dim)):
+            return False
+        return self._checked_root(a) == self._checked_root(b)
+
+    def guard(self, left: Size, relation: str, right: Size) -> bool:
+        """Decide a comparison by the example and record it."""
+        left, right = self.resolve(left), self.resolve(right)
+        values = self.value(left), self.value(right)
+        if values[0] is None or values[1] is None:
+            raise ShapeError(
+                f"`{spell(left)} {relation} {spell(right)}` depends on sizes that are not known: "
+                "compile with example arguments, or give these dims as integers in `specs`"
+            )
+        outcome = compare(values[0], relation, values[1])
+        opposite = {"==": "!=", "!=": "==", "<": "<=", "<=": "<"}[relation]
+        location = self.where()
+        if outcome:
+            self.guards.append(Guard(left, relation, right, location))
+        elif relation in ("==", "!="):
+            self.guards.append(Guard(left, opposite, right, location))
+        else:
+            self.guards.append(Guard(right, opposite, left, location))
+        return outcome
+
+    def show(self, size: Size) -> str:
+        """Return the size as people read it, with its example: ``N = 120``."""
+        resolved = self.resolve(size)
+        if isinstance(resolved, int):
+            return str(resolved)
+        text = spell(resolved, lambda dim: self._user_named.get(dim, dim.name))
+        value = self.value(resolved)
+        return text if value is None else f"{text} = {value}"
+
+    def show_shape(self, shape: Sequence[Size]) -> str:
+        inside = ", ".join(self.show(size) for size in shape)
+        return f"({inside},)" if len(shape) == 1 else f"({inside})"

@@ -1,0 +1,93 @@
+"""Every error a user can meet: what happened, where in their code, what to do.
+
+Each class also specialises the built-in exception that plain NumPy code would raise, so
+``except ValueError`` keeps working.  Nothing here imports NumPy, SymPy or Jinja.
+"""
+
+from __future__ import annotations
+
+import difflib
+import linecache
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import CodeType
+
+
+class SymgradError(Exception):
+    """Base of all errors that symgrad raises on purpose."""
+
+
+class TraceError(SymgradError, TypeError):
+    """The function does something that cannot be traced exactly."""
+
+
+class ShapeError(SymgradError, ValueError):
+    """Two shapes do not fit each other."""
+
+
+class MissingRuleError(SymgradError, NotImplementedError):
+    """A derivative is needed through an operation that has none."""
+
+
+class SpecError(SymgradError, ValueError):
+    """Specs, annotations or names given to symgrad do not make sense."""
+
+
+class WrtError(SymgradError, ValueError):
+    """`wrt` names something that cannot be differentiated by."""
+
+
+class ArgumentError(SymgradError, TypeError):
+    """A call passes arguments that the compiled function does not take."""
+
+
+class LossError(SymgradError, ValueError):
+    """The value to differentiate is not one real number."""
+
+
+class CheckError(SymgradError, ArithmeticError):
+    """The emitted code and the user's own function disagree."""
+
+
+class GraphError(SymgradError, AssertionError):
+    """A graph breaks an invariant: a bug in symgrad, never in the user's code."""
+
+
+class TemplateError(SymgradError, FileNotFoundError):
+    """The templates that print the module were not found."""
+
+
+class SymgradWarning(UserWarning):
+    """Something legal that is almost always a mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in the user's source."""
+
+    file: str
+    line: int
+
+    @classmethod
+    def of(cls, code: CodeType, lasti: int) -> Location:
+        """Return where ``code`` stands at instruction ``lasti`` (slow: for messages only)."""
+        for start, end, line in code.co_lines():
+            if start <= lasti < end and line is not None:
+                return cls(code.co_filename, line)
+        return cls(code.co_filename, code.co_firstlineno)
+
+    @property
+    def text(self) -> str:
+        return linecache.getline(self.file, self.line).strip()
+
+    def __str__(self) -> str:
+        here = os.getcwd() + os.sep
+        file = self.file.removeprefix(here)
+        return f"{file}:{self.line}" + (f": {self.text}" if self.text else "")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean `x`?)`` for the closest known word, or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean `{close[0]}`?)" if close else ""

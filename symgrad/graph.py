@@ -1,0 +1,498 @@
+"""The program between the stages: a straight line of equations over numbered symbols.
+
+    graph    = inputs, equations in order, outputs, avals
+    equation = (symbol, ...) := op(operand, ..., static, ...)
+    operand  = symbol | literal
+
+`Graph` is the only thing that crosses stages, and a stage edits none in place: it replays the
+equations into a `Builder`, which gives equal right-hand sides one symbol (CSE by
+construction).  Invariant (`check`): every symbol is bound once, before it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+import sympy as sp
+from sympy.core.basic import Basic
+
+from symgrad.dims import Shape, Shapes, Size
+from symgrad.errors import GraphError, Location
+
+Kind = Literal["python", "numpy", "array"]
+
+
+class Aval(NamedTuple):
+    """What is known of a value before it exists.
+
+    ``kind`` tells a Python scalar (weak in promotion, NEP 50), a NumPy scalar and an array
+    apart: it decides promotion, and whether ``+=`` mutates or rebinds.
+    """
+
+    shape: Shape
+    dtype: np.dtype[Any]
+    kind: Kind = "array"
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def inexact(self) -> bool:
+        return self.dtype.kind in "fc"
+
+    def __str__(self) -> str:
+        inside = ", ".join(str(size) for size in self.shape)
+        return f"{self.dtype.name}({inside}{',' if len(self.shape) == 1 else ''})"
+
+
+class Sym(sp.Symbol):
+    """A numbered symbol.  Names are hints, carried beside: a user's name may be reassigned."""
+
+    __slots__ = ("index",)
+    index: int
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return symbol, (self.index,)
+
+    def __repr__(self) -> str:
+        return str(self.name)
+
+
+_SYMBOLS: list[Sym] = []
+
+
+def symbol(index: int) -> Sym:
+    """Return the symbol ``%index``; the same object for every graph."""
+    while index >= len(_SYMBOLS):
+        new = sp.Symbol.__xnew__(Sym, f"%{len(_SYMBOLS)}")
+        new.index = len(_SYMBOLS)
+        _SYMBOLS.append(new)
+    return _SYMBOLS[index]
+
+
+class Static(sp.Atom, sp.Expr):
+    """A static parameter or a literal, kept out of SymPy's reach.
+
+    Keyed by type and text, so that 1, True and 1.0 stay three things and -0.0 keeps its sign.
+    """
+
+    __slots__ = ("_key", "value")
+    value: Any
+    is_commutative = True
+
+    def __new__(cls, value: Any) -> Static:
+        new = Basic.__new__(cls)
+        new.value = value
+        new._key = _key(value)
+        new._mhash = hash(new._key)
+        return new
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return Static, (self.value,)
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return (self._key,)
+
+    def __hash__(self) -> int:
+        return self._mhash  # type: ignore[no-any-return]
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (type(other) is Static and self._key == other._key)
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+    def _sympystr(self, printer: object) -> str:
+        return repr(self.value)
+
+
+def _key(value: Any) -> Any:
+    kind = type(value)
+    if kind is tuple or kind is list:
+        return (kind, *map(_key, value))
+    if kind is float or kind is complex:
+        return kind, repr(value)
+    if kind is slice:
+        return slice, _key(value.start), _key(value.stop), _key(value.step)
+    return kind, value
+
+
+Operand = Sym | Static
+
+
+class Op(sp.Expr):
+    """An uninterpreted SymPy head that knows all facts about one operation.
+
+    Made through ``Basic.__new__``: SymPy must not fold ``x - x`` into a shapeless 0, nor push
+    a coefficient into a sum, nor spend 100 us looking for a way to.  Each row of the table in
+    ``symgrad.ops`` makes one subclass; an instance is that op applied to operands.
+    """
+
+    __slots__ = ()
+    is_commutative = True
+
+    name: ClassVar[str]
+    doc: ClassVar[str] = ""
+    params: ClassVar[tuple[str, ...]] = ()
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    results: ClassVar[int] = 1
+    aval: ClassVar[Callable[..., Any]]
+    vjp: ClassVar[Callable[..., Any] | None] = None
+    facts: ClassVar[Any] = None
+
+    @classmethod
+    def of(cls, operands: Sequence[Operand], settings: Sequence[Static] = ()) -> Op:
+        return Basic.__new__(cls, *operands, *settings)  # type: ignore[return-value]
+
+    @property
+    def operands(self) -> tuple[Operand, ...]:
+        args = self._args
+        return args[: len(args) - len(self.params)] if self.params else args  # type: ignore[return-value]
+
+    @property
+    def settings(self) -> tuple[Any, ...]:
+        if not self.params:
+            return ()
+        return tuple(static.value for static in self._args[-len(self.params) :])
+
+    def setting(self, name: str) -> Any:
+        return self.settings[self.params.index(name)]
+
+    def _sympystr(self, printer: object) -> str:
+        inside = [str(x) for x in self.operands]
+        inside += [f"{k}={v}" for k, v in zip(self.params, self.settings, strict=True)]
+        return f"{self.name}({', '.join(inside)})"
+
+    __repr__ = __str__ = lambda self: self._sympystr(None)
+
+
+OPS: dict[str, type[Op]] = {}
+"""Every operation, by name; filled by the rows of ``symgrad.ops``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """``lhs := rhs``, where ``rhs`` is one op applied to earlier symbols."""
+
+    lhs: tuple[Sym, ...]
+    rhs: Op
+
+    def __str__(self) -> str:
+        return f"{', '.join(map(str, self.lhs))} := {self.rhs}"
+
+
+@dataclass(slots=True)
+class Notes:
+    """What people want to know of symbols and no stage may depend on for its values."""
+
+    names: dict[Sym, str] = field(default_factory=dict)
+    cotangent_of: dict[Sym, Sym] = field(default_factory=dict)
+    origins: dict[Sym, tuple[CodeType, int]] = field(default_factory=dict)
+    spellings: dict[Sym, str] = field(default_factory=dict)
+
+    def copy(self, old: Sym, new: Operand, source: Notes) -> None:
+        """Carry the notes of ``old`` over to ``new``, unless it has its own."""
+        if not isinstance(new, Sym):
+            return
+        for mine, theirs in (
+            (self.names, source.names),
+            (self.origins, source.origins),
+            (self.spellings, source.spellings),
+        ):
+            if old in theirs:
+                mine.setdefault(new, theirs[old])  # type: ignore[attr-defined, index]
+
+    def location(self, of: Sym) -> Location | None:
+        origin = self.origins.get(of)
+        return Location.of(*origin) if origin else None
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A function body: inputs, equations in execution order, outputs."""
+
+    inputs: tuple[Sym, ...]
+    equations: tuple[Equation, ...]
+    outputs: tuple[Operand, ...]
+    avals: Mapping[Sym, Aval]
+    shapes: Shapes = field(default_factory=Shapes)
+    notes: Notes = field(default_factory=Notes)
+
+    def __str__(self) -> str:
+        lines = [f"inputs {', '.join(f'{x}: {self.avals[x]}' for x in self.inputs)}"]
+        for eqn in self.equations:
+            kinds = ", ".join(str(self.avals[y]) for y in eqn.lhs)
+            name = ", ".join(self.notes.names[y] for y in eqn.lhs if y in self.notes.names)
+            lines.append(f"  {eqn}  # {kinds}{' ' + name if name else ''}")
+        return "\n".join([*lines, f"outputs {', '.join(map(str, self.outputs))}"])
+
+    def aval(self, operand: Operand) -> Aval:
+        return self.avals[operand] if isinstance(operand, Sym) else literal_aval(operand.value)
+
+
+def check(graph: Graph) -> Graph:
+    """Return ``graph`` unchanged, or raise `GraphError` if it breaks an invariant."""
+    bound = set(graph.inputs)
+    for eqn in graph.equations:
+        unbound = [x for x in eqn.rhs.operands if isinstance(x, Sym) and x not in bound]
+        if unbound:
+            raise GraphError(f"`{eqn}` reads {unbound} before any equation binds it")
+        if again := [y for y in eqn.lhs if y in bound]:
+            raise GraphError(f"`{eqn}` binds {again} a second time")
+        if len(eqn.lhs) != eqn.rhs.results:
+            raise GraphError(f"`{eqn}` binds {len(eqn.lhs)} of {eqn.rhs.results} results")
+        if missing := [y for y in eqn.lhs if y not in graph.avals]:
+            raise GraphError(f"`{eqn}` leaves {missing} without an aval")
+        for value in eqn.rhs.settings:
+            if isinstance(value, Graph):
+                check(value)
+        bound.update(eqn.lhs)
+    if loose := [y for y in graph.outputs if isinstance(y, Sym) and y not in bound]:
+        raise GraphError(f"the outputs {loose} are bound by no equation")
+    return graph
+
+
+FLOAT64, INT64, BOOL = np.dtype(np.float64), np.dtype(np.int64), np.dtype(np.bool_)
+
+_LITERAL_AVALS: Mapping[type, Aval] = {
+    float: Aval((), FLOAT64, "python"),
+    int: Aval((), INT64, "python"),
+    bool: Aval((), BOOL, "python"),
+}
+
+
+def literal_aval(value: Any) -> Aval:
+    """Return what is known of a Python or NumPy scalar that stands in the program itself."""
+    known = _LITERAL_AVALS.get(type(value))
+    if known is not None:
+        return known
+    if isinstance(value, np.generic):
+        return Aval((), value.dtype, "numpy")
+    raise GraphError(f"{value!r} is not a literal")
+
+
+Law = Callable[["Builder", tuple[Operand, ...], tuple[Any, ...]], Operand | None]
+
+
+class Builder:
+    """Collects equations; equal right-hand sides get one symbol.
+
+    ``laws`` maps an op to rewrites tried when it is bound: each sees the operands and returns
+    the operand that replaces the application, or None.  ``origin`` is where the user's code
+    stands now.
+    """
+
+    def __init__(self, shapes: Shapes | None = None, laws: Mapping[str, Sequence[Law]] = {}):
+        self.shapes = shapes if shapes is not None else Shapes()
+        self.laws = laws
+        self.inputs: list[Sym] = []
+        self.equations: list[Equation] = []
+        self.avals: dict[Sym, Aval] = {}
+        self.defined_by: dict[Sym, Equation] = {}
+        self.notes = Notes()
+        self.origin: tuple[CodeType, int] | None = None
+        self._bound: dict[Any, tuple[Sym, ...]] = {}
+        self._next = 0
+
+    def _fresh(self) -> Sym:
+        new = symbol(self._next)
+        self._next += 1
+        return new
+
+    def input(self, aval: Aval, name: str | None = None) -> Sym:
+        new = self._fresh()
+        self.inputs.append(new)
+        self.avals[new] = aval
+        if name is not None:
+            self.notes.names[new] = name
+        return new
+
+    def aval(self, operand: Operand) -> Aval:
+        return self.avals[operand] if type(operand) is Sym else literal_aval(operand.value)
+
+    def definition(self, operand: Operand) -> Op | None:
+        """Return the op that computes ``operand``, or None for inputs and literals."""
+        eqn = self.defined_by.get(operand) if type(operand) is Sym else None
+        return eqn.rhs if eqn is not None else None
+
+    def bind(
+        self,
+        op: type[Op],
+        operands: tuple[Operand, ...],
+        settings: tuple[Any, ...] = (),
+        avals: tuple[Aval, ...] | None = None,
+    ) -> tuple[Operand, ...]:
+        """Return the symbols of ``op(*operands)``, bound by a new equation unless known."""
+        for law in self.laws.get(op.name, ()):
+            replaced = law(self, operands, settings)
+            if replaced is not None:
+                return (replaced,)
+        statics = tuple(map(Static, settings)) if settings else ()
+        key = (op, operands, statics)
+        lhs = self._bound.get(key)
+        if lhs is None:
+            if avals is None:
+                avals = self.infer(op, operands, settings)
+            lhs = tuple([self._fresh() for _ in avals])
+            eqn = Equation(lhs, op.of(operands, statics))
+            self.equations.append(eqn)
+            for y, aval in zip(lhs, avals, strict=True):
+                self.avals[y] = aval
+                self.defined_by[y] = eqn
+                if self.origin is not None:
+                    self.notes.origins[y] = self.origin
+            self._bound[key] = lhs
+        return lhs
+
+    def infer(
+        self, op: type[Op], operands: Sequence[Operand], settings: Sequence[Any]
+    ) -> tuple[Aval, ...]:
+        """Return the avals that the op's rule gives for these operands."""
+        found = op.aval(
+            self.shapes, *map(self.aval, operands), **dict(zip(op.params, settings, strict=True))
+        )
+        return (found,) if isinstance(found, Aval) else tuple(found)
+
+    def apply(self, name: str, *operands: Any, **settings: Any) -> Any:
+        """Apply the op called ``name`` to values or Python scalars; the rules' way to bind."""
+        op = OPS[name]
+        if op.params:
+            given = {**op.defaults, **settings}
+            values = tuple([given[param] for param in op.params])
+        else:
+            values = ()
+        bound = self.bind(op, tuple(map(self.operand, operands)), values)
+        if op.results == 1:
+            return self.wrap(bound[0])
+        return tuple(self.wrap(y) for y in bound)
+
+    def wrap(self, operand: Operand) -> Value:
+        """Return the value that rules calculate with for a symbol or literal."""
+        return Value(self, operand)
+
+    def operand(self, value: Any) -> Operand:
+        """Return the operand that a value, or a scalar written in a rule, stands for."""
+        if isinstance(value, Value):
+            return value.symbol
+        return value if isinstance(value, (Sym, Static)) else Static(value)
+
+    def replay(self, eqn: Equation, new: Mapping[Sym, Operand], old: Graph) -> tuple[Operand, ...]:
+        """Bind an equation of another graph over this builder's symbols.
+
+        An equation that no law touches keeps its avals: a size that depends on data would
+        otherwise be invented a second time.
+        """
+        rhs = eqn.rhs
+        operands = tuple([new[x] if type(x) is Sym else x for x in rhs.operands])
+        ys = self.bind(type(rhs), operands, rhs.settings, tuple([old.avals[y] for y in eqn.lhs]))
+        for y, mine in zip(eqn.lhs, ys, strict=True):
+            self.notes.copy(y, mine, old.notes)
+        return ys
+
+    def graph(self, outputs: Iterable[Operand]) -> Graph:
+        return Graph(
+            tuple(self.inputs),
+            tuple(self.equations),
+            tuple(outputs),
+            self.avals,
+            self.shapes,
+            self.notes,
+        )
+
+
+class Value:
+    """A symbol or literal with its builder: what rules and laws calculate with."""
+
+    __slots__ = ("builder", "symbol")
+
+    def __init__(self, builder: Builder, symbol: Operand):
+        self.builder = builder
+        self.symbol = symbol
+
+    @property
+    def aval(self) -> Aval:
+        return self.builder.aval(self.symbol)
+
+    @property
+    def shape(self) -> Shape:
+        return self.aval.shape
+
+    @property
+    def ndim(self) -> int:
+        return len(self.aval.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.aval.dtype
+
+    @property
+    def literal(self) -> Any:
+        """The Python scalar that this value is, or None."""
+        return self.symbol.value if type(self.symbol) is Static else None
+
+    def __repr__(self) -> str:
+        return f"{self.symbol}: {self.aval}"
+
+    def __add__(self, other: Any) -> Value:
+        return self.builder.apply("add", self, other)  # type: ignore[no-any-return]
+
+    def __radd__(self, other: Any) -> Value:
+        return self.builder.apply("add", other, self)  # type: ignore[no-any-return]
+
+    def __sub__(self, other: Any) -> Value:
+        return self.builder.apply("subtract", self, other)  # type: ignore[no-any-return]
+
+    def __rsub__(self, other: Any) -> Value:
+        return self.builder.apply("subtract", other, self)  # type: ignore[no-any-return]
+
+    def __mul__(self, other: Any) -> Value:
+        return self.builder.apply("multiply", self, other)  # type: ignore[no-any-return]
+
+    def __rmul__(self, other: Any) -> Value:
+        return self.builder.apply("multiply", other, self)  # type: ignore[no-any-return]
+
+    def __truediv__(self, other: Any) -> Value:
+        return self.builder.apply("divide", self, other)  # type: ignore[no-any-return]
+
+    def __rtruediv__(self, other: Any) -> Value:
+        return self.builder.apply("divide", other, self)  # type: ignore[no-any-return]
+
+    def __pow__(self, other: Any) -> Value:
+        return self.builder.apply("power", self, other)  # type: ignore[no-any-return]
+
+    def __neg__(self) -> Value:
+        return self.builder.apply("negative", self)  # type: ignore[no-any-return]
+
+
+_CURRENT: ContextVar[Builder] = ContextVar("symgrad builder")
+
+
+@contextmanager
+def building(builder: Builder) -> Iterator[Builder]:
+    """Make ``builder`` the one that ops without operands bind to, in this thread."""
+    token = _CURRENT.set(builder)
+    try:
+        yield builder
+    finally:
+        _CURRENT.reset(token)
+
+
+def current_builder() -> Builder | None:
+    return _CURRENT.get(None)
+
+
+def size_value(builder: Builder, size: Size) -> Any:
+    """Return a size as something to calculate with: a Python int, or the value of its dim."""
+    size = builder.shapes.resolve(size)
+    return size if isinstance(size, int) else builder.apply("size", of=size)

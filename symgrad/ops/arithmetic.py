@@ -1,0 +1,290 @@
+"""Arithmetic, comparison, logic, rounding and choice: the elementwise ops with operators."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symgrad.graph import Value
+from symgrad.ops.table import (
+    AND,
+    COMPARE,
+    FRONT,
+    OR,
+    POWER,
+    PRODUCT,
+    SUM,
+    UNARY,
+    XOR,
+    ZERO,
+    accept,
+    always,
+    elementwise,
+    first_dtype,
+    op,
+    promoted,
+    structural,
+    ufunc_dtype,
+    zero,
+)
+
+one = lambda *_: 1  # noqa: E731  the local derivative of a sum
+
+elementwise(
+    "add", "Sum of two values.", accepts=(np.add, operator.add), arity=2,
+    math=lambda a, b: a + b, partials=(one, one),
+    numpy="{0:6} + {1:7}", precedence=SUM, tex="{0} + {1}",
+)  # fmt: skip
+elementwise(
+    "subtract", "Difference of two values.", accepts=(np.subtract, operator.sub), arity=2,
+    math=lambda a, b: a - b, partials=(one, lambda *_: -1),
+    numpy="{0:6} - {1:7}", precedence=SUM, tex="{0} - {1}",
+)  # fmt: skip
+elementwise(
+    "multiply", "Product of two values.", accepts=(np.multiply, operator.mul), arity=2,
+    math=lambda a, b: a * b, partials=(lambda y, a, b: b, lambda y, a, b: a),
+    numpy="{0:7} * {1:8}", precedence=PRODUCT, tex=r"{0} \odot {1}",
+)  # fmt: skip
+elementwise(
+    "divide", "Quotient of two values.", accepts=(np.divide, operator.truediv), arity=2,
+    math=lambda a, b: a / b, partials=(lambda y, a, b: 1 / b, lambda y, a, b: -y / b),
+    numpy="{0:7} / {1:8}", precedence=PRODUCT, tex=r"\frac{{{0}}}{{{1}}}", domain=(0.5, 2.0),
+)  # fmt: skip
+elementwise(
+    "negative", "Value with its sign changed.", accepts=(np.negative, operator.neg),
+    math=lambda x: -x, partials=(lambda *_: -1,),
+    numpy="-{0:8}", precedence=UNARY, tex="-{0}",
+)  # fmt: skip
+elementwise(
+    "square", "Second power.", accepts=(np.square,),
+    math=lambda x: x**2, partials=(lambda y, x: 2 * x,),
+    numpy="{0:10}**2", precedence=POWER, tex="{0}^2",
+)  # fmt: skip
+
+
+def _power_base(y: Value, a: Value, b: Value) -> Any:
+    if b.literal is None:
+        # a**0 is constant, also where a is 0 and a**(0 - 1) is not finite.
+        return b * a ** op.where(op.equal(b, 0), 1, b - 1)
+    if b.literal == 0:
+        return ZERO
+    return b.literal * op.power(a, b.literal - 1) if b.literal != 2 else 2 * a
+
+
+def _power_exponent(y: Value, a: Value, b: Value) -> Any:
+    # 0**b is 0 for every b > 0, so its derivative is 0 where log(0) is not finite.
+    return y * op.log(op.where(op.equal(a, 0), 1, a))
+
+
+elementwise(
+    "power", "First value to the power of the second.", accepts=(), arity=2,
+    dtype=ufunc_dtype(np.power),
+    math=lambda a, b: a**b, partials=(_power_base, _power_exponent),
+    numpy="{0:10}**{1:8}", precedence=POWER, tex="{0}^{{{1}}}", domain=(0.5, 2.0),
+    kinks="0**b has derivative 0 in b", cost="slow",
+)  # fmt: skip
+
+
+@accept(np.power, np.float_power, operator.pow, pow, math.pow)
+def power(a: Any, b: Any) -> Any:
+    if type(b) in (int, float) and b == 2:
+        return op.square(a)
+    return op.power(a, b)
+
+
+# --- choice -----------------------------------------------------------------------------------
+
+
+def _picked(y: Value, mine: Value, other: Value, above: str) -> Any:
+    # Against a constant the kink belongs to the constant; two variables share a tie.
+    if other.literal is not None:
+        return getattr(op, above)(y, other)
+    return getattr(op, above)(mine, other) + 0.5 * op.equal(mine, other)
+
+
+def _choice(name: str, ufunc: Any, above: str, head: Any, word: str) -> None:
+    elementwise(
+        name, f"The {word} of two values, element by element.", accepts=(ufunc,), arity=2,
+        math=head,
+        partials=(
+            lambda y, a, b: _picked(y, a, b, above),
+            lambda y, a, b: _picked(y, b, a, above),
+        ),
+        numpy=f"np.{name}({{0}}, {{1}})", tex=rf"\{name[:3]}({{0}}, {{1}})",
+        kinks="0 where a variable ties with a constant; two variables share a tie equally",
+    )  # fmt: skip
+
+
+_choice("maximum", np.maximum, "greater", sp.Max, "larger")
+_choice("minimum", np.minimum, "less", sp.Min, "smaller")
+FRONT[np.fmax] = FRONT[np.maximum]
+FRONT[np.fmin] = FRONT[np.minimum]
+
+elementwise(
+    "where", "The second value where the first is true, else the third.", arity=3,
+    dtype=lambda m, a, b: promoted(a, b),
+    vjp=(
+        zero,
+        lambda ct, y, m, a, b: op.where(m, ct, 0),
+        lambda ct, y, m, a, b: op.where(m, 0, ct),
+    ),
+    numpy="np.where({0}, {1}, {2})", tex=r"[{0} ? {1} : {2}]",
+)  # fmt: skip
+
+
+@accept(np.where)
+def where(condition: Any, x: Any, y: Any) -> Any:
+    return op.where(condition, x, y)
+
+
+elementwise(
+    "clip", "Value limited to an interval.", arity=3,
+    dtype=promoted,
+    math=lambda x, low, high: sp.Min(sp.Max(x, low), high),
+    partials=(
+        lambda y, x, low, high: op.logical_and(op.greater(x, low), op.less(x, high)),
+        lambda y, x, low, high: op.less(x, low),
+        lambda y, x, low, high: op.greater(x, high),
+    ),
+    numpy="np.clip({0}, {1}, {2})", tex=r"\operatorname{{clip}}({0}, {1}, {2})",
+    kinks="0 at both limits",
+)  # fmt: skip
+
+
+@accept(np.clip, method="clip")
+def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    low = a_min if a_min is not None else min
+    high = a_max if a_max is not None else max
+    if low is None or high is None:
+        kept = a if low is None else op.maximum(a, low)
+        return kept if high is None else op.minimum(kept, high)
+    return op.clip(a, low, high)
+
+
+# --- comparison and logic ---------------------------------------------------------------------
+
+
+def _compare(name: str, ufunc: Any, sign: str, operation: Any, head: Any) -> None:
+    elementwise(
+        name, f"Whether `a {sign} b`.", accepts=(ufunc, operation), arity=2, math=head,
+        numpy=f"{{0:2}} {sign} {{1:2}}", precedence=COMPARE, tex=f"{{0}} {sign} {{1}}",
+        dtype=always(np.bool_), differentiable=False,
+    )  # fmt: skip
+
+
+_compare("equal", np.equal, "==", operator.eq, sp.Eq)
+_compare("not_equal", np.not_equal, "!=", operator.ne, sp.Ne)
+_compare("less", np.less, "<", operator.lt, sp.Lt)
+_compare("less_equal", np.less_equal, "<=", operator.le, sp.Le)
+_compare("greater", np.greater, ">", operator.gt, sp.Gt)
+_compare("greater_equal", np.greater_equal, ">=", operator.ge, sp.Ge)
+
+
+def _logic(name: str, ufuncs: tuple[Any, ...], numpy: str, precedence: int, arity: int = 2) -> None:
+    elementwise(
+        name, f"NumPy's {name}.", accepts=ufuncs, arity=arity, numpy=numpy, precedence=precedence,
+        differentiable=False, tex=rf"\operatorname{{{{{name.replace('_', ' ')}}}}}",
+    )  # fmt: skip
+
+
+_logic("bitwise_and", (np.bitwise_and, operator.and_), "{0:4} & {1:5}", AND)
+_logic("bitwise_or", (np.bitwise_or, operator.or_), "{0:2} | {1:3}", OR)
+_logic("bitwise_xor", (np.bitwise_xor, operator.xor), "{0:3} ^ {1:4}", XOR)
+_logic("invert", (np.invert, operator.invert), "~{0:8}", UNARY, 1)
+_logic("logical_and", (np.logical_and,), "np.logical_and({0}, {1})", 10)
+_logic("logical_or", (np.logical_or,), "np.logical_or({0}, {1})", 10)
+_logic("logical_xor", (np.logical_xor,), "np.logical_xor({0}, {1})", 10)
+_logic("logical_not", (np.logical_not,), "np.logical_not({0})", 10, 1)
+_logic("isnan", (np.isnan,), "np.isnan({0})", 10, 1)
+_logic("isinf", (np.isinf,), "np.isinf({0})", 10, 1)
+_logic("isfinite", (np.isfinite,), "np.isfinite({0})", 10, 1)
+_logic("signbit", (np.signbit,), "np.signbit({0})", 10, 1)
+
+# --- size, sign and rounding ------------------------------------------------------------------
+
+elementwise(
+    "absolute", "Distance from zero.", accepts=(np.absolute, np.fabs, abs, math.fabs),
+    math=sp.Abs, partials=(lambda y, x: op.sign(x),),
+    numpy="np.abs({0})", tex=r"\left|{0}\right|", kinks="0 at 0",
+)  # fmt: skip
+elementwise(
+    "sign", "-1, 0 or 1 by the sign of the value.", accepts=(np.sign,),
+    math=sp.sign, partials=(zero,), numpy="np.sign({0})", tex=r"\operatorname{{sign}} {0}",
+    kinks="0 everywhere",
+)  # fmt: skip
+
+
+def _rounding(name: str, accepts: tuple[Any, ...], head: Any) -> None:
+    elementwise(
+        name, f"NumPy's {name}: constant between its steps.", accepts=accepts, math=head,
+        partials=(zero,), numpy=f"np.{name}({{0}})", tex=rf"\operatorname{{{{{name}}}}} {{0}}",
+        kinks="0 everywhere, also at the steps",
+    )  # fmt: skip
+
+
+_rounding("floor", (np.floor, math.floor), sp.floor)
+_rounding("ceil", (np.ceil, math.ceil), sp.ceiling)
+_rounding("trunc", (np.trunc, np.fix, math.trunc), None)
+_rounding("rint", (np.rint,), None)
+
+structural(
+    "round", "Value rounded to a number of decimals.", params=("decimals",),
+    aval=lambda shapes, x, decimals: x, vjp=zero,
+    numpy="np.round({0}, {decimals})", tex=r"\operatorname{{round}} {0}", kinks="0 everywhere",
+)  # fmt: skip
+
+
+@accept(np.round, np.around, round, method="round")
+def round_(a: Any, decimals: int = 0) -> Any:
+    return op.rint(a) if not decimals else op.round(a, decimals=operator.index(decimals))
+
+
+elementwise(
+    "remainder", "What is left after floor division.",
+    accepts=(np.remainder, np.mod, operator.mod), arity=2,
+    math=sp.Mod, partials=(one, lambda y, a, b: -op.floor_divide(a, b)),
+    numpy="{0:7} % {1:8}", precedence=PRODUCT, tex=r"{0} \bmod {1}", domain=(0.5, 2.0),
+    kinks="the one-sided value at the jumps",
+)  # fmt: skip
+elementwise(
+    "floor_divide", "Quotient rounded down.",
+    accepts=(np.floor_divide, operator.floordiv), arity=2,
+    math=lambda a, b: sp.floor(a / b), partials=(zero, zero),
+    numpy="{0:7} // {1:8}", precedence=PRODUCT, tex=r"\lfloor {0} / {1} \rfloor",
+    domain=(0.5, 2.0), kinks="0 everywhere",
+)  # fmt: skip
+
+structural(
+    "astype", "Value converted to another dtype.", params=("dtype",),
+    aval=lambda shapes, x, dtype: x._replace(
+        dtype=np.dtype(dtype), kind="array" if x.shape else "numpy"
+    ),
+    vjp=lambda ct, y, x, dtype: ct,  # `differentiate` gives a cotangent its primal's dtype
+    numpy=lambda s: spell_astype(s), tex="{0}",
+)  # fmt: skip
+
+
+def spell_astype(s: Any) -> str:
+    if s.aval(0).shape:
+        return f"{s[0]:10}.astype({s.dtype(s['dtype'])})"
+    return f"{s.dtype(s['dtype'])}({s[0]})"
+
+
+@accept(method="astype")
+def astype(a: Any, dtype: Any) -> Any:
+    return op.astype(a, dtype=np.dtype(dtype).name)
+
+
+@accept(np.positive, operator.pos)
+def positive(x: Any) -> Any:
+    return x
+
+
+elementwise(
+    "alias", "The same value under a new symbol, to differentiate by.",
+    dtype=first_dtype, partials=(one,), numpy="{0}", tex="{0}",
+)  # fmt: skip

@@ -1,0 +1,137 @@
+"""Few composites with good rules: found by `recognise`, written out again by `expand`.
+
+Each `expand` is in plain ops, shaped like the code people write, so that what the user
+already computed is found again by CSE.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symgrad.dims import Shapes
+from symgrad.graph import Aval, Value
+from symgrad.ops.reductions import REDUCE, WHOLE, kept, reduced_shape
+from symgrad.ops.table import (
+    accept,
+    array_aval,
+    elementwise,
+    keyword_text,
+    normal_axes,
+    op,
+    structural,
+    ufunc_dtype,
+)
+
+elementwise(
+    "sigmoid", "Logistic function 1 / (1 + exp(-x)).",
+    dtype=ufunc_dtype(np.exp), math=lambda x: 1 / (1 + sp.exp(-x)),
+    partials=(lambda y, x: y * (1 - y),),
+    expand=lambda x: 1 / (1 + op.exp(-x)), numpy=None, tex=r"\sigma({0})", role="sigmoid",
+)  # fmt: skip
+elementwise(
+    "softplus", "log(1 + exp(x)) without overflow.",
+    dtype=ufunc_dtype(np.exp), math=lambda x: sp.log(1 + sp.exp(x)),
+    partials=(lambda y, x: op.exp(x - y),),
+    expand=lambda x: op.maximum(x, 0) + op.log1p(op.exp(-op.absolute(x))),
+    numpy=None, tex=r"\log(1 + e^{{{0}}})", role="softplus",
+)  # fmt: skip
+
+
+def _same(shapes: Shapes, x: Aval, axis: int) -> Aval:
+    return x
+
+
+def _reduced(shapes: Shapes, x: Aval, axis: Any, keepdims: bool) -> Aval:
+    return array_aval(reduced_shape(x.shape, axis, keepdims), x.dtype)
+
+
+def _shifted(x: Value, axis: Any) -> tuple[Value, Value]:
+    largest = op.max(x, axis=normal_axes(axis, x.ndim), keepdims=True)
+    return largest, x - largest
+
+
+def _expand_logsumexp(x: Value, axis: Any, keepdims: bool) -> Value:
+    largest, shifted = _shifted(x, axis)
+    total = op.log(op.sum(op.exp(shifted), axis=axis, keepdims=True)) + largest
+    return total if keepdims else op.squeeze(total, axis=axis)  # type: ignore[no-any-return]
+
+
+def _expand_softmax(x: Value, axis: int) -> Value:
+    e = op.exp(_shifted(x, axis)[1])
+    return e / op.sum(e, axis=(axis,), keepdims=True)
+
+
+def _expand_log_softmax(x: Value, axis: int) -> Value:
+    shifted = _shifted(x, axis)[1]
+    return shifted - op.log(op.sum(op.exp(shifted), axis=(axis,), keepdims=True))
+
+
+def _sum(x: Value, axis: int) -> Value:
+    return op.sum(x, axis=(axis,), keepdims=True)  # type: ignore[no-any-return]
+
+
+def _softmax_over(x: Value, axis: tuple[int, ...]) -> Value:
+    if len(axis) == 1:
+        return op.softmax(x, axis=axis[0])  # type: ignore[no-any-return]
+    e = op.exp(_shifted(x, axis)[1])
+    return e / op.sum(e, axis=axis, keepdims=True)
+
+
+structural(
+    "logsumexp", "log of a sum of exponentials, without overflow.", params=REDUCE, defaults=WHOLE,
+    aval=_reduced, expand=_expand_logsumexp,
+    vjp=lambda ct, y, x, axis, keepdims: kept(ct, x, axis, keepdims) * _softmax_over(x, axis),
+    numpy=None, tex=r"\operatorname{{logsumexp}} {0}", role="logsumexp",
+)  # fmt: skip
+structural(
+    "softmax", "exp(x) normalised to sum 1 along an axis.", params=("axis",), aval=_same,
+    expand=_expand_softmax, vjp=lambda ct, y, x, axis: y * (ct - _sum(ct * y, axis)),
+    numpy=None, tex=r"\operatorname{{softmax}} {0}", role="p",
+)  # fmt: skip
+structural(
+    "log_softmax", "log of softmax, without overflow.", params=("axis",), aval=_same,
+    expand=_expand_log_softmax,
+    vjp=lambda ct, y, x, axis: ct - op.softmax(x, axis=axis) * _sum(ct, axis),
+    numpy=None, tex=r"\operatorname{{logsoftmax}} {0}", role="log_p",
+)  # fmt: skip
+
+
+def _norm_vjp(ct: Value, y: Value, x: Value, axis: Any, keepdims: bool) -> Value:
+    safe = op.where(op.equal(y, 0), 1, y)
+    return kept(ct / safe, x, axis, keepdims) * x
+
+
+structural(
+    "norm", "Euclidean length along axes.", params=REDUCE, defaults=WHOLE,
+    aval=_reduced, vjp=_norm_vjp, kinks="0 at 0", role="norm",
+    numpy=lambda s: (
+        f"{s.np}.linalg.norm({s[0]}"
+        + keyword_text(
+            axis=None if len(s["axis"]) == len(s.aval(0).shape) == 1 else
+            s["axis"] if len(s["axis"]) > 1 else s["axis"][0], keepdims=s["keepdims"]
+        ) + ")"
+    ),
+    tex=r"\|{0}\|",
+)  # fmt: skip
+structural(
+    "root_of_squares", "sqrt(sum(x**2)): the length, as the user wrote it.", params=REDUCE,
+    defaults=WHOLE, aval=_reduced, vjp=_norm_vjp, kinks="0 at 0",
+    expand=lambda x, axis, keepdims: op.sqrt(op.sum(op.square(x), axis=axis, keepdims=keepdims)),
+    numpy=None, tex=r"\|{0}\|", role="norm",
+)  # fmt: skip
+
+
+@accept(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    axes = normal_axes(axis, x.ndim)
+    if ord not in (None, 2, "fro") or (ord == 2 and len(axes) != 1) or (ord == "fro" and len(axes) != 2):
+        raise TypeError(f"only the Euclidean norm is known, not ord={ord!r}")
+    if axis is None and x.ndim > 2:
+        x = x.ravel()
+        axes = (0,)
+    return op.norm(x, axis=axes, keepdims=bool(keepdims))
+
+

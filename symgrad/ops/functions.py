@@ -1,0 +1,107 @@
+"""Functions of one or two numbers; SymPy derives what no row overrides."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symgrad.ops.table import accept, elementwise, op
+
+LN2, LN10 = math.log(2.0), math.log(10.0)
+
+
+def _function(
+    name: str,
+    doc: str,
+    math: Any,
+    also: tuple[Any, ...] = (),
+    partial: Any = None,
+    domain: tuple[float, float] = (-2.0, 2.0),
+    tex: str = "",
+    kinks: str = "",
+    cost: str = "slow",
+) -> None:
+    elementwise(
+        name, doc, accepts=(getattr(np, name), *(f for f in also if f)), math=math,
+        partials=(partial,) if partial else None, numpy=f"np.{name}({{0}})",
+        tex=tex or rf"\{name} {{0}}", domain=domain, kinks=kinks, cost=cost, role=name,
+    )  # fmt: skip
+
+
+_function("exp", "Exponential.", sp.exp, (math.exp,), lambda y, x: y, tex="e^{{{0}}}")
+_function("expm1", "exp(x) - 1, exact near 0.", lambda x: sp.exp(x) - 1, (math.expm1,))
+_function(
+    "exp2", "2 to the power x.", lambda x: 2**x, (getattr(math, "exp2", None),),
+    lambda y, x: LN2 * y, tex="2^{{{0}}}",
+)  # fmt: skip
+_function("log", "Natural logarithm.", sp.log, domain=(0.5, 2.0))
+_function("log1p", "log(1 + x), exact near 0.", lambda x: sp.log(1 + x), (math.log1p,),
+          domain=(-0.5, 2.0), tex=r"\log(1 + {0})")  # fmt: skip
+_function("log2", "Logarithm to base 2.", lambda x: sp.log(x, 2), (math.log2,),
+          lambda y, x: 1 / (LN2 * x), domain=(0.5, 2.0), tex=r"\log_2 {0}")  # fmt: skip
+_function("log10", "Logarithm to base 10.", lambda x: sp.log(x, 10), (math.log10,),
+          lambda y, x: 1 / (LN10 * x), domain=(0.5, 2.0), tex=r"\log_{{10}} {0}")  # fmt: skip
+_function("sqrt", "Square root.", sp.sqrt, (math.sqrt,), lambda y, x: 0.5 / y,
+          domain=(0.5, 2.0), tex=r"\sqrt{{{0}}}", cost="cheap")  # fmt: skip
+_function("cbrt", "Cube root.", lambda x: sp.cbrt(x), (getattr(math, "cbrt", None),),
+          lambda y, x: 1 / (3 * op.square(y)), domain=(0.5, 2.0), tex=r"\sqrt[3]{{{0}}}")  # fmt: skip
+_function("reciprocal", "1 / x.", lambda x: 1 / x, (), lambda y, x: -op.square(y),
+          domain=(0.5, 2.0), tex=r"\frac{{1}}{{{0}}}", cost="cheap")  # fmt: skip
+_function("sin", "Sine.", sp.sin, (math.sin,))
+_function("cos", "Cosine.", sp.cos, (math.cos,))
+_function("tan", "Tangent.", sp.tan, (math.tan,), lambda y, x: 1 + op.square(y), (-1.0, 1.0))
+_function("arcsin", "Inverse sine.", sp.asin, (math.asin,), domain=(-0.9, 0.9))
+_function("arccos", "Inverse cosine.", sp.acos, (math.acos,), domain=(-0.9, 0.9))
+_function("arctan", "Inverse tangent.", sp.atan, (math.atan,))
+_function("sinh", "Hyperbolic sine.", sp.sinh, (math.sinh,))
+_function("cosh", "Hyperbolic cosine.", sp.cosh, (math.cosh,))
+_function("tanh", "Hyperbolic tangent.", sp.tanh, (math.tanh,), lambda y, x: 1 - op.square(y))
+_function("arcsinh", "Inverse hyperbolic sine.", sp.asinh, (math.asinh,),
+          lambda y, x: 1 / op.hypot(1, x), tex=r"\operatorname{{arsinh}} {0}")  # fmt: skip
+_function("arccosh", "Inverse hyperbolic cosine.", sp.acosh, (math.acosh,), domain=(1.5, 3.0),
+          tex=r"\operatorname{{arcosh}} {0}")  # fmt: skip
+_function("arctanh", "Inverse hyperbolic tangent.", sp.atanh, (math.atanh,),
+          lambda y, x: 1 / ((1 - x) * (1 + x)), (-0.9, 0.9),
+          tex=r"\operatorname{{artanh}} {0}")  # fmt: skip
+_function("deg2rad", "Degrees to radians.", lambda x: x * sp.pi / 180,
+          (np.radians, math.radians), lambda y, x: math.pi / 180, cost="cheap",
+          tex=r"\frac{{\pi}}{{180}} {0}")  # fmt: skip
+_function("rad2deg", "Radians to degrees.", lambda x: x * 180 / sp.pi,
+          (np.degrees, math.degrees), lambda y, x: 180 / math.pi, cost="cheap",
+          tex=r"\frac{{180}}{{\pi}} {0}")  # fmt: skip
+
+elementwise(
+    "arctan2", "Angle of the point (b, a).", accepts=(np.arctan2, math.atan2), arity=2,
+    math=sp.atan2,
+    numpy="np.arctan2({0}, {1})", tex=r"\operatorname{{atan2}}({0}, {1})", domain=(0.5, 2.0),
+    cost="slow",
+)  # fmt: skip
+elementwise(
+    "hypot", "Length of the vector (a, b).", accepts=(np.hypot,), arity=2,
+    math=lambda a, b: sp.sqrt(a**2 + b**2),
+    partials=(
+        lambda y, a, b: a / op.where(op.equal(y, 0), 1, y),
+        lambda y, a, b: b / op.where(op.equal(y, 0), 1, y),
+    ),
+    numpy="np.hypot({0}, {1})", tex=r"\sqrt{{{0}^2 + {1}^2}}", kinks="0 at (0, 0)", cost="slow",
+)  # fmt: skip
+elementwise(
+    "logaddexp", "log(exp(a) + exp(b)) without overflow.", accepts=(np.logaddexp,), arity=2,
+    math=lambda a, b: sp.log(sp.exp(a) + sp.exp(b)),
+    partials=(lambda y, a, b: op.exp(a - y), lambda y, a, b: op.exp(b - y)),
+    numpy="np.logaddexp({0}, {1})", tex=r"\log(e^{{{0}}} + e^{{{1}}})", cost="slow",
+)  # fmt: skip
+elementwise(
+    "logaddexp2", "log2(2**a + 2**b) without overflow.", accepts=(np.logaddexp2,), arity=2,
+    math=lambda a, b: sp.log(2**a + 2**b, 2),
+    partials=(lambda y, a, b: op.exp2(a - y), lambda y, a, b: op.exp2(b - y)),
+    numpy="np.logaddexp2({0}, {1})", tex=r"\log_2(2^{{{0}}} + 2^{{{1}}})", cost="slow",
+)  # fmt: skip
+
+
+@accept(math.log)
+def log_to_base(x: Any, base: Any = None) -> Any:
+    return op.log(x) if base is None else op.log(x) / op.log(base)

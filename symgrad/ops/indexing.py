@@ -1,0 +1,413 @@
+"""Reading and writing parts of arrays: slices, integers, integer arrays, masks.
+
+A key is a tuple of ints, slices (of ints and sizes), ``None``, and `ARRAY` where the next
+index array stands.  Ellipses are written out when the key is read, so a key covers every axis
+it names from the left.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from symgrad.dims import Shape, Shapes, Size, floor_div, largest, smallest
+from symgrad.errors import ShapeError, TraceError
+from symgrad.graph import Aval, Value
+from symgrad.ops.table import (
+    accept,
+    broadcast,
+    builder_of,
+    indexed,
+    keyword_text,
+    normal_axis,
+    op,
+    promoted,
+    structural,
+)
+
+ARRAY = "array"
+ALL = slice(None, None, None)
+
+# --- shapes -----------------------------------------------------------------------------------
+
+
+def slice_length(size: Size, part: slice) -> Size:
+    """Return how many elements a slice takes from an axis."""
+    start, stop, step = part.start, part.stop, part.step
+    if all(x is None or isinstance(x, int) for x in (start, stop)) and isinstance(size, int):
+        return len(range(*part.indices(size)))
+    if step is not None and step < 0:
+        if start is not None or stop is not None:
+            raise ShapeError(
+                "a backward slice with ends needs a known size: slice forward, then flip"
+            )
+        return floor_div(size - step - 1, -step)
+    first = _end(size, start, 0)
+    last = size if stop is None else _end(size, stop, size)
+    length = largest(last - first, 0)
+    return length if step in (None, 1) else floor_div(length + step - 1, step)
+
+
+def _end(size: Size, end: Any, default: Size) -> Size:
+    if end is None:
+        return default
+    if isinstance(end, int) and end < 0:
+        return largest(size + end, 0)
+    if isinstance(end, int) and end == 0:
+        return 0
+    return smallest(end, size)
+
+
+def _consumed(key: Sequence[Any], arrays: Sequence[Aval]) -> list[int]:
+    """Return how many axes of the operand each entry of the key takes."""
+    masks = iter(arrays)
+    return [
+        0 if entry is None else max(a.ndim, 1) if entry == ARRAY and (a := next(masks)).dtype == bool
+        else 1
+        for entry in key
+    ]
+
+
+def indexed_shape(shapes: Shapes, shape: Shape, key: tuple[Any, ...], arrays: Sequence[Aval]) -> Shape:
+    """Return the shape of ``x[key]`` by NumPy's rules for mixed basic and advanced indices."""
+    pieces: list[Shape] = []
+    advanced: list[Shape] = []
+    where: list[int] = []
+    axis = 0
+    pending = iter(arrays)
+    takes_arrays = bool(arrays)
+    for position, (entry, used) in enumerate(zip(key, _consumed(key, arrays), strict=True)):
+        if entry is None:
+            pieces.append((1,))
+        elif isinstance(entry, slice):
+            pieces.append((slice_length(shape[axis], entry),))
+        else:
+            if entry == ARRAY:
+                advanced.append(_index_shape(shapes, next(pending), shape, axis))
+            elif isinstance(shape[axis], int) and not -shape[axis] <= entry < shape[axis]:
+                raise ShapeError(f"index {entry} is out of bounds for an axis of {shape[axis]}")
+            if takes_arrays:
+                where.append(position)
+            pieces.append(())
+        axis += used
+    if not takes_arrays:
+        return tuple(itertools.chain(*pieces, shape[axis:]))
+    block = broadcast(shapes, *advanced)
+    adjacent = where == list(range(where[0], where[-1] + 1))
+    start = where[0] if adjacent else 0
+    return (
+        *itertools.chain(*pieces[:start]),
+        *block,
+        *itertools.chain(*pieces[start:]),
+        *shape[axis:],
+    )
+
+
+def _index_shape(shapes: Shapes, index: Aval, shape: Shape, axis: int) -> Shape:
+    if index.dtype != bool:
+        return index.shape
+    for k, size in enumerate(index.shape):
+        shapes.unify(size, shape[axis + k])
+    return (shapes.selected(),)
+
+
+def _index_aval(shapes: Shapes, x: Aval, *indices: Aval, key: tuple[Any, ...]) -> Aval:
+    shape = indexed_shape(shapes, x.shape, key, indices)
+    basic = not indices
+    kind = "array" if shape or (basic and ... in key) else "numpy"
+    return Aval(shape, x.dtype, kind)  # type: ignore[arg-type]
+
+
+def _key_text(s: Any, first_array: int) -> str:
+    arrays = itertools.count(first_array)
+    parts = []
+    for entry in s["key"]:
+        if isinstance(entry, slice):
+            parts.append(_slice_text(s, entry))
+        else:
+            parts.append(str(s[next(arrays)]) if entry == ARRAY else str(entry))
+    return ", ".join(parts)
+
+
+def _slice_text(s: Any, part: slice) -> str:
+    ends = ["" if e is None else s.size(e) for e in (part.start, part.stop)]
+    text = ":".join(e if e.lstrip("-").isalnum() or not e else f"{e}" for e in ends)
+    wide = any(" " in e for e in ends)
+    if wide:
+        text = " : ".join(ends).strip()
+    return text + ("" if part.step is None else f":{part.step}")
+
+
+# --- read -------------------------------------------------------------------------------------
+
+
+@indexed
+def _index_vjp(i: int, ct: Value, y: Value, x: Value, *indices: Value, key: Any) -> Any:
+    zeros = op.full(shape=x.shape, value=0, dtype=x.dtype.name)
+    return op.add_at(zeros, ct, *indices, key=key)
+
+
+structural(
+    "index", "Part of an array: `x[key]`.", params=("key",),
+    aval=_index_aval, vjp=_index_vjp, view=True,
+    numpy=lambda s: f"{s[0]:10}[{_key_text(s, 1)}]", tex="{0}_{{{key}}}",
+)  # fmt: skip
+
+
+def read_key(shape: Shape, key: Any) -> tuple[tuple[Any, ...], list[Any]]:
+    """Return a user's index as a static key and the index arrays in it."""
+    entries = list(key) if isinstance(key, tuple) else [key]
+    static: list[Any] = []
+    arrays: list[Any] = []
+    for entry in entries:
+        if isinstance(entry, slice):
+            static.append(slice(*map(_slice_end, (entry.start, entry.stop, entry.step))))
+        elif entry is None or entry is Ellipsis:
+            static.append(entry)
+        elif _is_array(entry):
+            static.append(ARRAY)
+            arrays.append(entry)
+        else:
+            static.append(_integer(entry))
+    return _without_ellipsis(static, arrays, len(shape)), arrays
+
+
+def _integer(entry: Any) -> Any:
+    expression = getattr(entry, "size_expression", None)
+    if expression is not None and not isinstance(expression, int):
+        return operator.index(entry)
+    if isinstance(entry, (str, float)):
+        raise TraceError(f"an array cannot be indexed by {entry!r}")
+    return operator.index(entry)
+
+
+def _slice_end(end: Any) -> Any:
+    if end is None:
+        return None
+    expression = getattr(end, "size_expression", None)
+    return operator.index(end) if expression is None else expression
+
+
+def _is_array(entry: Any) -> bool:
+    if isinstance(entry, Value):
+        return entry.aval.kind != "python"
+    return isinstance(entry, (list, np.ndarray))
+
+
+def _without_ellipsis(static: list[Any], arrays: list[Any], ndim: int) -> tuple[Any, ...]:
+    masks = iter(arrays)
+    used = 0
+    for entry in static:
+        if entry == ARRAY:
+            a = next(masks)
+            is_mask = np.dtype(getattr(a, "dtype", type(a[0]) if a else int)) == bool
+            used += np.ndim(a) if is_mask else 1
+        elif entry is not None and entry is not Ellipsis:
+            used += 1
+    if used > ndim:
+        raise ShapeError(f"too many indices: {used} for an array with {ndim} axes")
+    count = sum(entry is Ellipsis for entry in static)
+    if count > 1:
+        raise ShapeError("an index can only have one ellipsis")
+    if count:
+        at = next(k for k, entry in enumerate(static) if entry is Ellipsis)
+        static[at : at + 1] = [ALL] * (ndim - used)
+    while static and static[-1] == ALL:
+        static.pop()
+    return tuple(static)
+
+
+def index(x: Any, key: Any) -> Any:
+    """Return ``x[key]`` for a traced array."""
+    static, arrays = read_key(x.aval.shape, key)
+    if not static:
+        return x
+    return op.index(x, *map(_index_operand, arrays), key=static)
+
+
+def _index_operand(a: Any) -> Any:
+    if isinstance(a, Value):
+        return a
+    a = np.asarray(a)
+    if a.dtype.kind not in "iub" and a.size == 0:
+        a = a.astype(np.int64)
+    if a.dtype.kind not in "iub":
+        raise TraceError(f"an array cannot be indexed by {a.dtype} values")
+    return a
+
+
+@accept(np.take, method="take")
+def take(a: Any, indices: Any, axis: Any = None) -> Any:
+    if axis is None:
+        a, axis = a.ravel(), 0
+    return a[(ALL,) * normal_axis(axis, a.ndim) + (_as_index(indices),)]
+
+
+def _as_index(indices: Any) -> Any:
+    return indices if isinstance(indices, (Value, int)) else np.asarray(indices)
+
+
+def _grid(x: Value, indices: Value, axis: int) -> list[Any]:
+    """Return the index arrays, one an axis, that take along one axis."""
+    lines: list[Any] = []
+    for k in range(x.ndim):
+        line = op.arange(start=0, stop=x.aval.shape[k], dtype="int64")
+        after = x.ndim - 1 - k
+        wide = op.expand_dims(line, axis=tuple(range(1, after + 1))) if after else line
+        lines.append(indices if k == axis else wide)
+    return lines
+
+
+@indexed
+def _take_along_vjp(i: int, ct: Value, y: Value, x: Value, indices: Value, axis: int) -> Any:
+    zeros = op.full(shape=x.shape, value=0, dtype=x.dtype.name)
+    return op.add_at(zeros, ct, *_grid(x, indices, axis), key=(ARRAY,) * x.ndim)
+
+
+def _take_along_aval(shapes: Shapes, x: Aval, indices: Aval, axis: int) -> Aval:
+    if len(indices.shape) != len(x.shape):
+        raise ShapeError("take_along_axis: indices and array need the same number of axes")
+    rest = [
+        indices.shape[k] if k == axis else broadcast(shapes, (size,), (indices.shape[k],))[0]
+        for k, size in enumerate(x.shape)
+    ]
+    return Aval(tuple(rest), x.dtype)
+
+
+structural(
+    "take_along", "One element an index along an axis.", params=("axis",),
+    aval=_take_along_aval, vjp=_take_along_vjp,
+    numpy="np.take_along_axis({0}, {1}, axis={axis})", tex="{0}_{{{1}}}",
+)  # fmt: skip
+
+
+@accept(np.take_along_axis)
+def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
+    indices = _index_operand(indices)
+    if axis is None:
+        return op.take_along(arr.ravel(), indices, axis=0)
+    return op.take_along(arr, indices, axis=normal_axis(axis, arr.ndim))
+
+
+@accept(np.diagonal, method="diagonal")
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    i, j = normal_axis(axis1, a.ndim), normal_axis(axis2, a.ndim)
+    rest = [k for k in range(a.ndim) if k not in (i, j)]
+    a = np.transpose(a, (*rest, i, j))
+    rows, columns = a.aval.shape[-2:]
+    length = smallest(rows + min(offset, 0), columns - max(offset, 0))
+    line = op.arange(start=0, stop=length, dtype="int64")
+    row = line if offset >= 0 else line - offset
+    column = line if offset <= 0 else line + offset
+    return a[(ALL,) * len(rest) + (row, column)]
+
+
+@accept(np.diag)
+def diag(v: Any, k: int = 0) -> Any:
+    if v.ndim == 2:
+        return diagonal(v, k)
+    size = v.aval.shape[0]
+    line = op.arange(start=0, stop=size, dtype="int64")
+    square = op.full(shape=(size + abs(k),) * 2, value=0, dtype=v.dtype.name)
+    row = line if k >= 0 else line - k
+    column = line if k <= 0 else line + k
+    return op.put_at(square, v, row, column, key=(ARRAY, ARRAY))
+
+
+def _triangle(name: str, function: Any, word: str) -> None:
+    structural(
+        name, f"The {word} triangle of a matrix, zeros elsewhere.", params=("k",),
+        aval=lambda shapes, x, k: x, vjp=lambda ct, y, x, k: getattr(op, name)(ct, k=k),
+        numpy=lambda s: f"{s.np}.{name}({s[0]}{keyword_text(k=s['k'] or None)})",
+        tex=rf"\operatorname{{{{{name}}}}} {{0}}",
+    )  # fmt: skip
+
+    @accept(function)
+    def front(m: Any, k: int = 0) -> Any:
+        return getattr(op, name)(m, k=operator.index(k))
+
+
+_triangle("tril", np.tril, "lower")
+_triangle("triu", np.triu, "upper")
+
+# --- write ------------------------------------------------------------------------------------
+
+
+def _write_aval(shapes: Shapes, x: Aval, value: Aval, *indices: Aval, key: Any) -> Aval:
+    part = indexed_shape(shapes, x.shape, key, indices)
+    joined = broadcast(shapes, part, value.shape)
+    if len(joined) != len(part):
+        raise ShapeError(
+            f"cannot write {shapes.show_shape(value.shape)} into {shapes.show_shape(part)}"
+        )
+    return x
+
+
+def _summed_to(ct: Value, key: Any, indices: Sequence[Value]) -> Value:
+    return op.index(ct, *indices, key=key)  # type: ignore[no-any-return]
+
+
+@indexed
+def _put_vjp(i: int, ct: Value, y: Value, x: Value, value: Value, *indices: Value, key: Any) -> Any:
+    if i == 0:
+        return op.put_at(ct, 0, *indices, key=key)
+    if indices and not writes_once(key, indices):
+        return _last_written(ct, x, value, indices, key)
+    return _summed_to(ct, key, indices)
+
+
+def _last_written(ct: Value, x: Value, value: Value, indices: Sequence[Value], key: Any) -> Value:
+    # Where an element is written more than once only the last value stays: number the writes,
+    # write the numbers, and let through the cotangent where a number survived.
+    part = indexed_shape(x.builder.shapes, x.shape, key, [k.aval for k in indices])
+    total: Size = 1
+    for size in part:
+        total = total * size
+    order = op.reshape(op.arange(start=0, stop=total, dtype="int64"), shape=part)
+    blank = op.full(shape=x.shape, value=-1, dtype="int64")
+    survived = op.index(op.put_at(blank, order, *indices, key=key), *indices, key=key)
+    return op.where(op.equal(survived, order), op.index(ct, *indices, key=key), 0)  # type: ignore[no-any-return]
+
+
+def writes_once(key: Any, indices: Sequence[Any]) -> bool:
+    """Return whether no element can be meant twice: a mask, or a whole arange among vectors."""
+    for x in indices:
+        row = x.builder.definition(x.symbol) if isinstance(x, Value) else None
+        if x.dtype == bool:
+            return len(indices) == 1
+        if row is not None and row.name == "arange" and all(k.ndim <= 1 for k in indices):
+            return True
+    return not indices
+
+
+structural(
+    "put_at", "The array with a part replaced: `x[key] = value`.", params=("key",),
+    aval=_write_aval, vjp=_put_vjp, numpy=None, tex="{0}",
+    kinks="of several values written to one element the last counts",
+)  # fmt: skip
+
+
+@indexed
+def _add_vjp(i: int, ct: Value, y: Value, x: Value, value: Value, *indices: Value, key: Any) -> Any:
+    return ct if i == 0 else _summed_to(ct, key, indices)
+
+
+structural(
+    "add_at", "The array with a value added to a part, repeats included.", params=("key",),
+    aval=_write_aval, vjp=_add_vjp, numpy=None, tex="{0}",
+)  # fmt: skip
+
+
+def put(x: Any, key: Any, value: Any) -> Any:
+    """Return the traced array that ``x[key] = value`` leaves behind."""
+    static, arrays = read_key(x.aval.shape, key)
+    builder = builder_of((x, value, *arrays))
+    value = value if isinstance(value, Value) else builder.wrap(builder.operand(value))
+    if promoted(x.aval, value.aval) != x.dtype or (value.ndim and value.dtype != x.dtype):
+        value = op.astype(value, dtype=x.dtype.name)
+    return op.put_at(x, value, *map(_index_operand, arrays), key=static)
+

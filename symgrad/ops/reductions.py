@@ -1,0 +1,328 @@
+"""Sums, means, extremes and running sums along axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from symgrad.dims import Shape, Shapes, product
+from symgrad.graph import Aval, Value, size_value
+from symgrad.ops.table import (
+    accept,
+    array_aval,
+    keyword_text,
+    normal_axes,
+    normal_axis,
+    op,
+    structural,
+)
+
+REDUCE = ("axis", "keepdims")
+WHOLE = {"axis": None, "keepdims": False}
+
+
+def reduced_shape(shape: Shape, axis: Any, keepdims: bool) -> Shape:
+    axes = normal_axes(axis, len(shape))
+    if keepdims:
+        return tuple(1 if i in axes else size for i, size in enumerate(shape))
+    return tuple(size for i, size in enumerate(shape) if i not in axes)
+
+
+def kept(value: Value, x: Value, axis: Any, keepdims: bool) -> Value:
+    """Return a reduced value with the reduced axes back as axes of size 1."""
+    axes = normal_axes(axis, x.ndim)
+    if keepdims or not value.ndim or not axes:
+        return value
+    return op.expand_dims(value, axis=axes)  # type: ignore[no-any-return]
+
+
+def spread(value: Value, x: Value, axis: Any, keepdims: bool) -> Value:
+    """Return a reduced value copied back over the axes that were reduced away."""
+    return op.broadcast_to(kept(value, x, axis, keepdims), shape=x.shape)  # type: ignore[no-any-return]
+
+
+def count(x: Value, axis: Any) -> Any:
+    """Return how many elements were reduced into each result: an int or a dim's value."""
+    sizes = [x.shape[i] for i in normal_axes(axis, x.ndim)]
+    return size_value(x.builder, product(sizes))
+
+
+def _reduce_aval(dtype: Any) -> Any:
+    def aval(shapes: Shapes, x: Aval, axis: Any, keepdims: bool, **_: Any) -> Aval:
+        return array_aval(reduced_shape(x.shape, axis, keepdims), dtype(x.dtype))
+
+    return aval
+
+
+def _sum_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    # NumPy sums booleans and small integers in the platform's int.
+    return np.add.reduce(np.zeros(0, dtype)).dtype  # type: ignore[no-any-return]
+
+
+def _float_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return dtype if dtype.kind in "fc" else np.dtype(np.float64)
+
+
+def method_or_function(s: Any, name: str, arguments: str) -> str:
+    """Spell ``x.sum(axis=1)`` on a name and ``np.sum(a * b, axis=1)`` on an expression."""
+    if s[0].is_name:
+        return f"{s[0]}.{name}({arguments.removeprefix(', ')})"
+    return f"{s.np}.{name}({s[0]}{arguments})"
+
+
+def axis_text(s: Any) -> Any:
+    """Return the axes as a person writes them, or None where all are meant."""
+    axis, ndim = s["axis"], len(s.aval(0).shape)
+    if axis is None or len(axis) == ndim and (ndim > 1 or not s["keepdims"]):
+        return None
+    return axis[0] if len(axis) == 1 else axis
+
+
+def _spell(name: str) -> Any:
+    return lambda s: method_or_function(
+        s, name, keyword_text(axis=axis_text(s), keepdims=s["keepdims"])
+    )
+
+
+def _axes(a: Any, axis: Any) -> tuple[int, ...]:
+    return normal_axes(axis, a.ndim)
+
+
+# --- sum, mean, product -----------------------------------------------------------------------
+
+structural(
+    "sum", "Sum along axes.", params=REDUCE, defaults=WHOLE,
+    aval=_reduce_aval(_sum_dtype),
+    vjp=lambda ct, y, x, axis, keepdims: spread(ct, x, axis, keepdims),
+    numpy=_spell("sum"), tex=r"\sum {0}", role="total",
+)  # fmt: skip
+
+
+@accept(np.sum, sum, method="sum")
+def sum_(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return op.sum(a, axis=_axes(a, axis), keepdims=bool(keepdims))
+
+
+structural(
+    "mean", "Arithmetic mean along axes.", params=REDUCE, defaults=WHOLE,
+    aval=_reduce_aval(_float_dtype),
+    vjp=lambda ct, y, x, axis, keepdims: spread(ct / count(x, axis), x, axis, keepdims),
+    numpy=_spell("mean"), tex=r"\operatorname{{mean}} {0}", role="mean",
+)  # fmt: skip
+
+
+@accept(np.mean, method="mean")
+def mean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return op.mean(a, axis=_axes(a, axis), keepdims=bool(keepdims))
+
+
+@accept(np.average)
+def average(a: Any, axis: Any = None, weights: Any = None) -> Any:
+    if weights is None:
+        return mean(a, axis)
+    if axis is not None and np.ndim(a) != np.ndim(weights):
+        weights = op.expand_dims(
+            weights, axis=tuple(i for i in range(a.ndim) if i != normal_axis(axis, a.ndim))
+        )
+    return sum_(a * weights, axis) / sum_(op.broadcast_to(weights, shape=(a * weights).shape), axis)
+
+
+def _product_vjp(ct: Value, y: Value, x: Value, axis: Any, keepdims: bool) -> Value:
+    # ct times the product of all the others: exact where a factor is 0, at every order.
+    first, *rest = normal_axes(axis, x.ndim) or (None,)
+    ct = kept(ct, x, axis, keepdims)
+    if first is None:
+        return ct
+    if rest:
+        inner = op.prod(x, axis=(first,), keepdims=True)
+        ct = _product_vjp(ct, y, inner, tuple(rest), True)
+    return ct * _product_of_others(x, first)
+
+
+def _product_of_others(x: Value, axis: int) -> Value:
+    last = x.ndim - 1
+    order = (*[i for i in range(x.ndim) if i != axis], axis)
+    size = x.shape[axis]
+    rows = op.expand_dims(op.transpose(x, axes=order), axis=(last,))
+    others = op.where(op.eye(n=size, m=size, k=0, dtype="bool"), 1, rows)
+    return op.transpose(  # type: ignore[no-any-return]
+        op.prod(others, axis=(last + 1,), keepdims=False),
+        axes=tuple(order.index(i) for i in range(x.ndim)),
+    )
+
+
+structural(
+    "prod", "Product along axes.", params=REDUCE, defaults=WHOLE,
+    aval=_reduce_aval(lambda dtype: np.multiply.reduce(np.zeros(0, dtype)).dtype),
+    vjp=_product_vjp, numpy=_spell("prod"), tex=r"\prod {0}", role="product",
+)  # fmt: skip
+
+
+@accept(np.prod, method="prod")
+def prod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return op.prod(a, axis=_axes(a, axis), keepdims=bool(keepdims))
+
+
+# --- extremes ---------------------------------------------------------------------------------
+
+
+def _extreme_vjp(ct: Value, y: Value, x: Value, axis: Any, keepdims: bool) -> Value:
+    hit = op.equal(x, kept(y, x, axis, keepdims))
+    ties = op.sum(hit, axis=normal_axes(axis, x.ndim), keepdims=bool(x.ndim))
+    return hit * (kept(ct, x, axis, keepdims) / ties)
+
+
+def _extreme(name: str, word: str, function: Any, alias: Any) -> None:
+    structural(
+        name, f"The {word} element along axes.", params=REDUCE, defaults=WHOLE,
+        aval=_reduce_aval(lambda dtype: dtype), vjp=_extreme_vjp,
+        numpy=_spell(name), tex=rf"\{name} {{0}}", kinks="elements that tie share equally",
+        role=name,
+    )  # fmt: skip
+
+    @accept(function, alias, method=name)
+    def front(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+        return getattr(op, name)(a, axis=_axes(a, axis), keepdims=bool(keepdims))
+
+
+_extreme("max", "largest", np.max, np.amax)
+_extreme("min", "smallest", np.min, np.amin)
+
+
+@accept(np.ptp)
+def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    axes = _axes(a, axis)
+    return op.max(a, axis=axes, keepdims=keepdims) - op.min(a, axis=axes, keepdims=keepdims)
+
+
+def _which(name: str, function: Any) -> None:
+    structural(
+        name, f"NumPy's {name}: an index, so nothing flows back.", params=REDUCE, defaults=WHOLE,
+        aval=_reduce_aval(lambda dtype: np.dtype(np.int64)), differentiable=False,
+        numpy=lambda s: method_or_function(
+            s, name,
+            keyword_text(axis=s["axis"][0] if len(s["axis"]) == 1 and len(s.aval(0).shape) > 1
+                         else None, keepdims=s["keepdims"])), role="index",
+    )  # fmt: skip
+
+    @accept(function, method=name)
+    def front(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+        axes = _axes(a, None if axis is None else normal_axis(axis, a.ndim))
+        return getattr(op, name)(a, axis=axes, keepdims=bool(keepdims))
+
+
+_which("argmax", np.argmax)
+_which("argmin", np.argmin)
+
+
+def _truth(name: str, function: Any, dtype: Any) -> None:
+    structural(
+        name, f"NumPy's {name}.", params=REDUCE, defaults=WHOLE,
+        aval=_reduce_aval(lambda _: np.dtype(dtype)), differentiable=False, numpy=_spell(name),
+    )  # fmt: skip
+
+    @accept(function, method=name)
+    def front(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+        return getattr(op, name)(a, axis=_axes(a, axis), keepdims=bool(keepdims))
+
+
+_truth("any", np.any, np.bool_)
+_truth("all", np.all, np.bool_)
+
+
+structural(
+    "count_nonzero", "How many elements are not zero.", params=REDUCE, defaults=WHOLE,
+    aval=_reduce_aval(lambda _: np.dtype(np.int64)), differentiable=False,
+    numpy=lambda s: f"{s.np}.count_nonzero({s[0]}"
+    f"{keyword_text(axis=axis_text(s), keepdims=s['keepdims'])})",
+)  # fmt: skip
+
+
+@accept(np.count_nonzero)
+def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return op.count_nonzero(a, axis=_axes(a, axis), keepdims=bool(keepdims))
+
+
+# --- spread -----------------------------------------------------------------------------------
+
+SPREAD = ("axis", "ddof", "keepdims")
+
+
+def _freedom(x: Value, axis: Any, ddof: int) -> Any:
+    return count(x, axis) - ddof if ddof else count(x, axis)
+
+
+def _centred(x: Value, axis: Any) -> Value:
+    return x - op.mean(x, axis=normal_axes(axis, x.ndim), keepdims=True)
+
+
+def _var_vjp(ct: Value, y: Value, x: Value, axis: Any, ddof: int, keepdims: bool) -> Value:
+    scale = 2 * kept(ct, x, axis, keepdims) / _freedom(x, axis, ddof)
+    return scale * _centred(x, axis)
+
+
+def _std_vjp(ct: Value, y: Value, x: Value, axis: Any, ddof: int, keepdims: bool) -> Value:
+    safe = op.where(op.equal(y, 0), 1, y)
+    scale = kept(ct / (safe * _freedom(x, axis, ddof)), x, axis, keepdims)
+    return scale * _centred(x, axis)
+
+
+def _spread_op(name: str, doc: str, vjp: Any, function: Any, kinks: str) -> None:
+    structural(
+        name, doc, params=SPREAD, defaults={**WHOLE, "ddof": 0},
+        aval=_reduce_aval(_float_dtype), vjp=vjp, kinks=kinks, role=name,
+        numpy=lambda s: method_or_function(
+            s, name,
+            keyword_text(axis=axis_text(s), ddof=s["ddof"] or None, keepdims=s["keepdims"])),
+        tex=rf"\operatorname{{{{{name}}}}} {{0}}",
+    )  # fmt: skip
+
+    @accept(function, method=name)
+    def front(a: Any, axis: Any = None, *, ddof: int = 0, keepdims: bool = False) -> Any:
+        return getattr(op, name)(a, axis=_axes(a, axis), ddof=ddof, keepdims=bool(keepdims))
+
+
+_spread_op("var", "Variance along axes.", _var_vjp, np.var, "")
+_spread_op("std", "Standard deviation along axes.", _std_vjp, np.std, "0 where all are equal")
+
+# --- running sums -----------------------------------------------------------------------------
+
+
+def _cumsum_vjp(ct: Value, y: Value, x: Value, axis: int) -> Value:
+    return op.flip(op.cumsum(op.flip(ct, axis=(axis,)), axis=axis), axis=(axis,))  # type: ignore[no-any-return]
+
+
+structural(
+    "cumsum", "Running sum along one axis.", params=("axis",),
+    aval=lambda shapes, x, axis: x._replace(dtype=_sum_dtype(x.dtype), kind="array"),
+    vjp=_cumsum_vjp,
+    numpy=lambda s: method_or_function(
+        s, "cumsum", keyword_text(axis=s["axis"] if len(s.aval(0).shape) > 1 else None)
+    ),
+    tex=r"\operatorname{{cumsum}} {0}", role="running",
+)  # fmt: skip
+
+
+@accept(np.cumsum, method="cumsum")
+def cumsum(a: Any, axis: Any = None) -> Any:
+    if axis is None:
+        return op.cumsum(a.ravel(), axis=0)
+    return op.cumsum(a, axis=normal_axis(axis, a.ndim))
+
+
+def _sorting(name: str, function: Any) -> None:
+    structural(
+        name, f"NumPy's {name}: indices, so nothing flows back.", params=("axis",),
+        aval=lambda shapes, x, axis: x._replace(dtype=np.dtype(np.int64)), differentiable=False,
+        numpy=lambda s: method_or_function(
+            s, name, keyword_text(axis=s["axis"] if s["axis"] != len(s.aval(0).shape) - 1 else None)
+        ), role="order",
+    )  # fmt: skip
+
+    @accept(function, method=name)
+    def front(a: Any, axis: Any = -1) -> Any:
+        return getattr(op, name)(a, axis=normal_axis(axis, a.ndim))
+
+
+_sorting("argsort", np.argsort)

@@ -1,0 +1,364 @@
+"""How a row of the table is written: one op, one declaration.
+
+`elementwise` and `structural` each make one `Op` subclass, register it, and say which NumPy
+functions and array methods lead to it.  A rule is written in ops (``op.exp(x) * ct``), so the
+derivative of a derivative needs nothing new.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symgrad.dims import Shape, Shapes, Size
+from symgrad.errors import MissingRuleError, ShapeError, TraceError
+from symgrad.graph import OPS, Aval, Builder, Kind, Op, Value, current_builder
+
+# Precedence of a spelled expression; a template's `{0:6}` asks for at least that much.
+COMPARE, OR, XOR, AND, SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = range(1, 11)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What other stages and people ask of an op, beside its shape and derivative."""
+
+    spell: Mapping[str, Any]
+    precedence: int = ATOM
+    tex: str = ""
+    math: Any = None
+    partials: tuple[Any, ...] | None = None
+    domain: tuple[float, float] = (-2.0, 2.0)
+    kinks: str = ""
+    source: str = ""
+    expand: Callable[..., Any] | None = None
+    differentiable: bool = True
+    elementwise: bool = False
+    role: str = ""
+    view: bool = False
+    cost: str = "cheap"
+
+
+class _Namespace:
+    """``op.exp(x)``: apply the op called ``exp`` in the builder of its operands."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in OPS:
+            raise AttributeError(f"no op is called {name}")
+
+        def apply(*operands: Any, **settings: Any) -> Any:
+            return builder_of(operands).apply(name, *operands, **settings)
+
+        setattr(self, name, apply)
+        return apply
+
+
+op = _Namespace()
+
+
+def builder_of(operands: Iterable[Any]) -> Builder:
+    for x in operands:
+        if isinstance(x, Value):
+            return x.builder
+    builder = current_builder()
+    assert builder is not None, "an op without operands needs a builder"
+    return builder
+
+
+FRONT: dict[Any, Callable[..., Any]] = {}
+"""What a NumPy (or math, or built-in) function becomes when it meets a traced value."""
+
+METHODS: dict[str, Callable[..., Any]] = {}
+"""What a method of ndarray becomes on a traced array."""
+
+
+def accept(*functions: Any, method: str | None = None) -> Callable[[Any], Any]:
+    """Register the decorated function as what NumPy's ``functions`` do with traced values.
+
+    Its signature is the part of NumPy's that is supported: any other argument is refused by
+    name.
+    """
+
+    def register(front: Callable[..., Any]) -> Callable[..., Any]:
+        for function in functions:
+            FRONT[function] = front
+        if method is not None:
+            METHODS[method] = front
+        return front
+
+    return register
+
+
+def _register(name: str, doc: str, results: int, aval: Any, vjp: Any, facts: Facts) -> type[Op]:
+    assert name not in OPS, f"the op {name} has two rows"
+    new = type(name, (Op,), {"__slots__": (), "__doc__": doc, "__module__": __name__})
+    new.name, new.doc, new.results = name, doc, results  # type: ignore[attr-defined]
+    new.aval, new.facts = staticmethod(aval), facts  # type: ignore[attr-defined]
+    new.vjp = staticmethod(vjp) if vjp is not None else None  # type: ignore[attr-defined]
+    OPS[name] = new
+    return new
+
+
+def _target(numpy: Any) -> Mapping[str, Any]:
+    if isinstance(numpy, str):
+        numpy = re.sub(r"\bnp\.", "{np}.", numpy)
+    return {"numpy": numpy}
+
+
+def elementwise(
+    name: str,
+    doc: str,
+    *,
+    accepts: Sequence[Any] = (),
+    numpy: Any,
+    precedence: int = ATOM,
+    math: Any = None,
+    partials: tuple[Any, ...] | None = None,
+    vjp: tuple[Any, ...] | None = None,
+    arity: int = 1,
+    dtype: Any = None,
+    expand: Callable[..., Any] | None = None,
+    differentiable: bool = True,
+    tex: str = "",
+    domain: tuple[float, float] = (-2.0, 2.0),
+    kinks: str = "",
+    source: str = "",
+    role: str = "",
+    cost: str = "cheap",
+) -> type[Op]:
+    """Declare an op that works element by element, with broadcasting.
+
+    ``math`` is the SymPy function it computes; its derivative is found by SymPy unless
+    ``partials`` gives the local derivatives, one function ``(y, *xs)`` an operand, or ``vjp``
+    the whole rule, one function ``(ct, y, *xs)`` an operand.  ``differentiable=False`` makes a
+    path through it an error; a derivative that is truly zero is ``partials=(zero,)``.
+    """
+    find_dtype = dtype or ufunc_dtype(accepts[0])
+
+    def aval(shapes: Shapes, *xs: Aval) -> Aval:
+        shape = broadcast(shapes, *[x.shape for x in xs])
+        return Aval(shape, find_dtype(*xs), _kind(shape, xs, precedence < ATOM))
+
+    facts = Facts(
+        _target(numpy), precedence, tex, math, partials, domain, kinks, source, expand,
+        differentiable, True, role, False, cost,
+    )  # fmt: skip
+    new = _register(name, doc, 1, aval, None, facts)
+    if vjp is not None:
+        new.vjp = staticmethod(lambda i, ct, ys, xs, _: vjp[i](ct, ys[0], *xs))  # type: ignore[assignment]
+    elif differentiable and (math is not None or partials is not None):
+        new.vjp = staticmethod(functools.partial(_partial_vjp, new))  # type: ignore[assignment]
+    front = functools.partial(_apply_elementwise, name, arity)
+    for function in accepts:
+        FRONT[function] = front
+    return new
+
+
+def _apply_elementwise(name: str, arity: int, *xs: Any) -> Any:
+    if len(xs) != arity:
+        raise TypeError(f"takes {arity} arguments, {len(xs)} given")
+    return builder_of(xs).apply(name, *xs)
+
+
+def _partial_vjp(
+    row: type[Op], i: int, ct: Value, ys: Sequence[Value], xs: Sequence[Value], _: Any
+) -> Any:
+    partial = local_derivative(row, i)(ys[0], *xs)
+    return ZERO if partial is ZERO else ct * partial
+
+
+def local_derivative(row: type[Op], i: int) -> Callable[..., Any]:
+    """Return the local derivative of an elementwise op in operand ``i``, as ``(y, *xs)``."""
+    if row.facts.partials is not None:
+        return row.facts.partials[i]  # type: ignore[no-any-return]
+    from symgrad.ops.calculus import partial  # SymPy's part is loaded when first needed
+
+    return partial(row, i)
+
+
+class _Zero:
+    """A derivative that is truly zero; what a rule returns to say so."""
+
+    def __repr__(self) -> str:
+        return "0"
+
+
+ZERO = _Zero()
+
+
+def zero(*_: Any) -> _Zero:
+    """Say that a derivative is zero wherever it exists."""
+    return ZERO
+
+
+def structural(
+    name: str,
+    doc: str,
+    *,
+    aval: Callable[..., Any],
+    numpy: Any,
+    vjp: Any = None,
+    params: tuple[str, ...] = (),
+    defaults: Mapping[str, Any] = {},
+    results: int = 1,
+    precedence: int = ATOM,
+    differentiable: bool = True,
+    tex: str = "",
+    kinks: str = "",
+    source: str = "",
+    expand: Callable[..., Any] | None = None,
+    role: str = "",
+    view: bool = False,
+    cost: str = "cheap",
+) -> type[Op]:
+    """Declare an op that moves, sums or makes elements.
+
+    ``aval(shapes, *avals, **settings)`` gives the result's aval (or a tuple of them).  ``vjp``
+    is one function ``(ct, y, *xs, **settings)`` for an op of one operand, a tuple of them for
+    more, or a function marked by `indexed` that is told which operand is meant.
+    """
+    facts = Facts(
+        _target(numpy), precedence, tex, None, None, (-2.0, 2.0), kinks, source, expand,
+        differentiable, False, role, view, cost,
+    )  # fmt: skip
+    new = _register(name, doc, results, aval, _normalise_vjp(vjp, results), facts)
+    new.params, new.defaults = params, dict(defaults)
+    return new
+
+
+def indexed(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a vjp rule ``(i, ct, y, *xs, **settings)`` that serves every operand."""
+    rule.indexed = True  # type: ignore[attr-defined]
+    return rule
+
+
+def _normalise_vjp(vjp: Any, results: int) -> Any:
+    if vjp is None:
+        return None
+
+    def rule(i: int, ct: Any, ys: Sequence[Value], xs: Sequence[Value], settings: Any) -> Any:
+        y = ys[0] if results == 1 else ys
+        if getattr(vjp, "indexed", False):
+            return vjp(i, ct, y, *xs, **settings)
+        chosen = vjp[i] if isinstance(vjp, tuple) else vjp
+        return chosen(ct, y, *xs, **settings)
+
+    return rule
+
+
+def needs_rule(row: type[Op]) -> MissingRuleError:
+    reason = "has no derivative" if not row.facts.differentiable else "has no vjp rule"
+    return MissingRuleError(f"{row.name} {reason}")
+
+
+# --- shapes -----------------------------------------------------------------------------------
+
+
+def broadcast(shapes: Shapes, *all_shapes: Shape) -> Shape:
+    """Return the shape NumPy's broadcasting gives, unifying dims that must be equal."""
+    first = all_shapes[0]
+    if all(shape is first or shape == () for shape in all_shapes[1:]):
+        return first
+    ndim = max(map(len, all_shapes))
+    result: list[Size] = [1] * ndim
+    for shape in all_shapes:
+        for axis, size in enumerate(shape, ndim - len(shape)):
+            result[axis] = _broadcast_size(shapes, result[axis], size)
+    return tuple(result)
+
+
+def _broadcast_size(shapes: Shapes, a: Size, b: Size) -> Size:
+    if a is b or (type(b) is int and b == 1):
+        return a
+    if type(a) is int and a == 1:
+        return b
+    return shapes.unify(a, b, checked=False)
+
+
+def _kind(shape: Shape, xs: Sequence[Aval], is_operator: bool) -> Kind:
+    if shape:
+        return "array"
+    return "python" if is_operator and all(x.kind == "python" for x in xs) else "numpy"
+
+
+def _weak(x: Aval) -> Any:
+    if x.kind != "python" or x.dtype.kind == "b":
+        return x.dtype
+    return {"i": int, "f": float, "c": complex}[x.dtype.kind]
+
+
+def ufunc_dtype(ufunc: Any) -> Callable[..., np.dtype[Any]]:
+    @functools.cache
+    def resolve(*kinds: Any) -> np.dtype[Any]:
+        try:
+            found = ufunc.resolve_dtypes((*kinds, *[None] * ufunc.nout))
+        except TypeError:
+            names = ", ".join(str(getattr(k, "__name__", k)) for k in kinds)
+            raise TraceError(f"np.{ufunc.__name__} does not take {names}") from None
+        return found[-1]  # type: ignore[no-any-return]
+
+    def find(*xs: Aval) -> np.dtype[Any]:
+        return resolve(*map(_weak, xs))
+
+    return find
+
+
+def promoted(*xs: Aval) -> np.dtype[Any]:
+    """Return the dtype that NumPy gives arrays joined together (NEP 50 for Python scalars)."""
+    weak = {int: 0, float: 0.0, complex: 0j}
+    return np.result_type(*[weak.get(kind, kind) for kind in map(_weak, xs)])
+
+
+def first_dtype(*xs: Aval) -> np.dtype[Any]:
+    return xs[0].dtype
+
+
+def always(dtype: Any) -> Callable[..., np.dtype[Any]]:
+    found = np.dtype(dtype)
+    return lambda *xs: found
+
+
+def array_aval(shape: Shape, dtype: np.dtype[Any]) -> Aval:
+    """Return the aval of a fresh result: an array, or a NumPy scalar when it has no axes."""
+    return Aval(shape, dtype, "array" if shape else "numpy")
+
+
+def normal_axis(axis: Any, ndim: int) -> int:
+    """Return ``axis`` counted from the front, or raise as NumPy does."""
+    number = operator.index(axis)
+    if not -ndim <= number < ndim:
+        raise ShapeError(f"axis {number} does not exist in an array with {ndim} axes")
+    return number % ndim
+
+
+def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Return the sorted axes that NumPy's ``axis=None | int | tuple`` means."""
+    if axis is None:
+        return tuple(range(ndim))
+    if not isinstance(axis, (tuple, list)):
+        axis = (axis,)
+    axes = sorted(normal_axis(a, ndim) for a in axis)
+    if len(set(axes)) != len(axes):
+        raise ShapeError(f"axis {tuple(axis)} names an axis twice")
+    return tuple(axes)
+
+
+def size_of(value: Any) -> Size:
+    """Return the size that a user's ``int``, NumPy integer or symbolic size stands for."""
+    expression = getattr(value, "size_expression", None)
+    return expression if expression is not None else operator.index(value)
+
+
+def shape_of(value: Any) -> Shape:
+    """Return the shape that a user's shape argument (a size or a sequence of sizes) means."""
+    return tuple(map(size_of, value)) if isinstance(value, (tuple, list)) else (size_of(value),)
+
+
+def keyword_text(**settings: Any) -> str:
+    """Return ``, axis=1, keepdims=True`` for the settings that are not None or False."""
+    return "".join(f", {k}={v}" for k, v in settings.items() if v is not None and v is not False)
