@@ -548,6 +548,73 @@ def functions_of(module: Any) -> list[types.FunctionType]:
     return [f for f in mine if f.__code__.co_filename == module.__file__]
 
 
+PLACES = """
+import functools
+W = 2
+fs = [lambda x, i=i: x + i * W for i in range(3)]
+def deco(g):
+    return lambda f: functools.wraps(f)(lambda *a: g(f(*a)))
+@deco(lambda v: v + W)
+@deco(lambda v: v * W)
+def decorated(x, key=lambda q: q + W, *, other=lambda q: q - W):
+    return key(x) + other(x)
+if W:
+    try:
+        def in_blocks(x): return abs(x) + W
+    finally:
+        pass
+class A:
+    method = lambda self, x: x + W
+    class __B:
+        def __m(self, __x): return __x + self.__n
+        __n = 4
+        def go(self, x): return self.__m(x), [self.__m(i) for i in range(x)]
+    @property
+    def prop(self): return self.__B().go(3)
+    @classmethod
+    def klass(cls, x): return cls.__name__, x
+def outer():
+    z = 3
+    class L:
+        def m(self, x): return super().__init__() or (self.__class__ is __class__, z + W + x)
+    return L
+table = {"a": lambda x: [x], "b": lambda x: [x], "c": (lambda x: (lambda y: x + y))}
+"""
+
+
+@pytest.mark.parametrize(
+    ("pick", "args"),
+    [
+        (lambda m: m.fs[2], [5]),
+        (lambda m: m.decorated, [1]),
+        (lambda m: m.decorated.__wrapped__, [1]),
+        (lambda m: m.decorated.__wrapped__.__wrapped__, [1]),
+        (lambda m: m.decorated.__wrapped__.__wrapped__.__defaults__[0], [1]),
+        (lambda m: m.in_blocks, [-1]),
+        (lambda m: m.A.method, [None, 3]),
+        (lambda m: m.A.prop.fget, [None]),
+        (lambda m: m.A.klass.__func__, [int, 3]),
+        (lambda m: m.outer().m, [None, 3]),
+        (lambda m: m.table["a"], [1]),
+        (lambda m: m.table["b"], [1]),
+        (lambda m: m.table["c"](1), [2]),
+    ],
+)
+def test_a_function_is_found_wherever_it_stands(
+    pick: Callable[[Any], Any], args: list[Any], load: Any
+) -> None:
+    module = load(PLACES)
+    function = pick(module)
+    if args[0] is None:
+        args = [module.outer()() if "outer" in function.__qualname__ else module.A(), *args[1:]]
+    twin = twin_of(function)
+    assert twin.__code__.co_qualname == function.__code__.co_qualname
+    assert [*twin.__code__.co_lines()][-1][2] == [*function.__code__.co_lines()][-1][2]
+    if function.__name__ != "m":  # a class made twice is not the same class
+        with use(Deep()):
+            assert twin(*args) == function(*args)
+
+
 # -- what a run-time sees ------------------------------------------------------------------------
 
 EVENTS = {

@@ -141,7 +141,7 @@ class Rewriter:
     def _TypeAlias(self, node: ast.AST) -> ast.AST:
         return node  # evaluated lazily, in a scope of its own
 
-    def _comprehension_scope(self, node: Comprehension) -> Comprehension:
+    def _comprehension(self, node: Comprehension) -> Comprehension:
         first, *rest = node.generators
         names = [name for generator in node.generators for name in targets(generator.target)]
         scope = block_scope((), self.scope, self.scope.private, names=names)
@@ -155,7 +155,7 @@ class Rewriter:
         }
         return _with(node, generators=generators, **results)
 
-    _ListComp = _SetComp = _DictComp = _GeneratorExp = _comprehension_scope
+    _ListComp = _SetComp = _DictComp = _GeneratorExp = _comprehension
 
     def _generator(self, node: ast.comprehension, outer: Rewriter) -> ast.comprehension:
         iterable = outer.rewrite(node.iter)
