@@ -25,18 +25,35 @@ from symgrad.ops.table import (
     ufunc_dtype,
 )
 
+
+def _bare(x: Value) -> tuple[Value, bool]:
+    """Return z and True where ``x`` is -z, so that no expansion prints a double sign."""
+    row = x.builder.definition(x.symbol)
+    if row is not None and row.name == "negative":
+        return x.builder.wrap(row.operands[0]), True
+    return x, False
+
+
+def _expand_sigmoid(x: Value) -> Value:
+    z, is_negated = _bare(x)
+    return 1 / (1 + op.exp(z if is_negated else -x))  # type: ignore[no-any-return]
+
+
+def _expand_softplus(x: Value) -> Value:
+    return op.maximum(x, 0) + op.log1p(op.exp(-op.absolute(_bare(x)[0])))  # type: ignore[no-any-return]
+
+
 elementwise(
     "sigmoid", "Logistic function 1 / (1 + exp(-x)).",
     dtype=ufunc_dtype(np.exp), math=lambda x: 1 / (1 + sp.exp(-x)),
     partials=(lambda y, x: y * (1 - y),),
-    expand=lambda x: 1 / (1 + op.exp(-x)), numpy=None, tex=r"\sigma({0})", role="sigmoid",
+    expand=_expand_sigmoid, numpy=None, tex=r"\sigma({0})", role="sigmoid",
 )  # fmt: skip
 elementwise(
     "softplus", "log(1 + exp(x)) without overflow.",
     dtype=ufunc_dtype(np.exp), math=lambda x: sp.log(1 + sp.exp(x)),
     partials=(lambda y, x: op.exp(x - y),),
-    expand=lambda x: op.maximum(x, 0) + op.log1p(op.exp(-op.absolute(x))),
-    numpy=None, tex=r"\log(1 + e^{{{0}}})", role="softplus",
+    expand=_expand_softplus, numpy=None, tex=r"\log(1 + e^{{{0}}})", role="softplus",
 )  # fmt: skip
 
 
@@ -48,53 +65,63 @@ def _reduced(shapes: Shapes, x: Aval, axis: Any, keepdims: bool) -> Aval:
     return array_aval(reduced_shape(x.shape, axis, keepdims), x.dtype)
 
 
-def _shifted(x: Value, axis: Any) -> tuple[Value, Value]:
-    largest = op.max(x, axis=normal_axes(axis, x.ndim), keepdims=True)
+def _keep(x: Value, axes: tuple[int, ...]) -> bool:
+    # Over all axes the result is one number, which broadcasts as it is: `x - x.max()`.
+    return len(axes) < x.ndim
+
+
+def _shifted(x: Value, axes: tuple[int, ...]) -> tuple[Value, Value]:
+    largest = op.max(x, axis=axes, keepdims=_keep(x, axes))
     return largest, x - largest
 
 
+def _sum_over(x: Value, axes: tuple[int, ...]) -> Value:
+    return op.sum(x, axis=axes, keepdims=_keep(x, axes))  # type: ignore[no-any-return]
+
+
 def _expand_logsumexp(x: Value, axis: Any, keepdims: bool) -> Value:
-    largest, shifted = _shifted(x, axis)
-    total = op.log(op.sum(op.exp(shifted), axis=axis, keepdims=True)) + largest
-    return total if keepdims else op.squeeze(total, axis=axis)  # type: ignore[no-any-return]
+    axes = normal_axes(axis, x.ndim)
+    largest, shifted = _shifted(x, axes)
+    total = largest + op.log(_sum_over(op.exp(shifted), axes))
+    if keepdims == _keep(x, axes):
+        return total  # type: ignore[no-any-return]
+    change = op.expand_dims if keepdims else op.squeeze
+    return change(total, axis=axes)  # type: ignore[no-any-return]
+
+
+def _softmax_over(x: Value, axes: tuple[int, ...]) -> Value:
+    if len(axes) == 1:
+        return op.softmax(x, axis=axes[0])  # type: ignore[no-any-return]
+    e = op.exp(_shifted(x, axes)[1])
+    return e / _sum_over(e, axes)  # type: ignore[no-any-return]
 
 
 def _expand_softmax(x: Value, axis: int) -> Value:
-    e = op.exp(_shifted(x, axis)[1])
-    return e / op.sum(e, axis=(axis,), keepdims=True)
+    e = op.exp(_shifted(x, (axis,))[1])
+    return e / _sum_over(e, (axis,))  # type: ignore[no-any-return]
 
 
 def _expand_log_softmax(x: Value, axis: int) -> Value:
-    shifted = _shifted(x, axis)[1]
-    return shifted - op.log(op.sum(op.exp(shifted), axis=(axis,), keepdims=True))
-
-
-def _sum(x: Value, axis: int) -> Value:
-    return op.sum(x, axis=(axis,), keepdims=True)  # type: ignore[no-any-return]
-
-
-def _softmax_over(x: Value, axis: tuple[int, ...]) -> Value:
-    if len(axis) == 1:
-        return op.softmax(x, axis=axis[0])  # type: ignore[no-any-return]
-    e = op.exp(_shifted(x, axis)[1])
-    return e / op.sum(e, axis=axis, keepdims=True)
+    shifted = _shifted(x, (axis,))[1]
+    return shifted - op.log(_sum_over(op.exp(shifted), (axis,)))  # type: ignore[no-any-return]
 
 
 structural(
     "logsumexp", "log of a sum of exponentials, without overflow.", params=REDUCE, defaults=WHOLE,
     aval=_reduced, expand=_expand_logsumexp,
-    vjp=lambda ct, y, x, axis, keepdims: kept(ct, x, axis, keepdims) * _softmax_over(x, axis),
+    vjp=lambda ct, y, x, axis, keepdims: kept(ct, x, axis, keepdims)
+    * _softmax_over(x, normal_axes(axis, x.ndim)),
     numpy=None, tex=r"\operatorname{{logsumexp}} {0}", role="logsumexp",
 )  # fmt: skip
 structural(
     "softmax", "exp(x) normalised to sum 1 along an axis.", params=("axis",), aval=_same,
-    expand=_expand_softmax, vjp=lambda ct, y, x, axis: y * (ct - _sum(ct * y, axis)),
+    expand=_expand_softmax, vjp=lambda ct, y, x, axis: y * (ct - _sum_over(ct * y, (axis,))),
     numpy=None, tex=r"\operatorname{{softmax}} {0}", role="p",
 )  # fmt: skip
 structural(
     "log_softmax", "log of softmax, without overflow.", params=("axis",), aval=_same,
     expand=_expand_log_softmax,
-    vjp=lambda ct, y, x, axis: ct - op.softmax(x, axis=axis) * _sum(ct, axis),
+    vjp=lambda ct, y, x, axis: ct - op.softmax(x, axis=axis) * _sum_over(ct, (axis,)),
     numpy=None, tex=r"\operatorname{{logsoftmax}} {0}", role="log_p",
 )  # fmt: skip
 
@@ -127,7 +154,8 @@ structural(
 @accept(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     axes = normal_axes(axis, x.ndim)
-    if ord not in (None, 2, "fro") or (ord == 2 and len(axes) != 1) or (ord == "fro" and len(axes) != 2):
+    axes_wanted = {None: len(axes), 2: 1, "fro": 2}
+    if axes_wanted.get(ord) != len(axes):
         raise TypeError(f"only the Euclidean norm is known, not ord={ord!r}")
     if axis is None and x.ndim > 2:
         x = x.ravel()

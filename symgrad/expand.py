@@ -1,0 +1,94 @@
+"""Write what is left of composites out in plain ops, and drop what nobody reads.
+
+`expand` returns a graph without any op whose row has an ``expand``; what the user (or another
+composite) already computed is shared by CSE.  `drop_dead` keeps the equations that the
+outputs need.  Invariant: neither changes a value, a shape or a dtype.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from symgrad.graph import OPS, Builder, Equation, Graph, Law, Op, Operand, Static, Sym, Value
+
+
+def expand(graph: Graph) -> Graph:
+    """Return the graph with each composite written out in plain ops.
+
+    Composites inside an expansion, and inside the graphs that an op holds, are written out
+    too.  The user's name of a composite goes to the value it ends in.
+    """
+    builder = Builder(graph.shapes, _laws(len(OPS)))
+    new: dict[Sym, Operand] = {}
+    for x in graph.inputs:
+        new[x] = builder.input(graph.avals[x])
+        builder.notes.copy(x, new[x], graph.notes)
+    for eqn in graph.equations:
+        builder.origin = graph.notes.origins.get(eqn.lhs[0])
+        new.update(zip(eqn.lhs, _expanded(builder, eqn, new, graph), strict=True))
+    for ct, primal in graph.notes.cotangent_of.items():
+        mine, of = new.get(ct), new.get(primal)
+        if type(mine) is Sym and type(of) is Sym:
+            builder.notes.cotangent_of.setdefault(mine, of)
+    return builder.graph([new[y] if type(y) is Sym else y for y in graph.outputs])
+
+
+def _expanded(
+    builder: Builder, eqn: Equation, new: Mapping[Sym, Operand], graph: Graph
+) -> tuple[Operand, ...]:
+    row = type(eqn.rhs)
+    if row.facts.expand is not None and row.results > 1:
+        operands = [builder.wrap(new[x] if type(x) is Sym else x) for x in eqn.rhs.operands]
+        return tuple(
+            _noted(builder, y, found, graph)
+            for y, found in zip(eqn.lhs, _written_out(row, operands, eqn.rhs.settings), strict=True)
+        )
+    if row.facts.expand is None and any(isinstance(v, Graph) for v in eqn.rhs.settings):
+        eqn = _with_bodies_expanded(eqn)
+    return builder.replay(eqn, new, graph)
+
+
+def _noted(builder: Builder, y: Sym, found: Any, graph: Graph) -> Operand:
+    operand = builder.operand(found)
+    builder.notes.copy(y, operand, graph.notes)
+    return operand
+
+
+def _with_bodies_expanded(eqn: Equation) -> Equation:
+    values = (expand(v) if isinstance(v, Graph) else v for v in eqn.rhs.settings)
+    return Equation(eqn.lhs, type(eqn.rhs).of(eqn.rhs.operands, tuple(map(Static, values))))
+
+
+def _written_out(row: type[Op], operands: list[Value], settings: tuple[Any, ...]) -> Any:
+    return row.facts.expand(*operands, **dict(zip(row.params, settings, strict=True)))
+
+
+@functools.cache
+def _laws(table_size: int) -> Mapping[str, tuple[Law, ...]]:
+    # A composite is a law "composite = its plain ops", so one that an expansion uses is
+    # written out as it is bound.  Keyed by the size of the table: a user may add rows.
+    return {
+        name: (functools.partial(_by_expansion, row),)
+        for name, row in OPS.items()
+        if row.facts.expand is not None and row.results == 1
+    }
+
+
+def _by_expansion(
+    row: type[Op], builder: Builder, operands: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand:
+    return builder.operand(_written_out(row, [builder.wrap(x) for x in operands], settings))
+
+
+def drop_dead(graph: Graph) -> Graph:
+    """Return the graph with only the equations that its outputs need; all inputs stay."""
+    needed = {y for y in graph.outputs if type(y) is Sym}
+    kept = []
+    for eqn in reversed(graph.equations):
+        if not needed.isdisjoint(eqn.lhs):
+            needed.update(x for x in eqn.rhs.operands if type(x) is Sym)
+            kept.append(eqn)
+    return replace(graph, equations=tuple(reversed(kept)))
