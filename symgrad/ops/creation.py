@@ -55,7 +55,7 @@ def filled(shape: Shape, value: Any, dtype: str) -> Any:
     """Return an array of one value, which may be traced."""
     if _is_number(value):
         return op.full(shape=shape, value=_plain(value), dtype=dtype)
-    return op.copy(op.broadcast_to(op.astype(value, dtype=dtype), shape=shape))
+    return op.broadcast_to(op.astype(value, dtype=dtype), shape=shape).detached()
 
 
 @accept(np.zeros)

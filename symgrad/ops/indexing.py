@@ -170,7 +170,7 @@ def read_key(shape: Shape, key: Any) -> tuple[tuple[Any, ...], list[Any]]:
             static.append(entry)
         elif _is_array(entry):
             static.append(ARRAY)
-            arrays.append(entry)
+            arrays.append(_index_operand(entry))
         else:
             static.append(_integer(entry))
     return _without_ellipsis(static, arrays, len(shape)), arrays
@@ -204,8 +204,7 @@ def _without_ellipsis(static: list[Any], arrays: list[Any], ndim: int) -> tuple[
     for entry in static:
         if entry == ARRAY:
             a = next(masks)
-            is_mask = np.dtype(getattr(a, "dtype", type(a[0]) if a else int)) == bool
-            used += np.ndim(a) if is_mask else 1
+            used += a.ndim if a.dtype == bool else 1
         elif entry is not None and entry is not Ellipsis:
             used += 1
     if used > ndim:
@@ -226,7 +225,7 @@ def index(x: Any, key: Any) -> Any:
     static, arrays = read_key(x.aval.shape, key)
     if not static:
         return x
-    return op.index(x, *map(_index_operand, arrays), key=static)
+    return op.index(x, *arrays, key=static)
 
 
 def _index_operand(a: Any) -> Any:
@@ -409,5 +408,5 @@ def put(x: Any, key: Any, value: Any) -> Any:
     value = value if isinstance(value, Value) else builder.wrap(builder.operand(value))
     if promoted(x.aval, value.aval) != x.dtype or (value.ndim and value.dtype != x.dtype):
         value = op.astype(value, dtype=x.dtype.name)
-    return op.put_at(x, value, *map(_index_operand, arrays), key=static)
+    return op.put_at(x, value, *arrays, key=static)
 

@@ -99,7 +99,7 @@ structural(
 )  # fmt: skip
 
 
-@accept(np.sum, sum, method="sum")
+@accept(np.sum, method="sum")
 def sum_(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return op.sum(a, axis=_axes(a, axis), keepdims=bool(keepdims))
 

@@ -101,7 +101,7 @@ def ravel(a: Any, order: str = "C") -> Any:
 
 @accept(method="flatten")
 def flatten(a: Any, order: str = "C") -> Any:
-    return ravel(a, order)
+    return ravel(a, order).detached()
 
 
 structural(
@@ -492,10 +492,4 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
 
 @accept(np.copy, method="copy")
 def copy(a: Any) -> Any:
-    return op.copy(a)
-
-
-structural(
-    "copy", "The same values in memory of their own.",
-    aval=lambda shapes, x: x, vjp=lambda ct, y, x: ct, numpy="{0:10}.copy()", tex="{0}",
-)  # fmt: skip
+    return a.detached()

@@ -1,0 +1,219 @@
+"""Run the user's function once on stand-ins and keep the straight-line program it performs.
+
+Given a callable and, for each argument, its structure and the avals of its leaves, return the
+graph together with what the function read from outside.  Invariant: the function runs as the
+user wrote it; what cannot be followed exactly is refused with the line that does it.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from symgrad.dims import Dim, Shapes
+from symgrad.errors import LossError, ShapeError, SymgradError, TraceError
+from symgrad.graph import Aval, Graph, Operand, Static, Sym, Value
+from symgrad.trace.runtime import Capture, Loop, StaticCapture, TraceRuntime, aval_of, tracing
+from symgrad.trace.tracer import Specialise, SymbolicSize, TraceBuilder, Tracer
+from symgrad.trees import Tree, flatten
+
+__all__ = [
+    "Argument",
+    "Capture",
+    "Leaf",
+    "Loop",
+    "SymbolicSize",
+    "Traced",
+    "Tracer",
+    "aval_of",
+    "trace",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One leaf of an argument: traced with an aval, or static with its value.
+
+    ``may_be_static`` marks a Python int or bool outside ``wrt``, whose value the trace may ask
+    for.
+    """
+
+    name: str
+    aval: Aval | None
+    value: Any = None
+    may_be_static: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One parameter of the user's function: its structure and its leaves."""
+
+    name: str
+    tree: Tree
+    leaves: tuple[Leaf, ...]
+
+
+@dataclass(slots=True)
+class Traced:
+    """What one run of the function left behind."""
+
+    graph: Graph
+    leaves: dict[tuple[str, int], Sym]
+    captures: list[Capture]
+    statics: list[StaticCapture]
+    loops: list[Loop]
+    unread: list[str]
+    fixed: dict[tuple[str, int], Any]
+    fixed_dims: frozenset[Dim]
+    out_tree: Tree
+    aux_tree: Tree | None = None
+    specialised_at: list[str] = field(default_factory=list)
+
+
+def trace(
+    function: Callable[..., Any],
+    arguments: Sequence[Argument],
+    shapes_of: Callable[[frozenset[Dim]], tuple[Shapes, Mapping[tuple[str, int], Aval]]],
+    call: Callable[[Callable[..., Any], Mapping[str, Any]], Any],
+    has_aux: bool = False,
+) -> Traced:
+    """Return the graph of ``function``.
+
+    ``shapes_of`` makes fresh shapes with the given dims fixed to their example; ``call`` passes
+    the parameters to the function in its own signature's way.  A run that needs a number starts
+    again with that leaf or dim fixed.
+    """
+    fixed: dict[tuple[str, int], Any] = {}
+    dims: frozenset[Dim] = frozenset()
+    places: list[str] = []
+    while True:
+        run = _Run(function, arguments, fixed, *shapes_of(dims))
+        try:
+            traced = run.once(call, has_aux)
+        except Specialise as wanted:
+            places.append(str(wanted.location) if wanted.location else "code without a source")
+            values, sizes = run.values_of(wanted), frozenset(run.dims_of(wanted))
+            assert values.keys() - fixed.keys() or sizes - dims, f"{wanted} gave nothing to fix"
+            fixed, dims = {**fixed, **values}, dims | sizes
+            continue
+        traced.fixed, traced.fixed_dims, traced.specialised_at = fixed, dims, places
+        return traced
+
+
+class _Run:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        arguments: Sequence[Argument],
+        fixed: Mapping[tuple[str, int], Any],
+        shapes: Shapes,
+        avals: Mapping[tuple[str, int], Aval],
+    ):
+        self.function, self.arguments, self.fixed = function, arguments, fixed
+        self.avals = avals
+        self.builder = TraceBuilder(shapes)
+        self.runtime = TraceRuntime(self.builder)
+        self.leaves: dict[tuple[str, int], Sym] = {}
+
+    def once(self, call: Any, has_aux: bool) -> Traced:
+        values = {a.name: a.tree.build(iter(self._stand_ins(a))) for a in self.arguments}
+        with tracing(self.runtime), warnings.catch_warnings():
+            result = call(self._runnable(), values)
+            aux_tree = None
+            aux: list[Any] = []
+            if has_aux:
+                result, aux, aux_tree = self._split_aux(result)
+            outputs, tree = flatten(result, lambda x: isinstance(x, (Value, SymbolicSize)))
+            operands = [self._output(x) for x in (*outputs, *aux)]
+        graph = self.builder.graph(operands)
+        return Traced(
+            graph, self.leaves, self.runtime.captures, self.runtime.statics,
+            list(self.runtime.loops.values()), self.runtime.unread, {}, frozenset(), tree, aux_tree,
+        )  # fmt: skip
+
+    def _split_aux(self, result: Any) -> tuple[Any, list[Any], Tree]:
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise TraceError("has_aux=True: the function must return a pair (value, aux)")
+        aux, tree = flatten(result[1], lambda x: isinstance(x, (Value, SymbolicSize)))
+        return result[0], aux, tree
+
+    def _runnable(self) -> Callable[..., Any]:
+        function = self.function
+        if isinstance(function, functools.partial):
+            return lambda *a, **k: self.runtime.call(function, *a, **k)
+        if isinstance(function, types.MethodType):
+            return functools.partial(self.runtime.twin(function.__func__), function.__self__)  # type: ignore[arg-type]
+        if isinstance(function, types.FunctionType):
+            return self.runtime.twin(function)
+        return lambda *a, **k: self.runtime.call(function, *a, **k)
+
+    def _stand_ins(self, argument: Argument) -> list[Any]:
+        made = []
+        for k, leaf in enumerate(argument.leaves):
+            key = (argument.name, k)
+            if key in self.fixed:
+                made.append(self.fixed[key])
+            elif leaf.aval is None:
+                made.append(leaf.value)
+            else:
+                made.append(self._stand_in(key, leaf))
+        return made
+
+    def _stand_in(self, key: tuple[str, int], leaf: Leaf) -> Tracer:
+        aval = self.avals[key]
+        symbol = self.builder.input(aval, leaf.name)
+        self.leaves[key] = symbol
+        if leaf.may_be_static:
+            self.builder.static_inputs.add(symbol)
+        tracer = Tracer(self.builder, symbol, argument=aval.kind == "array")
+        tracer.name = leaf.name
+        return tracer
+
+    def _output(self, value: Any) -> Operand:
+        if value is None:
+            raise LossError("the function returns None: is a `return` missing?")
+        if isinstance(value, SymbolicSize):
+            value = value.value()
+        if isinstance(value, (float, int, bool)) and not isinstance(value, Value):
+            return Static(value)
+        try:
+            return self.builder.operand(value)
+        except SymgradError as error:
+            raise LossError(f"the function returns {type(value).__name__}: {error}") from None
+
+    def values_of(self, wanted: Specialise) -> dict[tuple[str, int], Any]:
+        keys = {symbol: key for key, symbol in self.leaves.items()}
+        found = {}
+        for symbol in wanted.inputs:
+            name, k = key = keys[symbol]
+            leaf = next(a for a in self.arguments if a.name == name).leaves[k]
+            if leaf.value is None:
+                raise TraceError(
+                    f"the value of `{leaf.name}` is needed in {wanted.location}: compile with "
+                    "example arguments, or give it a default"
+                )
+            found[key] = leaf.value
+        return found
+
+    def dims_of(self, wanted: Specialise) -> tuple[Dim, ...]:
+        for dim in wanted.dims:
+            if self.builder.shapes.value(dim) is None:
+                raise ShapeError(
+                    f"the size {dim} is needed as a number in {wanted.location}: compile with "
+                    "example arguments, or give it as an integer in `specs`"
+                )
+        return wanted.dims
+
+
+def in_trace() -> TraceBuilder | None:
+    """Return the builder of the trace that runs in this thread."""
+    from symgrad.graph import current_builder
+
+    builder = current_builder()
+    return builder if isinstance(builder, TraceBuilder) else None
+
+

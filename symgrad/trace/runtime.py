@@ -1,0 +1,437 @@
+"""What staged code reports while a trace runs: calls, names, captured variables, loops.
+
+Calls are answered by the identity of the callee, so shadowed names are right.  What the
+function reads from outside its arguments becomes an input of the graph (arrays, floats) or a
+guard (everything static), together with a way to read it again at the next call.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import functools
+import sys
+import types
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import Location, TraceError
+from symgrad.graph import Aval, Sym, building
+from symgrad.ops import FRONT, op
+from symgrad.stage import is_staged, stage, use
+from symgrad.trace.tracer import (
+    LARGEST_CONSTANT,
+    SymbolicSize,
+    TraceBuilder,
+    Tracer,
+    call_front,
+    holds_traced,
+    is_traced,
+    size_extreme,
+)
+from symgrad.trees import flatten, is_container, leaf_name
+
+LONGEST_PROGRAM = 1_000_000  # equations; an unrolled loop beyond this is refused
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """An array or float that the function reads from outside its arguments."""
+
+    name: str
+    read: Callable[[], Any]
+    symbol: Sym
+    example: Any
+
+    @property
+    def small(self) -> bool:
+        return np.size(self.example) <= LARGEST_CONSTANT
+
+
+@dataclass(frozen=True, slots=True)
+class StaticCapture:
+    """Anything else the function reads from outside: it must not change."""
+
+    name: str
+    read: Callable[[], Any]
+    value: Any
+
+    def holds(self) -> bool:
+        now = self.read()
+        if isinstance(self.value, (int, str, bool, type(None), float)):
+            return type(now) is type(self.value) and now == self.value
+        return now is self.value or _equal(now, self.value)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return isinstance(a, (list, tuple, dict)) and type(a) is type(b) and bool(a == b)
+
+
+@dataclass(slots=True)
+class Loop:
+    """A Python loop that was written out, for the report."""
+
+    location: Location
+    rounds: int = 0
+    equations: int = 0
+
+
+class TraceRuntime:
+    """Answers the events of staged code for one trace."""
+
+    def __init__(self, builder: TraceBuilder):
+        self.builder = builder
+        self.captures: list[Capture] = []
+        self.statics: list[StaticCapture] = []
+        self.loops: dict[tuple[str, int], Loop] = {}
+        self.unread: list[str] = []
+        self._known: dict[Any, Any] = {}
+
+    # --- calls
+
+    def call(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        special = _SPECIAL.get(function) if _is_hashable(function) else None
+        if special is not None:
+            return special(self, function, args, kwargs)
+        if isinstance(function, (types.FunctionType, types.MethodType, functools.partial)):
+            return self._call_python(function, args, kwargs)
+        if _is_random(function):
+            raise TraceError(
+                f"{getattr(function, '__name__', function)}() draws random numbers inside the "
+                "function: draw them outside and pass them as an argument"
+                f"\n  in {self.builder.location()}"
+            )
+        if _is_hashable(function) and function in FRONT and self._is_ours(function, args, kwargs):
+            return call_front(function, args, kwargs, self.builder)
+        inside = getattr(type(function), "__call__", None)
+        if isinstance(inside, types.FunctionType) and not _is_library(inside):
+            return self._call_python(types.MethodType(inside, function), args, kwargs)
+        return function(*args, **kwargs)
+
+    def _is_ours(self, function: Any, args: Any, kwargs: Any) -> bool:
+        return any(map(holds_traced, args)) or any(map(holds_traced, kwargs.values()))
+
+    def _call_python(self, function: Any, args: Any, kwargs: Any) -> Any:
+        if isinstance(function, functools.partial):
+            return self.call(function.func, *function.args, *args, **{**function.keywords, **kwargs})
+        if isinstance(function, types.MethodType):
+            inner = function.__func__
+            if isinstance(inner, types.FunctionType) and not _is_library(inner):
+                return self._run(inner, (function.__self__, *args), kwargs)
+            return function(*args, **kwargs)
+        if _is_library(function):
+            if _is_hashable(function) and function in FRONT and self._is_ours(function, args, kwargs):
+                return call_front(function, args, kwargs, self.builder)
+            return function(*args, **kwargs)
+        return self._run(function, args, kwargs)
+
+    def _run(self, function: types.FunctionType, args: Any, kwargs: Any) -> Any:
+        return self.twin(function)(*args, **kwargs)
+
+    def twin(self, function: types.FunctionType) -> types.FunctionType:
+        """Return what to run for a user's function: staged, or with its captures traced."""
+        if is_staged(function):
+            return function
+        staged = stage(function)
+        if staged is not None:
+            return staged
+        self.unread.append(function.__qualname__)
+        return self._with_traced_captures(function)
+
+    def _with_traced_captures(self, function: types.FunctionType) -> types.FunctionType:
+        # Without source the captured arrays are found by looking where the code would look.
+        code = function.__code__
+        cells = []
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+            value = self.load(name, functools.partial(getattr, cell, "cell_contents"), cell)
+            cells.append(types.CellType(value))
+        names = [n for n in _global_names(code) if n in function.__globals__]
+        space = dict(function.__globals__)
+        for name in names:
+            read = functools.partial(function.__globals__.__getitem__, name)
+            space[name] = self.load(name, read, (id(function.__globals__), name))
+        twin = types.FunctionType(
+            code, space, function.__name__, function.__defaults__, tuple(cells)
+        )
+        twin.__kwdefaults__ = function.__kwdefaults__
+        return twin
+
+    # --- names and captured variables
+
+    def name(self, name: str, value: Any) -> Any:
+        if type(value) is Tracer:
+            if isinstance(value.symbol, Sym) and not value.argument:
+                self.builder.notes.names.setdefault(value.symbol, name)
+            value.name = value.name or name
+        elif type(value) is SymbolicSize:
+            self.builder.shapes.name(value.size_expression, name)
+        return value
+
+    def load(self, name: str, read: Callable[[], Any], key: Any = None) -> Any:
+        value = read()
+        if is_traced(value) or isinstance(value, (types.ModuleType, type, types.BuiltinFunctionType)):
+            return value
+        if key is None:
+            closure = getattr(read, "__closure__", None)
+            key = closure[0] if closure else (id(read.__globals__), name)
+        return self._captured(key, name, read, value)
+
+    def attribute(self, owner: Any, name: str) -> Any:
+        value = getattr(owner, name)
+        if is_traced(value) or isinstance(owner, (Tracer, SymbolicSize, type, np.ndarray)):
+            return value
+        if isinstance(owner, types.ModuleType) and _is_library_name(owner.__name__):
+            return value
+        if not isinstance(value, (np.ndarray, float, int, np.generic)) and not is_container(value):
+            return value
+        if getattr(type(owner), "__module__", "") == "builtins":
+            return value
+        read = functools.partial(getattr, owner, name)
+        return self._captured((id(owner), name), name, read, value)
+
+    def _captured(self, key: Any, name: str, read: Callable[[], Any], value: Any) -> Any:
+        if key not in self._known:
+            self._known[key] = (self._capture(name, read, value), read)
+        return self._known[key][0]
+
+    def _capture(self, name: str, read: Callable[[], Any], value: Any) -> Any:
+        if _is_number_or_array(value):
+            return self._capture_leaf(name, read, value)
+        if is_container(value):
+            leaves, tree = flatten(value, _is_number_or_array)
+            if any(map(_is_number_or_array, leaves)):
+                made = []
+                for k, (leaf, path) in enumerate(zip(leaves, tree.paths(), strict=True)):
+                    again = functools.partial(_read_leaf, read, k)
+                    made.append(self._capture(leaf_name(name, path), again, leaf))
+                return tree.build(iter(made))
+        if isinstance(value, (int, str, bool, list, tuple, dict, types.FunctionType, type(None))):
+            kept = value.copy() if isinstance(value, (list, dict)) else value
+            self.statics.append(StaticCapture(name, read, kept))
+        return value
+
+    def _capture_leaf(self, name: str, read: Callable[[], Any], value: Any) -> Tracer:
+        aval = aval_of(value)
+        if aval.dtype.kind not in "fiub":
+            raise TraceError(
+                f"`{name}` has dtype {aval.dtype}: only real numbers, integers and booleans can "
+                f"be traced\n  in {self.builder.location()}"
+            )
+        shape = tuple(
+            size if size == 1 or np.size(value) <= LARGEST_CONSTANT
+            else self.builder.shapes.fresh(f"{name}_{k}", size)
+            for k, size in enumerate(aval.shape)
+        )
+        symbol = self.builder.input(aval._replace(shape=shape), name)
+        self.captures.append(Capture(name, read, symbol, value))
+        tracer = Tracer(self.builder, symbol, argument=bool(aval.shape) or aval.kind == "array")
+        tracer.name = name
+        if isinstance(value, np.ndarray):
+            self.builder.constants[id(value)] = (value, tracer)
+        return tracer
+
+    # --- loops
+
+    def iterate(self, iterable: Iterable[Any], line: int) -> Iterable[Any]:
+        if isinstance(iterable, SymbolicSize):
+            return iterable  # type: ignore[return-value]
+        return self._counted(iterable, line)
+
+    def _counted(self, iterable: Iterable[Any], line: int) -> Iterator[Any]:
+        location = self.builder.location()
+        file = location.file if location else ""
+        before = len(self.builder.equations)
+        loop = Loop(Location(file, line))
+        try:
+            for item in iterable:
+                loop.rounds += 1
+                yield item
+                if len(self.builder.equations) > LONGEST_PROGRAM:
+                    raise TraceError(
+                        f"the loop in {loop.location} was written out to {loop.rounds} rounds and "
+                        f"{LONGEST_PROGRAM} operations: write it with arrays"
+                    )
+        finally:
+            loop.equations = len(self.builder.equations) - before
+            if loop.rounds > 1 and loop.equations:
+                self.loops.setdefault((file, line), loop)
+
+
+def _read_leaf(read: Callable[[], Any], k: int) -> Any:
+    return flatten(read(), _is_number_or_array)[0][k]
+
+
+def _is_number_or_array(value: Any) -> bool:
+    return isinstance(value, (np.ndarray, float, np.floating)) or (
+        isinstance(value, np.generic) and value.dtype.kind in "iub"
+    )
+
+
+def aval_of(value: Any) -> Aval:
+    """Return what is known of an argument or captured value, its sizes as ints."""
+    if isinstance(value, np.ndarray):
+        return Aval(value.shape, value.dtype, "array")
+    if isinstance(value, np.generic):
+        return Aval((), value.dtype, "numpy")
+    dtype = np.dtype(np.bool_ if isinstance(value, bool) else type(value))
+    return Aval((), dtype if dtype.kind != "i" else np.dtype(np.int64), "python")
+
+
+def _is_hashable(function: Any) -> bool:
+    try:
+        hash(function)
+    except TypeError:
+        return False
+    return True
+
+
+def _global_names(code: types.CodeType) -> list[str]:
+    nested = [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    return [*code.co_names, *(n for c in nested for n in _global_names(c))]
+
+
+_LIBRARIES = frozenset({"numpy", "scipy", "symgrad", "sympy", *sys.stdlib_module_names})
+
+
+def _is_library_name(module: str) -> bool:
+    return module.partition(".")[0] in _LIBRARIES and module != "__main__"
+
+
+def _is_library(function: Any) -> bool:
+    return _is_library_name(getattr(function, "__module__", None) or "")
+
+
+def _is_random(function: Any) -> bool:
+    owner = getattr(function, "__self__", None)
+    return isinstance(owner, (np.random.RandomState, np.random.Generator))
+
+
+# --- callees that need a real number in plain Python ------------------------------------------
+
+
+def _len(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
+    if len(args) == 1 and type(args[0]) is Tracer and args[0].ndim:
+        return args[0].shape[0]
+    return function(*args, **kwargs)
+
+
+def _int(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
+    if len(args) == 1 and type(args[0]) is SymbolicSize:
+        return args[0]
+    return function(*args, **kwargs)
+
+
+def _float(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
+    if len(args) == 1 and type(args[0]) is SymbolicSize:
+        return op.astype(args[0].value(), dtype="float64")
+    if len(args) == 1 and type(args[0]) is Tracer and args[0].aval.kind == "python":
+        return args[0] * 1.0 if args[0].dtype.kind != "f" else args[0]
+    return function(*args, **kwargs)
+
+
+def _extreme(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
+    values = list(args[0]) if len(args) == 1 and not kwargs else list(args)
+    if kwargs or not any(map(is_traced, values)):
+        return function(*args, **kwargs)
+    word = function.__name__
+    if not any(isinstance(v, (Tracer, float)) for v in values):
+        return size_extreme(values, word)
+    for v in values:
+        if isinstance(v, Tracer) and v.aval.shape:
+            raise TraceError(
+                f"built-in {word}() of arrays has no truth value: use np.{word}imum(a, b) element "
+                f"by element, or x.{word}()\n  in {self.builder.location()}"
+            )
+    choose = np.minimum if word == "min" else np.maximum
+    return functools.reduce(lambda a, b: FRONT[choose](a, b), values)
+
+
+def _sum(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
+    if type(args[0]) is Tracer and args[0].ndim:
+        total = FRONT[np.sum](args[0], axis=0)
+        return total if len(args) == 1 else args[1] + total
+    return function(*args, **kwargs)
+
+
+def _isinstance(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
+    if type(args[0]) is SymbolicSize:
+        return isinstance(1, args[1])
+    if type(args[0]) is not Tracer:
+        return function(*args, **kwargs)
+    aval = args[0].aval
+    if aval.kind == "array":
+        return isinstance(np.zeros((0,) * max(len(aval.shape), 1)), args[1])
+    sample = aval.dtype.type(0)
+    return isinstance(sample if aval.kind == "numpy" else sample.item(), args[1])
+
+
+def _buffer(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
+    # A new array may be written to by item assignment: it must be traced from the start.
+    with building(self.builder):
+        return call_front(function, args, kwargs, self.builder)
+
+
+def _array(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
+    if args and holds_traced(args[0]):
+        copied = call_front(function, args, kwargs, self.builder)
+        return copied.detached() if function is np.array else copied
+    made = function(*args, **kwargs)
+    if made.dtype.kind == "f" and made.size <= LARGEST_CONSTANT:
+        with building(self.builder):
+            return self.builder.constant(made)
+    return made
+
+
+def _arange(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
+    if any(map(is_traced, args)):
+        with building(self.builder):
+            return call_front(function, args, kwargs, self.builder)
+    return function(*args, **kwargs)
+
+
+def _converted(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
+    if len(args) == 1 and is_traced(args[0]):
+        value = args[0].value() if isinstance(args[0], SymbolicSize) else args[0]
+        return op.astype(value, dtype=np.dtype(function).name)
+    return function(*args, **kwargs)
+
+
+def _random(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
+    raise TraceError(
+        f"np.random.{function.__name__}() inside the function makes it give another value at "
+        "every call: draw the numbers outside and pass them as an argument"
+        f"\n  in {self.builder.location()}"
+    )
+
+
+_SPECIAL: dict[Any, Callable[[TraceRuntime, Any, Any, Any], Any]] = {
+    len: _len,
+    int: _int,
+    float: _float,
+    max: _extreme,
+    min: _extreme,
+    sum: _sum,
+    isinstance: _isinstance,
+    np.arange: _arange,
+    np.array: _array,
+    np.asarray: _array,
+    **dict.fromkeys(
+        (np.zeros, np.ones, np.empty, np.full, np.eye, np.identity), _buffer
+    ),
+    **dict.fromkeys((np.float64, np.float32, np.float16, np.int64, np.int32), _converted),
+    np.random.default_rng: _random,
+    np.random.seed: _random,
+}
+
+
+@contextlib.contextmanager
+def tracing(runtime: TraceRuntime) -> Iterator[None]:
+    """Send the events of staged code, and ops without operands, to one trace."""
+    with building(runtime.builder), use(runtime):
+        yield
+
+
+__all__ = ["Aval", "TraceRuntime", "builtins", "tracing"]

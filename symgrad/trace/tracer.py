@@ -1,0 +1,786 @@
+"""Stand-ins for arrays, numbers and sizes that write down what is done to them.
+
+A `Tracer` is a mutable handle on a symbol: ``+=`` and item assignment on an array replace its
+symbol, so aliases see the change, as they would in NumPy.  Invariant: nothing here looks at the
+value of an array, and nothing of NumPy is patched.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import sys
+from collections.abc import Callable, Iterator
+from types import CodeType
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symgrad.dims import Dim, Shapes, Size, dims_of, floor_div, largest, mod, plain, smallest, spell
+from symgrad.errors import Location, ShapeError, SymgradError, TraceError, did_you_mean
+from symgrad.graph import OPS, Aval, Builder, Op, Operand, Static, Sym, Value, literal_aval
+from symgrad.ops import FRONT, METHODS, op
+from symgrad.ops.creation import array
+from symgrad.ops.indexing import index, put
+
+LARGEST_CONSTANT = 64  # elements of an array from nowhere that may be written out in the text
+
+_OWN_FILES = __file__.rpartition("trace")[0]
+
+
+class Specialise(BaseException):
+    """The trace needs a number: start again with these leaves or dims fixed.
+
+    Not an Exception, so that a user's ``except Exception`` cannot swallow it.
+    """
+
+    def __init__(self, inputs: tuple[Sym, ...], dims: tuple[Dim, ...], location: Location | None):
+        self.inputs, self.dims, self.location = inputs, dims, location
+
+
+class TraceBuilder(Builder):
+    """A builder that knows where the user's code stands and makes tracers."""
+
+    def __init__(self, shapes: Shapes | None = None):
+        super().__init__(shapes)
+        self.shapes.where = self.location
+        self.constants: dict[int, tuple[Any, Tracer]] = {}
+        self.static_inputs: set[Sym] = set()
+
+    def wrap(self, operand: Operand) -> Tracer:
+        return Tracer(self, operand)
+
+    def operand(self, value: Any) -> Operand:
+        kind = type(value)
+        if kind is Tracer:
+            if value.base is not None:
+                value.refresh()
+            if value.builder is not self:
+                raise TraceError(
+                    f"a traced value of another trace is used {self.here()}: a traced value was "
+                    "kept in a variable outside its function; return it instead"
+                )
+            return value.symbol  # type: ignore[no-any-return]
+        if kind is float or kind is int or kind is bool:
+            return Static(value)
+        if kind is SymbolicSize:
+            return op.size(of=value.size_expression).symbol  # type: ignore[no-any-return]
+        return self._other_operand(value)
+
+    def _other_operand(self, value: Any) -> Operand:
+        if isinstance(value, (Sym, Static)):
+            return value
+        if isinstance(value, Value):
+            return value.symbol
+        if isinstance(value, np.generic):
+            _refuse_dtype(value.dtype, self)
+            return Static(value)
+        if isinstance(value, np.ndarray):
+            return self.constant(value).symbol
+        if isinstance(value, (list, tuple)):
+            return FRONT[np.array](value).symbol  # type: ignore[no-any-return]
+        if isinstance(value, (bool, int, float)):
+            return Static(type(value).__mro__[1](value))
+        raise TraceError(
+            f"{type(value).__name__} {_short(value)} meets a traced value {self.here()}: "
+            "only arrays and real numbers can be calculated with"
+        )
+
+    def constant(self, value: np.ndarray[Any, Any]) -> Tracer:
+        """Return an array that no argument and no variable holds: known, or refused."""
+        known = self.constants.get(id(value))
+        if known is not None:
+            return known[1]
+        _refuse_dtype(value.dtype, self)
+        if value.size > LARGEST_CONSTANT:
+            raise TraceError(
+                f"an array of shape {value.shape} from outside the function's arguments is used "
+                f"{self.here()}: pass it as an argument (it may be random, read from a file, or "
+                f"made by code that cannot be read)"
+            )
+        return array(value)  # type: ignore[no-any-return]
+
+    def location(self) -> Location | None:
+        frame = user_frame()
+        return Location(frame.f_code.co_filename, frame.f_lineno) if frame else None
+
+    def here(self) -> str:
+        location = self.location()
+        return f"in {location}" if location else "in code without a source"
+
+    def apply(self, name: str, *operands: Any, **settings: Any) -> Any:
+        self.origin = _origin()
+        row = OPS[name]
+        try:
+            result = super().apply(name, *operands, **settings)
+        except ShapeError as error:
+            raise self.placed(error, name, operands) from None
+        except TraceError as error:
+            if " in " in str(error) and ":" in str(error):
+                raise
+            raise TraceError(f"{error} {self.here()}") from None
+        if row.facts.view and type(operands[0]) is Tracer and result.aval.kind == "array":
+            result.base, result.seen = operands[0], operands[0].symbol
+            result.remake = (name, operands[1:], settings)
+        return result
+
+    def placed(self, error: Exception, name: str, operands: tuple[Any, ...]) -> ShapeError:
+        """Return a shape error that names the operands, their shapes and the user's line."""
+        if " in " in str(error) and "\n" in str(error):
+            return ShapeError(str(error))
+        shown = []
+        for x in operands:
+            if isinstance(x, Value):
+                label = self.notes.names.get(x.symbol, "array")  # type: ignore[call-overload]
+                shown.append(f"{label} {self.shapes.show_shape(x.aval.shape)}")
+            elif isinstance(x, np.ndarray):
+                shown.append(f"array {x.shape}")
+        return ShapeError(
+            f"{_spoken(name)} of {' and '.join(shown)}: {error}\n  in {self.location()}"
+        )
+
+
+def _spoken(name: str) -> str:
+    return {"contract": "product"}.get(name, name)
+
+
+def _refuse_dtype(dtype: np.dtype[Any], builder: TraceBuilder) -> None:
+    if dtype.kind not in "fiub":
+        raise TraceError(
+            f"an array of dtype {dtype} is used {builder.here()}: only real numbers, integers and "
+            "booleans can be traced"
+        )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 40 else text[:37] + "..."
+
+
+def user_frame() -> Any:
+    """Return the innermost frame that is neither symgrad's nor NumPy's."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(_OWN_FILES) and "numpy" not in file:
+            return frame
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+def _origin() -> tuple[CodeType, int] | None:
+    frame = user_frame()
+    return (frame.f_code, frame.f_lasti) if frame is not None else None
+
+
+def call_front(function: Any, args: Any, kwargs: Any, builder: TraceBuilder) -> Any:
+    """Do what NumPy's ``function`` would do, or refuse by name what is not known."""
+    front = FRONT.get(function)
+    name = _name_of(function)
+    if front is None:
+        known = {_name_of(f) for f in FRONT}
+        raise TraceError(
+            f"{name} is not known to symgrad{did_you_mean(name, known)}\n  in {builder.location()}"
+        )
+    if kwargs:
+        kwargs = {k: v for k, v in kwargs.items() if not _is_default(k, v)}
+        if "out" in kwargs:
+            raise TraceError(
+                f"{name}(..., out=...) writes into an array: use the returned value instead\n"
+                f"  in {builder.location()}"
+            )
+    try:
+        return front(*args, **kwargs)
+    except TypeError as error:
+        if isinstance(error, SymgradError):
+            raise
+        raise TraceError(
+            f"{name}: {_mismatch(front, args, kwargs) or error}\n  in {builder.location()}"
+        ) from error
+
+
+def _is_default(keyword: str, value: Any) -> bool:
+    if keyword in ("out", "dtype", "order") and value is None:
+        return True
+    return value is np._NoValue or (keyword == "where" and value is True)
+
+
+def _mismatch(front: Any, args: Any, kwargs: Any) -> str:
+    try:
+        parameters = inspect.signature(front).parameters
+    except ValueError:
+        return ""
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters.values()) and not kwargs:
+        return ""
+    unknown = [k for k in kwargs if k not in parameters]
+    if unknown:
+        return f"the argument `{unknown[0]}` is not supported" + did_you_mean(
+            unknown[0], parameters
+        )
+    return ""
+
+
+def _name_of(function: Any) -> str:
+    module = getattr(function, "__module__", None) or "np"
+    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", repr(function))
+    if isinstance(function, np.ufunc):
+        module = "np"
+    short = module.replace("numpy", "np").replace("builtins", "").replace("_core", "")
+    return f"{short}.{name}".lstrip(".").replace("..", ".")
+
+
+class Tracer(Value):
+    """A value of the traced function: array, NumPy scalar or Python scalar."""
+
+    __slots__ = ("__weakref__", "argument", "base", "name", "remake", "seen")
+    builder: TraceBuilder
+    __array_priority__ = 1000
+
+    def __init__(self, builder: Builder, symbol: Operand, argument: bool = False):
+        self.builder = builder  # type: ignore[assignment]
+        self.symbol = symbol
+        self.argument = argument
+        self.base: Tracer | None = None
+        self.seen: Operand | None = None
+        self.remake: Any = None
+        self.name: str | None = None
+
+    # --- what it is
+
+    @property
+    def shape(self) -> tuple[Any, ...]:  # type: ignore[override]
+        return tuple(self._size(size) for size in self.aval.shape)
+
+    def _size(self, size: Size) -> Any:
+        size = self.builder.shapes.resolve(size)
+        return size if isinstance(size, int) else SymbolicSize(self.builder, size)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.aval.shape)
+
+    @property
+    def size(self) -> Any:
+        total: Any = 1
+        for size in self.shape:
+            total = total * size
+        return total
+
+    @property
+    def T(self) -> Tracer:
+        return FRONT[np.transpose](self)  # type: ignore[no-any-return]
+
+    @property
+    def mT(self) -> Tracer:
+        return FRONT[np.swapaxes](self, -1, -2)  # type: ignore[no-any-return]
+
+    @property
+    def real(self) -> Tracer:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<traced {self.name or self.symbol}: {self.aval}>"
+
+    def __getattr__(self, name: str) -> Any:
+        method = METHODS.get(name)
+        if method is not None:
+            return _Method(self, name, method)
+        if name in ("item", "tolist", "__complex__"):
+            raise self._needs_a_number(f"`.{name}`")
+        if not name.startswith("_") and hasattr(np.ndarray, name):
+            raise TraceError(
+                f"arrays' `.{name}` is not known to symgrad{did_you_mean(name, METHODS)}\n"
+                f"  in {self.builder.location()}"
+            )
+        raise AttributeError(f"a traced array has no attribute {name!r}{did_you_mean(name, METHODS)}")
+
+    # --- NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if kwargs.get("out") is not None and any(type(x) is Tracer for x in kwargs["out"]):
+            out = kwargs.pop("out")[0]
+            return out._become(call_front(ufunc, inputs, kwargs, self.builder))
+        if method == "reduce":
+            return self._reduce(ufunc, *inputs, **kwargs)
+        if method != "__call__":
+            raise TraceError(
+                f"np.{ufunc.__name__}.{method} is not known to symgrad\n"
+                f"  in {self.builder.location()}"
+            )
+        return call_front(ufunc, inputs, kwargs, self.builder)
+
+    def _reduce(self, ufunc: Any, array: Any, axis: Any = 0, **kwargs: Any) -> Any:
+        found = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
+                 np.logical_and: np.all, np.logical_or: np.any}.get(ufunc)  # fmt: skip
+        if found is None:
+            raise TraceError(
+                f"np.{ufunc.__name__}.reduce is not known to symgrad\n"
+                f"  in {self.builder.location()}"
+            )
+        return call_front(found, (array,), {"axis": axis, **kwargs}, self.builder)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return call_front(func, args, kwargs, self.builder)
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TraceError(
+            "a traced array was turned into a plain NumPy array: the code that does this cannot "
+            f"be read, so its function cannot be staged\n  in {self.builder.location()}"
+        )
+
+    # --- numbers that Python itself asks for
+
+    def __bool__(self) -> bool:
+        self.builder_operand()
+        if self.aval.kind != "python" and self.aval.shape == () or self.aval.shape:
+            self._force_or_explain(
+                f"`if`, `while`, `and`, `or` or `not` on {self._described()}: its truth is not "
+                "known while tracing. Use np.where(condition, a, b), or decide before"
+            )
+        return self._forced("a truth value")  # type: ignore[no-any-return]
+
+    def _force_or_explain(self, message: str) -> None:
+        if self._static_roots() is None:
+            raise TraceError(f"{message}\n  in {self.builder.location()}")
+
+    def _described(self) -> str:
+        name = self.builder.notes.names.get(self.symbol) if isinstance(self.symbol, Sym) else None  # type: ignore[call-overload]
+        return f"the traced value {name or ''} {self.builder.shapes.show_shape(self.aval.shape)}"
+
+    def __index__(self) -> int:
+        return self._forced("an integer")  # type: ignore[no-any-return]
+
+    def __int__(self) -> int:
+        return self._forced("int()")  # type: ignore[no-any-return]
+
+    def __float__(self) -> float:
+        return self._forced("float()")  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        if not self.aval.shape:
+            raise TypeError("len() of a number")
+        size = self.shape[0]
+        return size if isinstance(size, int) else int(size)
+
+    def _forced(self, what: str) -> Any:
+        roots = self._static_roots()
+        if roots is None:
+            raise self._needs_a_number(what)
+        raise Specialise(*roots, self.builder.location())
+
+    def _needs_a_number(self, what: str) -> TraceError:
+        return TraceError(
+            f"{what} needs the value of {self._described()}, which is not known while tracing: "
+            f"calculate with it as it is (np.float64(x) converts), or compute it before the call"
+            f"\n  in {self.builder.location()}"
+        )
+
+    def _static_roots(self) -> tuple[tuple[Sym, ...], tuple[Dim, ...]] | None:
+        """Return the static inputs and dims this value is made of, or None if of more."""
+        inputs: dict[Sym, None] = {}
+        dims: dict[Dim, None] = {}
+        todo, seen = [self.symbol], set()
+        while todo:
+            x = todo.pop()
+            if not isinstance(x, Sym) or x in seen:
+                continue
+            seen.add(x)
+            row = self.builder.definition(x)
+            if row is None:
+                if x not in self.builder.static_inputs:
+                    return None
+                inputs[x] = None
+            elif row.name == "size":
+                for dim in sorted(dims_of(row.settings[0]), key=str):
+                    dims[dim] = None
+            else:
+                todo += row.operands
+        return tuple(inputs), tuple(dims)
+
+    # --- elements
+
+    def __getitem__(self, key: Any) -> Any:
+        return index(self, key)
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.aval.shape:
+            raise TypeError("iteration over a number")
+        count = len(self)
+        row = self.builder.definition(self.symbol)
+        if row is not None and row.name == "arange":
+            return iter(range(row.settings[0], row.settings[0] + count))
+        return (self[i] for i in range(count))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.builder_operand()
+        if isinstance(value, Tracer) and value.base is self and value.seen is self.symbol:
+            return  # x[key] += ...: written through the view already
+        self._become(put(self, key, value))
+
+    def builder_operand(self) -> Operand:
+        return self.builder.operand(self)
+
+    def refresh(self) -> None:
+        """Read a view again after its base was written."""
+        assert self.base is not None
+        now = self.builder.operand(self.base)
+        if now is self.seen:
+            return
+        name, rest, settings = self.remake
+        if name == "reshape" and not self._is_contiguous(self.base):
+            raise TraceError(
+                "an array is written while a reshaped form of it is in use, which NumPy may have "
+                f"copied or not: write .copy()\n  in {self.builder.location()}"
+            )
+        self.symbol = self.builder.apply(name, self.base, *rest, **settings).symbol
+        self.seen = now
+
+    def detached(self) -> Tracer:
+        """Return the same value as an array of its own."""
+        fresh = Tracer(self.builder, self.builder_operand())
+        fresh.name = self.name
+        return fresh
+
+    @staticmethod
+    def _is_contiguous(x: Tracer) -> bool:
+        row = x.builder.definition(x.symbol)
+        while row is not None and row.name in ("put_at", "add_at"):
+            row = x.builder.definition(row.operands[0])  # type: ignore[arg-type]
+        return row is not None and row.name in ("full", "eye", "arange", "constant")
+
+    def _become(self, new: Tracer) -> Tracer:
+        """Take over the value of ``new``: what writing into the array leaves behind."""
+        if self.argument:
+            name = self.name or "an argument"
+            raise TraceError(
+                f"this would write into the caller's array `{name}`: copy it first "
+                f"({name} = {name}.copy())\n  in {self.builder.location()}"
+            )
+        if new.aval.shape != self.aval.shape:
+            same = len(new.aval.shape) == self.ndim and all(
+                self.builder.shapes.same(a, b)
+                for a, b in zip(new.aval.shape, self.aval.shape, strict=True)
+            )
+            if not same:
+                raise ShapeError(
+                    f"an array of shape {self.builder.shapes.show_shape(self.aval.shape)} cannot "
+                    f"hold {self.builder.shapes.show_shape(new.aval.shape)}\n"
+                    f"  in {self.builder.location()}"
+                )
+        if new.dtype != self.dtype:
+            if not np.can_cast(new.dtype, self.dtype, "same_kind"):
+                raise TraceError(
+                    f"an array of {self.dtype} cannot hold {new.dtype} in place: write x = x + y"
+                    f"\n  in {self.builder.location()}"
+                )
+            new = op.astype(new, dtype=self.dtype.name)
+        symbol = new.builder_operand()
+        if self.base is not None:
+            self._write_through(new)
+        self.symbol = symbol
+        if self.name is not None and isinstance(symbol, Sym):
+            self.builder.notes.names.setdefault(symbol, self.name)
+        return self
+
+    def _write_through(self, new: Tracer) -> None:
+        base = self.base
+        assert base is not None
+        name, rest, settings = self.remake
+        if name == "index" and not rest:
+            written = op.put_at(base, new, key=settings["key"])
+        elif name == "reshape" and self._is_contiguous(base):
+            written = op.reshape(new, shape=base.aval.shape)
+        elif name == "transpose":
+            axes = settings["axes"]
+            written = op.transpose(new, axes=tuple(axes.index(k) for k in range(len(axes))))
+        elif name == "expand_dims":
+            written = op.squeeze(new, axis=settings["axis"])
+        elif name == "squeeze":
+            written = op.expand_dims(new, axis=settings["axis"])
+        else:
+            raise TraceError(
+                f"writing through a view made by {name} is not followed: write into the array "
+                f"itself, or .copy() the view\n  in {self.builder.location()}"
+            )
+        written.base = None
+        base._become(written)
+        self.seen = base.symbol
+
+    def _in_place(self, value: Any) -> Any:
+        # Arrays are mutated, scalars rebound: what NumPy does.
+        return self._become(value) if self.aval.kind == "array" else value
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._in_place(self + other)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._in_place(self - other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._in_place(self * other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._in_place(self / other)
+
+    def __ipow__(self, other: Any) -> Any:
+        return self._in_place(self**other)
+
+    def __imatmul__(self, other: Any) -> Any:
+        return self._in_place(self @ other)
+
+    def __ifloordiv__(self, other: Any) -> Any:
+        return self._in_place(self // other)
+
+    def __imod__(self, other: Any) -> Any:
+        return self._in_place(self % other)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __round__(self, decimals: int = 0) -> Any:
+        return FRONT[np.round](self, decimals)
+
+    def __trunc__(self) -> Any:
+        return FRONT[np.trunc](self)
+
+    def __floor__(self) -> Any:
+        return FRONT[np.floor](self)
+
+    def __ceil__(self) -> Any:
+        return FRONT[np.ceil](self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __copy__(self) -> Tracer:
+        return self.detached()
+
+    def __deepcopy__(self, memo: Any) -> Tracer:
+        return self.detached()
+
+
+class _Method:
+    """A method of a traced array, so that arguments are checked and named on the call."""
+
+    def __init__(self, owner: Tracer, name: str, front: Callable[..., Any]):
+        self.owner, self.__name__, self.front = owner, name, front
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs = {k: v for k, v in kwargs.items() if not _is_default(k, v)}
+        try:
+            return self.front(self.owner, *args, **kwargs)
+        except TypeError as error:
+            if isinstance(error, SymgradError):
+                raise
+            if "out" in kwargs:
+                error = TypeError("out= writes into an array: use the returned value instead")
+            reason = _mismatch(self.front, args, kwargs) or error
+            raise TraceError(
+                f".{self.__name__}: {reason}\n  in {self.owner.builder.location()}"
+            ) from error
+
+
+def _binary(function: Any, reflected: bool = False) -> Callable[[Tracer, Any], Any]:
+    def operator_method(self: Tracer, other: Any) -> Any:
+        if isinstance(other, (str, dict, set, bytes)) or other is None:
+            return NotImplemented
+        front = FRONT[function]
+        return front(other, self) if reflected else front(self, other)
+
+    return operator_method
+
+
+def _install_operators() -> None:
+    binary = {
+        "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide,
+        "pow": np.power, "matmul": np.matmul, "mod": np.remainder, "floordiv": np.floor_divide,
+        "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
+    }  # fmt: skip
+    for name, function in binary.items():
+        setattr(Tracer, f"__{name}__", _binary(function))
+        setattr(Tracer, f"__r{name}__", _binary(function, reflected=True))
+    comparisons = {"lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+                   "eq": np.equal, "ne": np.not_equal}  # fmt: skip
+    for name, function in comparisons.items():
+        setattr(Tracer, f"__{name}__", _binary(function))
+    for name, function in {"neg": np.negative, "abs": np.absolute, "invert": np.invert}.items():
+        setattr(Tracer, f"__{name}__", lambda self, _f=FRONT[function]: _f(self))
+    Tracer.__pos__ = lambda self: self  # type: ignore[attr-defined]
+
+
+_install_operators()
+
+
+class SymbolicSize:
+    """The number of elements along an axis, as the user's code sees it.
+
+    Not a subclass of int, which would silently bake its value into what it meets.  Arithmetic
+    stays symbolic, a comparison is decided by the example and guarded, and a hook that must
+    give Python a real number fixes the size.
+    """
+
+    __slots__ = ("builder", "size_expression")
+
+    def __init__(self, builder: TraceBuilder, expression: Size):
+        self.builder = builder
+        self.size_expression = expression
+
+    def _other(self, other: Any) -> Size | None:
+        if isinstance(other, SymbolicSize):
+            return other.size_expression
+        if isinstance(other, (int, np.integer)) and not isinstance(other, (bool, np.bool_)):
+            return int(other)
+        return None
+
+    def _make(self, size: Size) -> Any:
+        size = plain(self.builder.shapes.resolve(size))
+        return size if isinstance(size, int) else SymbolicSize(self.builder, size)
+
+    def value(self) -> Tracer:
+        """Return the size as a traced number."""
+        return op.size(of=self.size_expression)  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        return spell(self.size_expression)
+
+    def __hash__(self) -> int:
+        return hash(self.size_expression)
+
+    def _forced(self) -> Any:
+        dims = tuple(sorted(dims_of(self.builder.shapes.resolve(self.size_expression)), key=str))
+        raise Specialise((), dims, self.builder.location())
+
+    def __index__(self) -> int:
+        return self._forced()  # type: ignore[no-any-return]
+
+    def __int__(self) -> int:
+        return self._forced()  # type: ignore[no-any-return]
+
+    def __float__(self) -> float:
+        return self._forced()  # type: ignore[no-any-return]
+
+    def __bool__(self) -> bool:
+        return self._compare("!=", 0)
+
+    def _compare(self, relation: str, other: Size) -> bool:
+        return self.builder.shapes.guard(self.size_expression, relation, other)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        values = [x.value() if isinstance(x, SymbolicSize) else x for x in inputs]
+        return self.value().__array_ufunc__(ufunc, method, *values, **kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return call_front(func, args, kwargs, self.builder)
+
+    def __round__(self, decimals: int = 0) -> Any:
+        return self
+
+    __trunc__ = __floor__ = __ceil__ = __pos__ = lambda self: self  # type: ignore[assignment]
+
+    def __neg__(self) -> Any:
+        return self._make(-sp.sympify(self.size_expression))
+
+    def __abs__(self) -> Any:
+        return self if self._compare("<=", 0) is False else -self
+
+
+def _size_operator(exact: Callable[[Any, Any], Any], name: str, reflected: bool) -> Any:
+    def method(self: SymbolicSize, other: Any) -> Any:
+        size = self._other(other)
+        if size is not None:
+            pair = (size, self.size_expression) if reflected else (self.size_expression, size)
+            return self._make(exact(*pair))
+        if isinstance(other, (float, Tracer, np.ndarray, np.generic)):
+            return getattr(self.value(), name)(other)
+        return NotImplemented
+
+    return method
+
+
+def _size_quotient(name: str) -> Any:
+    def method(self: SymbolicSize, other: Any) -> Any:
+        if isinstance(other, SymbolicSize):
+            other = other.value()
+        return getattr(self.value(), name)(other)
+
+    return method
+
+
+def _size_comparison(relation: str, swap: bool, name: str) -> Any:
+    def method(self: SymbolicSize, other: Any) -> Any:
+        size = self._other(other)
+        if size is not None:
+            shapes = self.builder.shapes
+            pair = (size, self.size_expression) if swap else (self.size_expression, size)
+            return shapes.guard(pair[0], relation, pair[1])
+        if isinstance(other, (float, Tracer, np.ndarray)):
+            return getattr(self.value(), name)(other)
+        return NotImplemented
+
+    return method
+
+
+def _power(a: Any, b: Any) -> Any:
+    return sp.sympify(a) ** sp.sympify(b)
+
+
+for _name, _exact in {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "floordiv": floor_div,
+    "mod": mod,
+    "pow": _power,
+}.items():
+    setattr(SymbolicSize, f"__{_name}__", _size_operator(_exact, f"__{_name}__", False))
+    setattr(SymbolicSize, f"__r{_name}__", _size_operator(_exact, f"__r{_name}__", True))
+for _name in ("truediv", "rtruediv"):
+    setattr(SymbolicSize, f"__{_name}__", _size_quotient(f"__{_name}__"))
+for _name, (_relation, _swap) in {
+    "eq": ("==", False),
+    "ne": ("!=", False),
+    "lt": ("<", False),
+    "le": ("<=", False),
+    "gt": ("<", True),
+    "ge": ("<=", True),
+}.items():
+    setattr(SymbolicSize, f"__{_name}__", _size_comparison(_relation, _swap, f"__{_name}__"))
+
+
+def size_extreme(values: list[Any], word: str) -> Any:
+    """Return ``min`` or ``max`` of sizes and ints, kept symbolic."""
+    choose = smallest if word == "min" else largest
+    builder = next(v.builder for v in values if isinstance(v, SymbolicSize))
+    sizes = [v.size_expression if isinstance(v, SymbolicSize) else v for v in values]
+    total = sizes[0]
+    for size in sizes[1:]:
+        total = choose(total, size)
+    return SymbolicSize(builder, total) if not isinstance(total, int) else total
+
+
+def is_traced(value: Any) -> bool:
+    return isinstance(value, (Tracer, SymbolicSize))
+
+
+def holds_traced(value: Any) -> bool:
+    """Return whether a call argument is a traced value or a sequence that holds one."""
+    if isinstance(value, (list, tuple)):
+        return any(map(holds_traced, value))
+    return is_traced(value)
+
+
+FRONT[np.shape] = lambda a: a.shape
+FRONT[np.ndim] = lambda a: a.ndim
+FRONT[np.size] = lambda a, axis=None: a.size if axis is None else a.shape[axis]
+FRONT[math.prod] = lambda xs, start=1: _product(xs, start)
+
+
+def _product(values: Any, start: Any) -> Any:
+    total = start
+    for value in values:
+        total = total * value
+    return total
+
+
+__all__ = ["Aval", "Op", "SymbolicSize", "Tracer", "literal_aval"]
