@@ -218,9 +218,12 @@ class Notes:
         return Location.of(*origin) if origin else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Graph:
-    """A function body: inputs, equations in execution order, outputs."""
+    """A function body: inputs, equations in execution order, outputs.
+
+    Compared by identity, so that it can be hashed as a static parameter of an op.
+    """
 
     inputs: tuple[Sym, ...]
     equations: tuple[Equation, ...]
