@@ -21,7 +21,7 @@ def expand(graph: Graph) -> Graph:
     Composites inside an expansion, and inside the graphs that an op holds, are written out
     too.  The user's name of a composite goes to the value it ends in.
     """
-    builder = Builder(graph.shapes, _laws(len(OPS)))
+    builder = Builder(graph.shapes, _laws())
     new: dict[Sym, Operand] = {}
     for x in graph.inputs:
         new[x] = builder.input(graph.avals[x])
@@ -66,10 +66,9 @@ def _written_out(row: type[Op], operands: list[Value], settings: tuple[Any, ...]
     return row.facts.expand(*operands, **dict(zip(row.params, settings, strict=True)))
 
 
-@functools.cache
-def _laws(table_size: int) -> Mapping[str, tuple[Law, ...]]:
+def _laws() -> Mapping[str, tuple[Law, ...]]:
     # A composite is a law "composite = its plain ops", so one that an expansion uses is
-    # written out as it is bound.  Keyed by the size of the table: a user may add rows.
+    # written out as it is bound.
     return {
         name: (functools.partial(_by_expansion, row),)
         for name, row in OPS.items()

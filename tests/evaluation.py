@@ -1,0 +1,155 @@
+"""Runs a graph on arrays, by tables that know nothing of symgrad's own rows.
+
+Three tables: NumPy's functions; the same on object arrays of mpmath numbers, precise enough
+for exp(800) + 1; the same on arrays of SymPy symbols, where `max` stays an unknown function.
+Composites stand in each by their definition, never by their `expand`.
+"""
+
+import functools
+
+import mpmath
+import numpy as np
+import sympy as sp
+
+from symgrad.graph import FLOAT64, Aval, Builder, Static, check
+
+ALL = slice(None)
+PRECISE = mpmath.MPContext()
+PRECISE.dps = 760  # exp(-1600) beside 1 needs 695 digits
+
+
+def reduce_by(function):
+    return lambda x, axis, keepdims: function(x, axis=axis, keepdims=keepdims)
+
+
+def take(x, *indices, key):
+    arrays = iter(indices)
+    return x[tuple(next(arrays) if entry == "array" else entry for entry in key)]
+
+
+ARRANGE = {
+    "alias": lambda x: x,
+    "reshape": lambda x, shape: np.reshape(x, shape),
+    "expand_dims": lambda x, axis: np.expand_dims(x, axis),
+    "squeeze": lambda x, axis: np.squeeze(x, axis),
+    "transpose": lambda x, axes: np.transpose(x, axes),
+    "flip": lambda x, axis: np.flip(x, axis),
+    "index": take,
+    "take_along": lambda x, indices, axis: np.take_along_axis(x, indices, axis),
+    "arange": lambda start, stop, dtype: np.arange(start, stop, dtype=dtype),
+    "sum": reduce_by(np.sum),
+    "mean": reduce_by(np.mean),
+    "where": np.where,
+}
+
+UFUNCS = """
+    add subtract multiply divide negative power square reciprocal exp exp2 expm1 log log1p log2
+    sqrt tanh absolute maximum minimum clip logaddexp
+"""
+NUMPY = ARRANGE | {name: getattr(np, name) for name in UFUNCS.split()}
+NUMPY |= {"max": reduce_by(np.max), "min": reduce_by(np.min)}
+
+
+def elementwise_on_objects(function, arity=1):
+    return np.frompyfunc(function, arity, 1)
+
+
+def with_functions(exp, log, log1p, sqrt, largest):
+    """Return the table for object arrays whose numbers have these functions."""
+    exp, log, log1p, sqrt = map(elementwise_on_objects, (exp, log, log1p, sqrt))
+
+    def total(x, axis, keepdims=True):
+        return np.sum(exp(x), axis=axis, keepdims=keepdims)
+
+    return ARRANGE | {
+        "add": np.add,
+        "subtract": np.subtract,
+        "multiply": np.multiply,
+        "divide": np.divide,
+        "negative": np.negative,
+        "power": np.power,
+        "square": lambda x: x * x,
+        "reciprocal": lambda x: 1 / x,
+        "exp": exp,
+        "log": log,
+        "log1p": log1p,
+        "sqrt": sqrt,
+        "max": largest,
+        "sigmoid": lambda z: 1 / (1 + exp(-z)),
+        "softplus": lambda z: log(1 + exp(z)),
+        "softmax": lambda x, axis: exp(x) / total(x, axis),
+        "log_softmax": lambda x, axis: x - log(total(x, axis)),
+        "logsumexp": lambda x, axis, keepdims: log(total(x, axis, keepdims)),
+        "root_of_squares": lambda x, axis, keepdims: sqrt(
+            np.sum(x * x, axis=axis, keepdims=keepdims)
+        ),
+    }
+
+
+def unknown_max(x, axis, keepdims):
+    head = sp.Function("m", real=True)
+    rest = [k for k in range(x.ndim) if k not in axis]
+    rows = np.transpose(x, (*rest, *axis)).reshape(*[x.shape[k] for k in rest], -1)
+    found = np.empty(rows.shape[:-1], object)
+    for at in np.ndindex(found.shape):
+        found[at] = head(*rows[at])
+    return np.expand_dims(found, axis) if keepdims else found
+
+
+MPMATH = with_functions(
+    PRECISE.exp, PRECISE.log, lambda x: PRECISE.log(1 + x), PRECISE.sqrt, reduce_by(np.max)
+)
+SYMPY = with_functions(sp.exp, sp.log, lambda x: sp.log(1 + x), sp.sqrt, unknown_max)
+SYMPY["literal"] = lambda number: sp.Rational(str(number))
+
+
+def evaluate(graph, table, *inputs):
+    """Return the outputs of ``graph`` for these inputs, by the functions of ``table``."""
+    values = dict(zip(graph.inputs, inputs, strict=True))
+    literal = table.get("literal", lambda number: number)
+    read = lambda x: literal(x.value) if isinstance(x, Static) else values[x]
+    size = functools.partial(plain_size, graph.shapes)
+    with np.errstate(all="ignore"):
+        for eqn in graph.equations:
+            settings = dict(zip(eqn.rhs.params, map(size, eqn.rhs.settings), strict=True))
+            values[eqn.lhs[0]] = table[eqn.rhs.name](*map(read, eqn.rhs.operands), **settings)
+    return [read(y) for y in graph.outputs]
+
+
+def plain_size(shapes, setting):
+    """Return a setting with every size as the number that it is in the example."""
+    if isinstance(setting, tuple):
+        return tuple(plain_size(shapes, part) for part in setting)
+    return shapes.value(setting) if isinstance(setting, sp.Expr) else setting
+
+
+def build(function, *shapes, dtype=FLOAT64, symbolic=False):
+    """Return the graph of ``function`` on arrays of these shapes, named x, y, ..."""
+    builder = Builder()
+    values = []
+    for name, shape in zip("xyzw", shapes, strict=False):
+        if symbolic:
+            shape = tuple(
+                builder.shapes.fresh(f"{name}{k}", size) if size > 1 else size
+                for k, size in enumerate(shape)
+            )
+        values.append(builder.wrap(builder.input(Aval(shape, dtype), name)))
+    results = function(*values)
+    results = results if isinstance(results, tuple) else (results,)
+    return check(builder.graph([y.symbol for y in results]))
+
+
+def formula(graph, output=None):
+    """Return an output as nested text: for small graphs only."""
+    defined = {y: eqn.rhs for eqn in graph.equations for y in eqn.lhs}
+
+    def text(x):
+        if isinstance(x, Static):
+            return repr(x.value)
+        if x not in defined:
+            return graph.notes.names[x]
+        rhs = defined[x]
+        settings = (f"{k}={v}" for k, v in zip(rhs.params, rhs.settings, strict=True))
+        return f"{rhs.name}({', '.join([*map(text, rhs.operands), *settings])})"
+
+    return text(graph.outputs[0] if output is None else output)
