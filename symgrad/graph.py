@@ -199,7 +199,7 @@ class Notes:
     names: dict[Sym, str] = field(default_factory=dict)
     cotangent_of: dict[Sym, Sym] = field(default_factory=dict)
     origins: dict[Sym, tuple[CodeType, int]] = field(default_factory=dict)
-    spellings: dict[Sym, str] = field(default_factory=dict)
+    spellings: dict[Sym, tuple[str, int]] = field(default_factory=dict)
 
     def copy(self, old: Sym, new: Operand, source: Notes) -> None:
         """Carry the notes of ``old`` over to ``new``, unless it has its own."""
@@ -212,6 +212,11 @@ class Notes:
         ):
             if old in theirs:
                 mine.setdefault(new, theirs[old])  # type: ignore[attr-defined, index]
+
+    def fork(self) -> Notes:
+        return Notes(
+            dict(self.names), dict(self.cotangent_of), dict(self.origins), dict(self.spellings)
+        )
 
     def location(self, of: Sym) -> Location | None:
         origin = self.origins.get(of)
@@ -402,6 +407,23 @@ class Builder:
         for y, mine in zip(eqn.lhs, ys, strict=True):
             self.notes.copy(y, mine, old.notes)
         return ys
+
+    @classmethod
+    def continuing(cls, graph: Graph) -> Builder:
+        """Return a builder that holds all of ``graph``, its symbols unchanged."""
+        new = cls(graph.shapes)
+        new.inputs, new.equations = list(graph.inputs), list(graph.equations)
+        new.avals = dict(graph.avals)
+        new.notes = graph.notes.fork()
+        for eqn in graph.equations:
+            rhs = eqn.rhs
+            args = rhs._args
+            cut = len(args) - len(rhs.params)
+            new._bound.setdefault((type(rhs), args[:cut], args[cut:]), eqn.lhs)
+            for y in eqn.lhs:
+                new.defined_by[y] = eqn
+        new._next = 1 + max((x.index for x in new.avals), default=-1)
+        return new
 
     def graph(self, outputs: Iterable[Operand]) -> Graph:
         return Graph(

@@ -24,7 +24,6 @@ from symgrad.ops.table import (
     accept,
     always,
     elementwise,
-    first_dtype,
     op,
     promoted,
     structural,
@@ -284,7 +283,7 @@ def positive(x: Any) -> Any:
     return x
 
 
-elementwise(
-    "alias", "The same value under a new symbol, to differentiate by.",
-    dtype=first_dtype, partials=(one,), numpy="{0}", tex="{0}",
+structural(
+    "alias", "The same value under a symbol of its own, to differentiate by.", params=("number",),
+    aval=lambda shapes, x, number: x, vjp=lambda ct, y, x, number: ct, numpy="{0}", tex="{0}",
 )  # fmt: skip

@@ -1,0 +1,161 @@
+"""Reverse mode: the chain rule over the equations, last to first, written in ops.
+
+Given a graph and the inputs to differentiate by, return the graph followed by the equations of
+the cotangents.  Invariant: every cotangent has its primal's shape and dtype, enforced in
+`unbroadcast` and nowhere else; a rule that is missing is an error, never a zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from symgrad.errors import MissingRuleError
+from symgrad.graph import (
+    Aval,
+    Builder,
+    Equation,
+    Graph,
+    Operand,
+    Static,
+    Sym,
+    Value,
+    building,
+    check,
+    literal_aval,
+)
+from symgrad.ops.table import ZERO, needs_rule, op
+
+
+def differentiate(
+    graph: Graph, wrt: Sequence[Sym], outputs: int = 1, seed_name: str | None = None
+) -> Graph:
+    """Return ``graph`` with the cotangents of ``wrt`` as further outputs.
+
+    The first ``outputs`` outputs are differentiated.  Their cotangents are new inputs called
+    ``seed_name``, or the number 1 when no name is given.  An input that does not reach the
+    outputs gets zeros of its shape.
+
+    Raises MissingRuleError where the path needs a derivative that an op does not have.
+    """
+    builder = Builder.continuing(graph)
+    with building(builder):
+        found = _sweep(builder, graph, wrt, outputs, seed_name)
+    return check(builder.graph([*graph.outputs, *found]))
+
+
+def _sweep(
+    builder: Builder, graph: Graph, wrt: Sequence[Sym], outputs: int, seed_name: str | None
+) -> list[Operand]:
+    cotangents: dict[Sym, Value] = {}
+    for k, y in enumerate(graph.outputs[:outputs]):
+        name = seed_name if outputs == 1 or seed_name is None else f"{seed_name}{k}"
+        seed = _seed(builder, graph.aval(y), name)
+        if isinstance(y, Sym) and graph.avals[y].inexact:
+            _accumulate(builder, cotangents, y, seed)
+    active = active_symbols(graph, wrt)
+    for eqn in reversed(graph.equations):
+        if any(y in active and y in cotangents for y in eqn.lhs):
+            _transpose(builder, eqn, active, cotangents)
+    found = [_cotangent(builder, cotangents, x) for x in wrt]
+    for x, ct in zip(wrt, found, strict=True):
+        _note(builder, ct, x)
+    return [ct.symbol for ct in found]
+
+
+def active_symbols(graph: Graph, wrt: Iterable[Sym]) -> set[Sym]:
+    """Return the symbols through which ``wrt`` can change the outputs smoothly."""
+    active = set(wrt)
+    for eqn in graph.equations:
+        if any(x in active for x in eqn.rhs.operands):
+            active.update(y for y in eqn.lhs if graph.avals[y].inexact)
+    return active
+
+
+def _seed(builder: Builder, aval: Aval, name: str | None) -> Value:
+    if name is None:
+        return builder.wrap(Static(1.0))
+    return builder.wrap(builder.input(aval, name))
+
+
+def _transpose(
+    builder: Builder, eqn: Equation, active: set[Sym], cotangents: dict[Sym, Value]
+) -> None:
+    """Add what one equation passes back to each of its active operands."""
+    row = type(eqn.rhs)
+    operands = eqn.rhs.operands
+    settings = dict(zip(row.params, eqn.rhs.settings, strict=True))
+    builder.origin = builder.notes.origins.get(eqn.lhs[0])
+    cts = [_cotangent(builder, cotangents, y) for y in eqn.lhs]
+    for y, ct in zip(eqn.lhs, cts, strict=True):
+        _note(builder, ct, y)
+    ct: Any = cts[0] if row.results == 1 else tuple(cts)
+    ys, xs = list(map(builder.wrap, eqn.lhs)), list(map(builder.wrap, operands))
+    for i, x in enumerate(operands):
+        if not isinstance(x, Sym) or x not in active:
+            continue
+        if row.vjp is None:
+            raise _missing(builder, eqn)
+        contribution = row.vjp(i, ct, ys, xs, settings)
+        if contribution is not ZERO:
+            _accumulate(builder, cotangents, x, contribution)
+
+
+def _missing(builder: Builder, eqn: Equation) -> MissingRuleError:
+    location = builder.notes.location(eqn.lhs[0])
+    where = f"\n  in {location}" if location else ""
+    return MissingRuleError(
+        f"{needs_rule(type(eqn.rhs))}, and the gradient needs one here: differentiate by "
+        f"something else, or write the step with known functions{where}"
+    )
+
+
+def _accumulate(builder: Builder, cotangents: dict[Sym, Value], x: Sym, new: Any) -> None:
+    # The one place that undoes broadcasting, so no vjp rule has to.
+    value = new if isinstance(new, Value) else builder.wrap(Static(new))
+    value = unbroadcast(value, builder.avals[x])
+    cotangents[x] = value + cotangents[x] if x in cotangents else value
+
+
+def _cotangent(builder: Builder, cotangents: dict[Sym, Value], x: Sym) -> Value:
+    found = cotangents.get(x)
+    return zeros(builder, builder.avals[x]) if found is None else found
+
+
+def zeros(builder: Builder, aval: Aval) -> Value:
+    """Return the cotangent of a value that nothing depends on."""
+    if aval.kind == "python" or not aval.inexact:
+        return builder.wrap(Static(0.0))
+    return builder.apply("full", shape=aval.shape, value=0, dtype=aval.dtype.name)  # type: ignore[no-any-return]
+
+
+def unbroadcast(value: Value, aval: Aval) -> Value:
+    """Return ``value`` summed (or copied) to the shape of ``aval``, in its dtype."""
+    shapes = value.builder.shapes
+    extra = value.ndim - len(aval.shape)
+    if extra > 0:
+        value = op.sum(value, axis=tuple(range(extra)), keepdims=False)
+    if extra >= 0:
+        wide = tuple(
+            k
+            for k, (have, want) in enumerate(zip(value.shape, aval.shape, strict=True))
+            if isinstance(want, int) and want == 1 and not shapes.same(have, 1)
+        )
+        if wide:
+            value = op.sum(value, axis=wide, keepdims=True)
+    if len(value.shape) != len(aval.shape) or not all(map(shapes.same, value.shape, aval.shape)):
+        value = op.broadcast_to(value, shape=aval.shape)
+    if value.dtype != aval.dtype and aval.kind != "python" and value.aval.kind != "python":
+        value = op.astype(value, dtype=aval.dtype.name)
+    return value
+
+
+def _note(builder: Builder, ct: Value, x: Sym) -> None:
+    if isinstance(ct.symbol, Sym):
+        builder.notes.cotangent_of.setdefault(ct.symbol, x)
+
+
+def is_real_scalar(graph: Graph, output: Operand) -> bool:
+    """Return whether an output is one real number, as the value of a gradient must be."""
+    aval = graph.avals[output] if isinstance(output, Sym) else literal_aval(output.value)
+    return aval.shape == () and aval.dtype.kind in "fiub"

@@ -1,0 +1,803 @@
+"""Algebra on the appended part: each law is one a person could write on a blackboard.
+
+Given the joint graph and how many of its equations are the user's own, replay it: the user's
+equations as they are, every later one through `LAWS`.  These are derivative laws: equal
+wherever the original is finite; they may fill a removable singularity.  Invariant: a law keeps
+shape and dtype, and touches a factor only if it is new, so nothing computed twice.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from symgrad.dims import Shape, product
+from symgrad.graph import (
+    OPS,
+    Builder,
+    Graph,
+    Op,
+    Operand,
+    Static,
+    Sym,
+    Value,
+    building,
+    check,
+    size_value,
+)
+from symgrad.ops.contraction import contract
+from symgrad.ops.indexing import ARRAY, indexed_shape
+from symgrad.ops.table import op
+
+Law = Callable[..., Operand | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One law and the op on which it is tried."""
+
+    law: str
+    head: str
+    rewrite: Law
+
+
+RULES: list[Rule] = []
+
+
+def rule(head: str, law: str) -> Callable[[Law], Law]:
+    def register(rewrite: Law) -> Law:
+        RULES.append(Rule(law, head, rewrite))
+        return rewrite
+
+    return register
+
+
+class Simplifier(Builder):
+    """A builder that applies the laws to equations beyond the user's own."""
+
+    def __init__(self, graph: Graph):
+        super().__init__(graph.shapes)
+        self.first_new = 0
+
+    def begin_laws(self) -> None:
+        self.first_new = self._next
+        self.laws = LAWS
+
+    def new(self, operand: Operand, head: str) -> Op | None:
+        """Return the definition of ``operand`` if it is a new application of ``head``."""
+        if type(operand) is Sym and operand.index >= self.first_new:
+            eqn = self.defined_by.get(operand)
+            if eqn is not None and eqn.rhs.name == head:
+                return eqn.rhs
+        return None
+
+
+def simplify(graph: Graph, start: int) -> Graph:
+    """Return ``graph`` with the laws applied to all equations from number ``start`` on."""
+    builder = Simplifier(graph)
+    new: dict[Sym, Operand] = {
+        x: builder.input(graph.avals[x], graph.notes.names.get(x)) for x in graph.inputs
+    }
+    with building(builder):
+        for k, eqn in enumerate(graph.equations):
+            if k == start:
+                builder.begin_laws()
+            new.update(zip(eqn.lhs, builder.replay(eqn, new, graph), strict=True))
+    for ct, x in graph.notes.cotangent_of.items():
+        mine, primal = new.get(ct), new.get(x)
+        if isinstance(mine, Sym) and isinstance(primal, Sym):
+            builder.notes.cotangent_of.setdefault(mine, primal)
+    return check(builder.graph([new[y] if isinstance(y, Sym) else y for y in graph.outputs]))
+
+
+# --- what laws ask --------------------------------------------------------------------------
+
+
+def _value(b: Builder, operand: Operand) -> Value:
+    return Value(b, operand)
+
+
+def _literal(x: Operand) -> Any:
+    return x.value if type(x) is Static else None
+
+
+def _is_scalar(b: Builder, x: Operand) -> bool:
+    return b.aval(x).shape == ()
+
+
+def _keeps(b: Builder, result: Value, head: str, operands: tuple[Operand, ...]) -> Operand | None:
+    """Return the rewritten operand if its shape and dtype are those of the original."""
+    want = b.infer(OPS[head], operands, ())[0]
+    have = result.aval
+    if have.dtype != want.dtype or len(have.shape) != len(want.shape):
+        return None
+    return result.symbol if all(map(b.shapes.same, have.shape, want.shape)) else None
+
+
+def _is_zeros(b: Any, x: Operand) -> bool:
+    row = b.new(x, "full")
+    return row is not None and row.setting("value") == 0
+
+
+def _zeros_with(b: Any, x: Operand) -> Op | None:
+    """Return the definition of ``x`` if it is a value added into zeros."""
+    row = b.new(x, "add_at")
+    return row if row is not None and _is_zeros(b, row.operands[0]) else None
+
+
+def _scaled(b: Any, x: Operand) -> tuple[Operand, Operand] | None:
+    """Return ``(s, z)`` if ``x`` is a new product of a scalar ``s`` and an array ``z``."""
+    row = b.new(x, "multiply")
+    if row is None or _is_scalar(b, x):
+        return None
+    s, z = row.operands
+    if _is_scalar(b, z):
+        s, z = z, s
+    return (s, z) if _is_scalar(b, s) else None
+
+
+def _negated(b: Any, x: Operand) -> Operand | None:
+    row = b.new(x, "negative")
+    return row.operands[0] if row is not None else None
+
+
+def _subtractable(b: Any, x: Operand) -> Operand | None:
+    """Return ``y`` if ``x`` is -y, also where the sign sits on a scalar factor."""
+    inner = _negated(b, x)
+    if inner is not None:
+        return inner
+    row = b.new(x, "multiply")
+    if row is None:
+        return None
+    s, z = row.operands
+    number = _literal(s)
+    if type(number) in (int, float) and number < 0:
+        return b.apply("multiply", -number, z).symbol  # type: ignore[no-any-return]
+    inner = _negated(b, s)
+    return None if inner is None else (_value(b, inner) * _value(b, z)).symbol
+
+
+def _masked(b: Any, x: Operand) -> tuple[Operand, Operand, bool] | None:
+    """Return ``(mask, value, value_first)`` if ``x`` is zero off or on a mask."""
+    row = b.new(x, "where")
+    if row is None:
+        return None
+    mask, first, second = row.operands
+    if _literal(second) == 0 and _literal(first) is None:
+        return mask, first, True
+    if _literal(first) == 0 and _literal(second) is None:
+        return mask, second, False
+    return None
+
+
+def _where(b: Builder, mask: Operand, value: Value, first: bool) -> Value:
+    m = _value(b, mask)
+    return op.where(m, value, 0) if first else op.where(m, 0, value)  # type: ignore[no-any-return]
+
+
+def _unbroadcast_operand(b: Any, x: Operand) -> Operand | None:
+    """Return what a new ``broadcast_to`` copies."""
+    row = b.new(x, "broadcast_to")
+    return row.operands[0] if row is not None else None
+
+
+_FOLD = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "negative": operator.neg,
+}
+
+
+def _fold(b: Builder, operands: tuple[Operand, ...], head: str) -> Operand | None:
+    values = [_literal(x) for x in operands]
+    if any(type(v) not in (int, float) for v in values):
+        return None
+    if head == "divide" and values[1] == 0:
+        return None
+    return Static(_FOLD[head](*values))
+
+
+for _head in _FOLD:
+    rule(_head, "arithmetic of numbers")(
+        functools.partial(lambda b, xs, _, head: _fold(b, xs, head), head=_head)
+    )
+
+
+# --- signs and units ------------------------------------------------------------------------
+
+
+@rule("multiply", "1 x = x")
+def _one(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for one, x in (xs, xs[::-1]):
+        if _literal(one) == 1:
+            return _keeps(b, _value(b, x), "multiply", xs)
+        if _literal(one) == -1:
+            return (-_value(b, x)).symbol
+    return None
+
+
+@rule("divide", "x / 1 = x")
+def _over_one(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    if _literal(xs[1]) == 1:
+        return _keeps(b, _value(b, xs[0]), "divide", xs)
+    return None
+
+
+@rule("negative", "-(-x) = x,  -(a - b) = b - a,  -(s x) = (-s) x")
+def _negation(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    (x,) = xs
+    inner = _negated(b, x)
+    if inner is not None:
+        return inner
+    if (row := b.new(x, "subtract")) is not None:
+        left, right = (_value(b, v) for v in row.operands)
+        return (right - left).symbol
+    for head in ("multiply", "divide"):
+        row = b.new(x, head)
+        if row is not None and type(_literal(row.operands[0])) in (int, float):
+            number, rest = row.operands
+            return b.apply(head, -_literal(number), rest).symbol  # type: ignore[no-any-return]
+    if (scaled := _scaled(b, x)) is not None:
+        s, z = (_value(b, v) for v in scaled)
+        return ((-s) * z).symbol
+    if (row := _zeros_with(b, x)) is not None:
+        base, value, *indices = (_value(b, v) for v in row.operands)
+        return op.add_at(base, -value, *indices, key=row.setting("key")).symbol  # type: ignore[no-any-return]
+    if (masked := _masked(b, x)) is not None:
+        mask, value, first = masked
+        return _where(b, mask, -_value(b, value), first).symbol
+    return _outside(b, x, lambda v: -v)
+
+
+def _outside(b: Any, x: Operand, apply: Callable[[Value], Value]) -> Operand | None:
+    """Move an elementwise step of one operand inside a copy: f(copy(x)) = copy(f(x))."""
+    row = b.new(x, "broadcast_to")
+    if row is None:
+        return None
+    inner = apply(_value(b, row.operands[0]))
+    return op.broadcast_to(inner, shape=row.setting("shape")).symbol  # type: ignore[no-any-return]
+
+
+def _sign_out_of(head: str) -> Law:
+    def rewrite(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+        for k in (0, 1):
+            inner = _negated(b, xs[k])
+            if inner is not None and (_is_scalar(b, xs[1 - k]) or not _is_scalar(b, inner)):
+                pair = [inner if i == k else x for i, x in enumerate(xs)]
+                return (-b.apply(head, *pair)).symbol  # type: ignore[no-any-return]
+        return None
+
+    return rewrite
+
+
+rule("multiply", "(-a) b = -(a b)")(_sign_out_of("multiply"))
+rule("divide", "(-a) / b = -(a / b)")(_sign_out_of("divide"))
+
+
+@rule("add", "x + 0 = x,  x + x = 2 x,  a + (-b) = a - b")
+def _sum(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for zero, x in (xs, xs[::-1]):
+        if _literal(zero) == 0 or _is_zeros(b, zero):
+            return _keeps(b, _value(b, x), "add", xs)
+    if xs[0] is xs[1]:
+        return (2 * _value(b, xs[0])).symbol
+    for k in (1, 0):
+        inner = _subtractable(b, xs[k])
+        if inner is not None:
+            return (_value(b, xs[1 - k]) - _value(b, inner)).symbol
+    return None
+
+
+@rule("subtract", "x - 0 = x,  0 - x = -x,  a - (-b) = a + b")
+def _difference(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    left, right = xs
+    if _literal(right) == 0 or _is_zeros(b, right):
+        return _keeps(b, _value(b, left), "subtract", xs)
+    if _literal(left) == 0 or _is_zeros(b, left):
+        return _keeps(b, -_value(b, right), "subtract", xs)
+    inner = _subtractable(b, right)
+    if inner is not None:
+        return (_value(b, left) + _value(b, inner)).symbol
+    inner = _negated(b, left)
+    if inner is not None:
+        return (-(_value(b, inner) + _value(b, right))).symbol
+    return None
+
+
+# --- scalars move out of array products -------------------------------------------------------
+
+
+@rule("multiply", "s (t x) = (s t) x,  x (t y) = t (x y)")
+def _scalars_first(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    if _is_scalar(b, xs[0]) and _is_scalar(b, xs[1]):
+        return _scalar_order(b, xs)
+    for x, other in (xs, xs[::-1]):
+        scaled = _scaled(b, x)
+        if scaled is None:
+            continue
+        s, z = (_value(b, v) for v in scaled)
+        if _is_scalar(b, other):
+            return ((s * _value(b, other)) * z).symbol
+        return (s * (_value(b, other) * z)).symbol
+    if _is_scalar(b, xs[1]) and not _is_scalar(b, xs[0]):
+        return (_value(b, xs[1]) * _value(b, xs[0])).symbol
+    return None
+
+
+def _scalar_order(b: Any, xs: tuple[Operand, ...]) -> Operand | None:
+    """Put the number first in a product of scalars, and numbers together."""
+    left, right = xs
+    if _literal(right) is not None and _literal(left) is None:
+        return (_value(b, right) * _value(b, left)).symbol
+    row = b.new(right, "multiply")
+    if row is not None and _literal(row.operands[0]) is not None:
+        number, rest = (_value(b, v) for v in row.operands)
+        return (number * (_value(b, left) * rest)).symbol if _literal(left) is None else (
+            (number * _value(b, left)) * rest
+        ).symbol
+    return None
+
+
+@rule("divide", "(s x) / t = (s / t) x")
+def _scalar_quotient(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    scaled = _scaled(b, xs[0])
+    if scaled is None:
+        return None
+    s, z = (_value(b, v) for v in scaled)
+    below = _value(b, xs[1])
+    if _is_scalar(b, xs[1]):
+        return ((s / below) * z).symbol
+    return (s * (z / below)).symbol
+
+
+@rule("multiply", "a (b / c) = (a b) / c")
+def _product_of_quotient(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for x, other in (xs, xs[::-1]):
+        row = b.new(x, "divide")
+        if row is None:
+            continue
+        if _is_scalar(b, x) and not _is_scalar(b, other):
+            continue  # (a / c) stays one scalar factor of the array
+        above, below = (_value(b, v) for v in row.operands)
+        if _is_scalar(b, below.symbol) and not _is_scalar(b, x):
+            continue
+        return ((_value(b, other) * above) / below).symbol
+    return None
+
+
+# --- masks -----------------------------------------------------------------------------------
+
+
+def _mask_out_of(head: str) -> Law:
+    def rewrite(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+        for k in (0, 1) if head == "multiply" else (0,):
+            masked = _masked(b, xs[k])
+            if masked is not None:
+                mask, value, first = masked
+                pair = [value if i == k else x for i, x in enumerate(xs)]
+                return _where(b, mask, b.apply(head, *pair), first).symbol
+        return None
+
+    return rewrite
+
+
+rule("multiply", "where(m, a, 0) g = where(m, a g, 0)")(_mask_out_of("multiply"))
+rule("divide", "where(m, a, 0) / g = where(m, a / g, 0)")(_mask_out_of("divide"))
+
+
+# --- copies ----------------------------------------------------------------------------------
+
+
+def _copy_dropped(head: str) -> Law:
+    def rewrite(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+        for k, x in enumerate(xs):
+            source = _unbroadcast_operand(b, x)
+            if source is None:
+                continue
+            pair = tuple(source if i == k else v for i, v in enumerate(xs))
+            want = b.infer(OPS[head], xs, ())[0]
+            have = b.infer(OPS[head], pair, ())[0]
+            if have.dtype != want.dtype:
+                continue
+            result = b.apply(head, *pair)
+            if _same_shape(b, have.shape, want.shape):
+                return result.symbol  # type: ignore[no-any-return]
+            if head != "where":
+                return op.broadcast_to(result, shape=want.shape).symbol  # type: ignore[no-any-return]
+        return None
+
+    return rewrite
+
+
+def _same_shape(b: Builder, have: Shape, want: Shape) -> bool:
+    return len(have) == len(want) and all(map(b.shapes.same, have, want))
+
+
+for _head in ("multiply", "divide", "add", "subtract", "where"):
+    rule(_head, "f(copies of s, x) = f(s, x)")(_copy_dropped(_head))
+
+
+@rule("broadcast_to", "a copy of a copy is a copy")
+def _copy(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    (shape,) = settings
+    (x,) = xs
+    if _same_shape(b, b.aval(x).shape, shape):
+        return x
+    source = _unbroadcast_operand(b, x)
+    if source is not None:
+        return op.broadcast_to(_value(b, source), shape=shape).symbol  # type: ignore[no-any-return]
+    row = b.new(x, "expand_dims")
+    if row is not None and row.setting("axis") == tuple(range(len(row.setting("axis")))):
+        return op.broadcast_to(_value(b, row.operands[0]), shape=shape).symbol  # type: ignore[no-any-return]
+    return None
+
+
+@rule("sum", "sum of copies of s = count s")
+def _sum_of_copies(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    axis, keepdims = settings
+    row = b.new(xs[0], "broadcast_to")
+    if row is None:
+        return None
+    shape, source = row.setting("shape"), _value(b, row.operands[0])
+    lead = len(shape) - source.ndim
+    copied = [
+        k for k in axis if k < lead or not b.shapes.same(source.shape[k - lead], shape[k])
+    ]
+    if not copied:
+        return None
+    count = size_value(b, product(shape[k] for k in copied))
+    rest = tuple(k - lead for k in axis if k not in copied)
+    inner = op.sum(source, axis=rest, keepdims=True) if rest else source
+    want = b.infer(OPS["sum"], xs, settings)[0]
+    kept = tuple(1 if k in axis else size for k, size in enumerate(shape))
+    result = op.broadcast_to(count * inner, shape=kept) if inner.ndim else count * inner
+    if inner.ndim and not keepdims:
+        result = op.squeeze(result, axis=axis)
+    return op.broadcast_to(result, shape=want.shape).symbol  # type: ignore[no-any-return]
+
+
+# --- sums ------------------------------------------------------------------------------------
+
+
+@rule("sum", "sum(-x) = -sum(x),  sum(s x) = s sum(x)")
+def _sum_linear(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    axis, keepdims = settings
+    if not axis:
+        return xs[0]
+    inner = _negated(b, xs[0])
+    if inner is not None:
+        return (-op.sum(_value(b, inner), axis=axis, keepdims=keepdims)).symbol
+    scaled = _scaled(b, xs[0])
+    if scaled is not None:
+        s, z = (_value(b, v) for v in scaled)
+        if z.dtype.kind == "f":
+            return (s * op.sum(z, axis=axis, keepdims=keepdims)).symbol
+    return None
+
+
+@rule("sum", "sum over a new axis of size 1 = the array")
+def _sum_of_expanded(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    axis, keepdims = settings
+    row = b.new(xs[0], "expand_dims")
+    if row is not None and row.setting("axis") == axis:
+        return xs[0] if keepdims else row.operands[0]
+    return None
+
+
+@rule("sum", "sum(add_at(0, v at (arange, y)), axis=1) = v")
+def _sum_of_scatter(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    axis, keepdims = settings
+    row = _zeros_with(b, xs[0])
+    if row is None:
+        return None
+    base, value, *indices = (_value(b, v) for v in row.operands)
+    key = row.setting("key")
+    shape = base.shape
+    if len(axis) == len(shape) and not keepdims:
+        part = indexed_shape(b.shapes, shape, key, [i.aval for i in indices])
+        return op.sum(
+            op.broadcast_to(value, shape=part), axis=tuple(range(len(part))), keepdims=False
+        ).symbol  # type: ignore[no-any-return]
+    if key != (ARRAY, ARRAY) or len(shape) != 2 or axis != (1,):
+        return None
+    rows = b.definition(indices[0].symbol)
+    if rows is None or rows.name != "arange" or indices[1].ndim > 1:
+        return None
+    if rows.setting("start") != 0 or not b.shapes.same(rows.setting("stop"), shape[0]):
+        return None
+    total = op.broadcast_to(value, shape=(shape[0],))
+    return op.expand_dims(total, axis=(1,)).symbol if keepdims else total.symbol  # type: ignore[no-any-return]
+
+
+@rule("sum", "sum_n a_n b_nd = b^T a")
+def _sum_of_product(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    axis, keepdims = settings
+    row = b.new(xs[0], "multiply")
+    if row is None:
+        return None
+    ndim = len(b.aval(xs[0]).shape)
+    factors = [_labelled(b, x, ndim) for x in row.operands]
+    if any(x is None or b.aval(y).dtype.kind != "f" for x, y in zip(factors, row.operands, strict=True)):
+        return None
+    (first, left), (second, right) = factors
+    out = tuple(k for k in range(ndim) if k not in axis)
+    shared = [k for k in left if k in right]
+    if not left or not right or any(k in out for k in shared) or not set(axis) <= set(shared):
+        return None
+    if set(out) - set(left) - set(right):
+        return None
+    total = contract([first, second], [left, right], out)
+    if keepdims:
+        total = op.expand_dims(total, axis=axis) if total.ndim else op.broadcast_to(
+            total, shape=(1,) * ndim
+        )
+    return total.symbol  # type: ignore[no-any-return]
+
+
+def _labelled(b: Any, x: Operand, ndim: int) -> Any:
+    """Return a factor without its axes of size 1, and the labels of the axes that stay."""
+    value = _value(b, x)
+    lead = ndim - value.ndim
+    ones = tuple(k for k, size in enumerate(value.shape) if isinstance(size, int) and size == 1)
+    labels = tuple(lead + k for k in range(value.ndim) if k not in ones)
+    if not ones:
+        return value, labels
+    if not labels:
+        return None
+    row = b.definition(x)
+    if row is not None and row.name == "expand_dims" and row.setting("axis") == ones:
+        return _value(b, row.operands[0]), labels
+    return op.squeeze(value, axis=ones), labels
+
+
+# --- axes ------------------------------------------------------------------------------------
+
+
+def _scalar_out_of(head: str) -> Law:
+    def rewrite(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+        named = dict(zip(OPS[head].params, settings, strict=True))
+        inner = _negated(b, xs[0])
+        if inner is not None:
+            return (-b.apply(head, inner, **named)).symbol  # type: ignore[no-any-return]
+        scaled = _scaled(b, xs[0])
+        if scaled is not None:
+            s, z = (_value(b, v) for v in scaled)
+            return (s * b.apply(head, z, **named)).symbol  # type: ignore[no-any-return]
+        return None
+
+    return rewrite
+
+
+for _head in ("transpose", "reshape", "expand_dims", "squeeze"):
+    rule(_head, "f(s x) = s f(x)")(_scalar_out_of(_head))
+
+
+@rule("transpose", "(x^T)^T = x")
+def _transposed(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    (axes,) = settings
+    if axes == tuple(range(len(axes))):
+        return xs[0]
+    row = b.definition(xs[0])
+    if row is not None and row.name == "transpose":
+        inner = row.setting("axes")
+        return op.transpose(_value(b, row.operands[0]), axes=tuple(inner[k] for k in axes)).symbol  # type: ignore[no-any-return]
+    row = b.new(xs[0], "contract")
+    if row is not None:
+        out = row.setting("out")
+        factors = [_value(b, x) for x in row.operands]
+        return contract(factors, row.setting("terms"), tuple(out[k] for k in axes)).symbol  # type: ignore[no-any-return]
+    return None
+
+
+@rule("reshape", "reshape(reshape(x)) = reshape(x)")
+def _reshaped(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    (shape,) = settings
+    if _same_shape(b, b.aval(xs[0]).shape, shape):
+        return xs[0]
+    row = b.definition(xs[0])
+    if row is not None and row.name in ("reshape", "expand_dims", "squeeze"):
+        return op.reshape(_value(b, row.operands[0]), shape=shape).symbol  # type: ignore[no-any-return]
+    source = _unbroadcast_operand(b, xs[0])
+    if source is not None and _is_scalar(b, source):
+        return op.broadcast_to(_value(b, source), shape=shape).symbol  # type: ignore[no-any-return]
+    return None
+
+
+@rule("expand_dims", "expand(sum(x)) = sum(x, keepdims)")
+def _expanded(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    (axis,) = settings
+    if not axis:
+        return xs[0]
+    row = b.definition(xs[0])
+    if row is not None and row.name == "squeeze" and row.setting("axis") == axis:
+        return row.operands[0]
+    row = b.new(xs[0], "sum")
+    if row is not None and row.setting("axis") == axis and not row.setting("keepdims"):
+        return op.sum(_value(b, row.operands[0]), axis=axis, keepdims=True).symbol  # type: ignore[no-any-return]
+    source = _unbroadcast_operand(b, xs[0])
+    if source is not None and _is_scalar(b, source):
+        shape = b.infer(OPS["expand_dims"], xs, settings)[0].shape
+        return op.broadcast_to(_value(b, source), shape=shape).symbol  # type: ignore[no-any-return]
+    return None
+
+
+@rule("squeeze", "squeeze(sum(x, keepdims)) = sum(x)")
+def _squeezed(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    (axis,) = settings
+    row = b.definition(xs[0])
+    if row is not None and row.name == "expand_dims" and row.setting("axis") == axis:
+        return row.operands[0]
+    row = b.new(xs[0], "sum")
+    if row is not None and row.setting("axis") == axis and row.setting("keepdims"):
+        return op.sum(_value(b, row.operands[0]), axis=axis, keepdims=False).symbol  # type: ignore[no-any-return]
+    return None
+
+
+# --- contractions ----------------------------------------------------------------------------
+
+
+@rule("contract", "transposes, copies and signs fold into a contraction")
+def _contraction(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    terms, out = settings
+    for k, x in enumerate(xs):
+        folded = _folded_operand(b, k, xs, terms, out)
+        if folded is not None:
+            return folded
+        inner = _negated(b, x)
+        if inner is not None:
+            return (-_contract_with(b, k, inner, xs, terms, out)).symbol  # type: ignore[no-any-return]
+    return None
+
+
+def _contract_with(
+    b: Any, k: int, x: Operand, xs: Sequence[Operand], terms: Any, out: Any, term: Any = None
+) -> Any:
+    factors = [_value(b, x if i == k else y) for i, y in enumerate(xs)]
+    labels = [t if i != k or term is None else term for i, t in enumerate(terms)]
+    return contract(factors, labels, out)
+
+
+def _folded_operand(
+    b: Any, k: int, xs: Sequence[Operand], terms: Any, out: Any
+) -> Operand | None:
+    row, term = b.definition(xs[k]), terms[k]
+    if row is None:
+        return None
+    if row.name == "transpose":
+        axes = row.setting("axes")
+        inner = tuple(term[axes.index(i)] for i in range(len(axes)))
+        return _contract_with(b, k, row.operands[0], xs, terms, out, inner).symbol  # type: ignore[no-any-return]
+    if row.name == "broadcast_to" and b.new(xs[k], "broadcast_to") is not None:
+        return _without_copies(b, k, row, xs, terms, out)
+    return None
+
+
+def _without_copies(
+    b: Any, k: int, row: Op, xs: Sequence[Operand], terms: Any, out: Any
+) -> Operand | None:
+    # A label that only copies carry is summed from the other operands alone.
+    shape, source = row.setting("shape"), _value(b, row.operands[0])
+    lead = len(shape) - source.ndim
+    term = terms[k]
+    if len(set(term)) < len(term):
+        return None
+    copied = [
+        i
+        for i in range(len(shape))
+        if i < lead or not b.shapes.same(source.shape[i - lead], shape[i])
+    ]
+    elsewhere = {label for i, t in enumerate(terms) if i != k for label in t}
+    if any(term[i] not in elsewhere for i in copied):
+        return None
+    ones = tuple(i - lead for i in copied if i >= lead)
+    kept = op.squeeze(source, axis=ones) if ones else source
+    inner = tuple(label for i, label in enumerate(term) if i not in copied)
+    return _contract_with(b, k, kept.symbol, xs, terms, out, inner).symbol  # type: ignore[no-any-return]
+
+
+# --- scatters --------------------------------------------------------------------------------
+
+
+@rule("add", "x + add_at(0, v) = add_at(x, v)")
+def _add_scatter(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for scatter, x in (xs, xs[::-1]):
+        row = _zeros_with(b, scatter)
+        if row is not None and b.aval(x) == b.aval(scatter):
+            _, value, *indices = (_value(b, v) for v in row.operands)
+            return op.add_at(_value(b, x), value, *indices, key=row.setting("key")).symbol  # type: ignore[no-any-return]
+    return None
+
+
+@rule("subtract", "x - add_at(0, v) = add_at(x, -v)")
+def _subtract_scatter(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    left, right = xs
+    row = _zeros_with(b, right)
+    if row is not None and b.aval(left) == b.aval(right):
+        _, value, *indices = (_value(b, v) for v in row.operands)
+        return op.add_at(_value(b, left), -value, *indices, key=row.setting("key")).symbol  # type: ignore[no-any-return]
+    row = _zeros_with(b, left)
+    if row is not None and b.aval(left) == b.aval(right):
+        _, value, *indices = (_value(b, v) for v in row.operands)
+        return op.add_at(-_value(b, right), value, *indices, key=row.setting("key")).symbol  # type: ignore[no-any-return]
+    return None
+
+
+@rule("add_at", "add_at(s x, -s) = s add_at(x, -1)")
+def _factor_scatter(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    base, value, *indices = xs
+    rest = [_value(b, i) for i in indices]
+    source = _unbroadcast_operand(b, value)
+    if source is not None and _is_scalar(b, source):
+        return op.add_at(_value(b, base), _value(b, source), *rest, key=settings[0]).symbol  # type: ignore[no-any-return]
+    scaled = _scaled(b, base)
+    if scaled is None or not _is_scalar(b, value):
+        return None
+    s, z = scaled
+    unit = _ratio(b, value, s)
+    if unit is None:
+        return None
+    return (_value(b, s) * op.add_at(_value(b, z), unit, *rest, key=settings[0])).symbol  # type: ignore[no-any-return]
+
+
+def _ratio(b: Any, value: Operand, s: Operand) -> int | None:
+    """Return 1 or -1 if ``value`` is ``s`` or ``-s``."""
+    if value == s:
+        return 1
+    negated = _negated(b, value)
+    if negated is not None and negated == s:
+        return -1
+    negated = _negated(b, s)
+    if negated is not None and negated == value:
+        return -1
+    numbers = _literal(value), _literal(s)
+    if None not in numbers and numbers[0] == -numbers[1]:
+        return -1
+    return _leading_ratio(b, value, s)
+
+
+def _leading_ratio(b: Any, value: Operand, s: Operand) -> int | None:
+    # c / N against -c / N with numbers c: the sign was folded into the number.
+    for head in ("multiply", "divide"):
+        one, two = b.new(value, head), b.new(s, head)
+        if one is None or two is None:
+            continue
+        (a, below), (c, same) = one.operands, two.operands
+        if below == same:
+            return _ratio(b, a, c)
+    return None
+
+
+# --- small ones ------------------------------------------------------------------------------
+
+
+@rule("power", "x**1 = x,  x**2 = square,  x**-1 = 1 / x")
+def _power(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    x, exponent = xs
+    number = _literal(exponent)
+    if number == 1:
+        return _keeps(b, _value(b, x), "power", xs)
+    if number == 2:
+        return _keeps(b, op.square(_value(b, x)), "power", xs)
+    if number == -1 and b.aval(x).inexact:
+        return _keeps(b, 1 / _value(b, x), "power", xs)
+    return None
+
+
+@rule("astype", "a value of this dtype stays")
+def _converted(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    return xs[0] if b.aval(xs[0]).dtype.name == settings[0] else None
+
+
+@rule("where", "where(m, x, x) = x")
+def _either(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    return _keeps(b, _value(b, xs[1]), "where", xs) if xs[1] == xs[2] else None
+
+
+LAWS: dict[str, tuple[Law, ...]] = {}
+for _rule in RULES:
+    LAWS[_rule.head] = (*LAWS.get(_rule.head, ()), _rule.rewrite)
