@@ -147,7 +147,12 @@ def _one_plus(b: Builder, v: Operand) -> Operand | None:
 
 
 def _negated(b: Builder, v: Operand) -> Operand | None:
-    """Return x where ``v`` is -x, 0 - x or -1 * x."""
+    """Return x where ``v`` is -x, 0 - x or -1 * x, of one dtype: -1.0 * x of integers is not -x."""
+    x = _with_other_sign(b, v)
+    return x if x is not None and b.aval(x).dtype == b.aval(v).dtype else None
+
+
+def _with_other_sign(b: Builder, v: Operand) -> Operand | None:
     if found := _operands(b, v, "negative"):
         return found[0]
     if (found := _operands(b, v, "subtract")) and _is(found[0], 0):
@@ -286,6 +291,32 @@ def _inverse_of_one_plus_exp(b: Builder, v: Operand) -> Operand | None:
 
 def _sigmoid(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     return _inverse_of_one_plus_exp(b, operands[1]) if _is(operands[0], 1) else None
+
+
+def _sigmoid_of_product(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    e = _one_plus(b, operands[1]) if _is(operands[0], 1) else None
+    u = _argument(b, e, "exp") if e is not None else None
+    z = _product_with_other_sign(b, u) if u is not None and u not in b.notes.names else None
+    return b.apply("sigmoid", z).symbol if z is not None else None
+
+
+def _product_with_other_sign(b: Builder, u: Operand) -> Operand | None:
+    """Return a b where ``u`` is (-a) b: Python reads ``-X @ w`` as ``(-X) @ w``."""
+    row = b.definition(u)
+    if row is None or row.name not in ("multiply", "divide", "contract"):
+        return None
+    for k, factor in enumerate(row.operands):
+        x = _factor_with_other_sign(b, factor)
+        if x is not None:
+            operands = (*row.operands[:k], x, *row.operands[k + 1 :])
+            return b.bind(type(row), operands, row.settings, (b.aval(u),))[0]
+    return None
+
+
+def _factor_with_other_sign(b: Builder, v: Operand) -> Operand | None:
+    if type(v) is Static:
+        return Static(-v.value) if v.value < 0 and v.value != -1 else None
+    return _negated(b, v)
 
 
 def _sigmoid_by_reciprocal(b: Builder, operands: Operands, settings: Any) -> Operand | None:
@@ -531,6 +562,7 @@ def _root_by_power(b: Builder, operands: Operands, settings: Any) -> Operand | N
 # --- the laws ---------------------------------------------------------------------------------
 
 RULES = (
+    Rule("1 / (1 + exp((-a) b)) = sigmoid(a b)", "divide", _sigmoid_of_product, "rounding"),
     Rule("1 / (1 + exp(-z)) = sigmoid(z)", "divide", _sigmoid, "exact"),
     Rule(
         "reciprocal(1 + exp(-z)) = sigmoid(z)", "reciprocal", _sigmoid_by_reciprocal, "exact"

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from evaluation import MPMATH, NUMPY, PRECISE, build, evaluate, formula
+from evaluation import ALL, MPMATH, NUMPY, PRECISE, build, evaluate, formula
 
 from symgrad.expand import drop_dead, expand
 from symgrad.graph import FLOAT64, OPS, Aval, Builder, check
 from symgrad.ops import op
+from symgrad.ops.indexing import index
 from symgrad.ops.table import structural
 from symgrad.recognise import recognise
 
@@ -129,6 +130,50 @@ def test_the_users_own_equations_and_names_are_found_again():
     assert formula(graph, graph.outputs[0]) == formula(builder.graph([p.symbol]), p.symbol).replace(
         "(x", "(s"
     )
+
+
+COLUMNS = {
+    "[:, None]": lambda v, x: index(v, (ALL, None)),
+    "reshape": lambda v, x: op.reshape(v, shape=(x.shape[0], 1)),
+    "expand_dims": lambda v, x: op.expand_dims(v, axis=(1,)),
+}
+
+
+@pytest.mark.parametrize("column", COLUMNS.values(), ids=COLUMNS)
+def test_axes_that_the_user_counts_by_hand_stay_so(column):
+    def program(x):
+        m = op.max(x, axis=(1,))
+        e = op.exp(x - column(m, x))
+        total = op.sum(e, axis=(1,))
+        return e / column(total, x), m + op.log(total)
+
+    before = build(program, (N, C))
+    recognised, _ = recognise(before)
+    assert composites(recognised) == ["softmax", "logsumexp"]
+    after = drop_dead(expand(recognised))
+    assert [formula(after, y) for y in after.outputs] == [
+        formula(before, y) for y in before.outputs
+    ]
+
+
+@pytest.mark.parametrize(
+    "flat",
+    [
+        lambda m: op.squeeze(m, axis=(1,)),
+        lambda m: index(m, (ALL, 0)),
+        lambda m: op.reshape(m, shape=(m.shape[0],)),
+    ],
+    ids=["squeeze", "[:, 0]", "reshape"],
+)
+def test_a_largest_value_that_the_user_squeezes_stays_so(flat):
+    def program(x):
+        m = op.max(x, axis=(1,), keepdims=True)
+        return flat(m) + op.log(op.sum(op.exp(x - m), axis=(1,)))
+
+    before = build(program, (N, C))
+    recognised, _ = recognise(before)
+    assert composites(recognised) == ["logsumexp"]
+    assert formula(expand(recognised)) == formula(before)
 
 
 def test_a_composite_inside_an_expansion_is_written_out_too(row):

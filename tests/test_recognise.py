@@ -59,6 +59,10 @@ SIGMOID = [
     ("exact", lambda z: op.reciprocal(1 + op.exp(-z)), "sigmoid(x)"),
     ("exact", lambda z: 1 / (1 + op.exp(z)), "sigmoid(negative(x))"),
     ("exact", lambda z: 1 / (1 + op.exp(2 - z)), "sigmoid(negative(subtract(2, x)))"),
+    ("rounding", lambda z: 1 / (1 + op.exp(-z * z)), "sigmoid(multiply(x, x))"),
+    ("rounding", lambda z: 1 / (1 + op.exp(-2 * z)), "sigmoid(multiply(2, x))"),
+    ("rounding", lambda z: 1 / (1 + op.exp(-z / 2)), "sigmoid(divide(x, 2))"),
+    ("rounding", lambda z: 1 / (1 + op.exp(z / -0.5)), "sigmoid(divide(x, 0.5))"),
     ("rounding", lambda z: (1 + op.exp(-z)) ** -1, "sigmoid(x)"),
     ("stability", lambda z: op.exp(z) / (1 + op.exp(z)), "sigmoid(x)"),
     ("stability", lambda z: op.exp(z) / (op.exp(z) + 1), "sigmoid(x)"),
@@ -472,6 +476,29 @@ def test_a_shift_that_adds_axes_stays():
 def test_a_result_of_another_dtype_is_left_alone(function):
     before = build(function, (N, C), dtype=FLOAT32)
     assert formula(recognise(before)[0]) == formula(before)
+
+
+def test_the_sign_of_a_contraction_is_found_in_its_first_operand():
+    graph, _ = recognise(build(lambda x, y: 1 / (1 + op.exp(matmul(-x, y))), (N, C), (C,)))
+    assert formula(graph) == "sigmoid(contract(x, y, terms=((0, 1), (1,)), out=(0,)))"
+
+
+def test_the_sign_of_a_product_that_the_user_named_stays():
+    builder = Builder()
+    x = builder.wrap(builder.input(Aval((N,), FLOAT64), "x"))
+    u = -2 * x
+    builder.notes.names[u.symbol] = "u"
+    graph, _ = recognise(builder.graph([(1 / (1 + op.exp(u))).symbol]))
+    assert formula(graph) == "sigmoid(negative(multiply(-2, x)))"
+
+
+def matmul(a, b):
+    return op.contract(a, b, terms=((0, 1), (1,)), out=(0,))
+
+
+def test_a_sign_change_that_changes_the_dtype_is_not_looked_through():
+    graph, _ = recognise(build(lambda z: 1 / (1 + op.exp(-1.0 * z)), (N,), dtype=np.dtype("uint8")))
+    assert formula(graph) == "sigmoid(negative(multiply(-1.0, x)))"
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint8", "complex128"])

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symgrad.dims import Shapes
-from symgrad.graph import Aval, Value
+from symgrad.dims import Shape, Shapes
+from symgrad.graph import OPS, Aval, Static, Value
 from symgrad.ops.reductions import REDUCE, WHOLE, kept, reduced_shape
 from symgrad.ops.table import (
     accept,
@@ -24,6 +24,8 @@ from symgrad.ops.table import (
     structural,
     ufunc_dtype,
 )
+
+ALL = slice(None, None, None)
 
 
 def _bare(x: Value) -> tuple[Value, bool]:
@@ -65,45 +67,87 @@ def _reduced(shapes: Shapes, x: Aval, axis: Any, keepdims: bool) -> Aval:
     return array_aval(reduced_shape(x.shape, axis, keepdims), x.dtype)
 
 
-def _keep(x: Value, axes: tuple[int, ...]) -> bool:
-    # Over all axes the result is one number, which broadcasts as it is: `x - x.max()`.
-    return len(axes) < x.ndim
+# The user may have written `m = x.max(axis=1)`, `m[:, None]` instead of keepdims: an expansion
+# looks for these first, so that the lines and names the user chose stay, and nothing is
+# reduced twice.
+
+
+def _known(name: str, x: Value, **settings: Any) -> Value | None:
+    """Return what the op makes of ``x`` if an equation computes it already."""
+    row = OPS[name]
+    statics = tuple(Static(settings[param]) for param in row.params)
+    found = x.builder._bound.get((row, (x.symbol,), statics))
+    return x.builder.wrap(found[0]) if found else None
+
+
+def _known_rearrangement(v: Value, key: Any, shape: Shape) -> Value | None:
+    indexed = _known("index", v, key=key)
+    return indexed if indexed is not None else _known("reshape", v, shape=shape)
+
+
+def _column(v: Value, x: Value, axes: tuple[int, ...]) -> Value:
+    """Return ``v``, reduced from ``x``, with ``axes`` back as axes of size 1."""
+    key = tuple(None if k in axes else ALL for k in range(max(axes) + 1))
+    found = _known_rearrangement(v, key, reduced_shape(x.shape, axes, True))
+    return found if found is not None else op.expand_dims(v, axis=axes)
+
+
+def _reduced_over(name: str, x: Value, axes: tuple[int, ...]) -> Value:
+    """Return a reduction of ``x`` that broadcasts against it."""
+    if len(axes) == x.ndim:  # one number broadcasts as it is: `x - x.max()`
+        return getattr(op, name)(x, axis=axes, keepdims=False)  # type: ignore[no-any-return]
+    kept = _known(name, x, axis=axes, keepdims=True)
+    flat = _known(name, x, axis=axes, keepdims=False)
+    if kept is None and flat is not None:
+        return _column(flat, x, axes)
+    return getattr(op, name)(x, axis=axes, keepdims=True)  # type: ignore[no-any-return]
 
 
 def _shifted(x: Value, axes: tuple[int, ...]) -> tuple[Value, Value]:
-    largest = op.max(x, axis=axes, keepdims=_keep(x, axes))
+    largest = _reduced_over("max", x, axes)
     return largest, x - largest
 
 
 def _sum_over(x: Value, axes: tuple[int, ...]) -> Value:
-    return op.sum(x, axis=axes, keepdims=_keep(x, axes))  # type: ignore[no-any-return]
+    return _reduced_over("sum", x, axes)
 
 
 def _expand_logsumexp(x: Value, axis: Any, keepdims: bool) -> Value:
     axes = normal_axes(axis, x.ndim)
     largest, shifted = _shifted(x, axes)
-    total = largest + op.log(_sum_over(op.exp(shifted), axes))
-    if keepdims == _keep(x, axes):
-        return total  # type: ignore[no-any-return]
-    change = op.expand_dims if keepdims else op.squeeze
-    return change(total, axis=axes)  # type: ignore[no-any-return]
+    e = op.exp(shifted)
+    flat = None if keepdims else _known("sum", e, axis=axes, keepdims=False)
+    if flat is not None and len(axes) < x.ndim:
+        return _flat_max(largest, x, axes) + op.log(flat)
+    total = largest + op.log(_sum_over(e, axes))
+    if keepdims == (len(axes) < x.ndim):
+        return total
+    return (op.expand_dims if keepdims else op.squeeze)(total, axis=axes)  # type: ignore[no-any-return]
+
+
+def _flat_max(largest: Value, x: Value, axes: tuple[int, ...]) -> Value:
+    flat = _known("max", x, axis=axes, keepdims=False)
+    if flat is None:
+        key = tuple(0 if k in axes else ALL for k in range(max(axes) + 1))
+        flat = _known_rearrangement(largest, key, reduced_shape(x.shape, axes, False))
+    return flat if flat is not None else op.squeeze(largest, axis=axes)
 
 
 def _softmax_over(x: Value, axes: tuple[int, ...]) -> Value:
     if len(axes) == 1:
         return op.softmax(x, axis=axes[0])  # type: ignore[no-any-return]
     e = op.exp(_shifted(x, axes)[1])
-    return e / _sum_over(e, axes)  # type: ignore[no-any-return]
+    return e / _sum_over(e, axes)
 
 
 def _expand_softmax(x: Value, axis: int) -> Value:
     e = op.exp(_shifted(x, (axis,))[1])
-    return e / _sum_over(e, (axis,))  # type: ignore[no-any-return]
+    return e / _sum_over(e, (axis,))
 
 
 def _expand_log_softmax(x: Value, axis: int) -> Value:
     shifted = _shifted(x, (axis,))[1]
-    return shifted - op.log(_sum_over(op.exp(shifted), (axis,)))  # type: ignore[no-any-return]
+    return shifted - op.log(_sum_over(op.exp(shifted), (axis,)))
 
 
 structural(
