@@ -265,9 +265,11 @@ def _shift(b: Builder, u: Operand, axes: tuple[int, ...]) -> tuple[Operand, Oper
 
 
 def _is_max(b: Builder, c: Operand, x: Operand, axes: tuple[int, ...]) -> bool:
-    """Return whether ``c`` is the largest of ``x`` over ``axes``, kept."""
-    largest = Reduction("max", x, axes)
-    return _reduction(b, c) == largest and _is_kept(b, c, largest)
+    """Return whether ``c``, a shift of ``x`` constant along ``axes``, is its largest there.
+
+    Such a shift has room for the elements of the maximum in one arrangement only.
+    """
+    return _reduction(b, c) == Reduction("max", x, axes)
 
 
 def _shift_by_max(b: Builder, u: Operand, axes: tuple[int, ...]) -> Operand | None:

@@ -188,7 +188,9 @@ def test_a_composite_inside_an_expansion_is_written_out_too(row):
 def test_an_op_of_several_results_is_written_out(row):
     row("pair", expand=lambda x: (op.sigmoid(x), -x), results=2)
     before = build(op.pair, (N,))
+    before.notes.names[before.outputs[1]] = "minus"
     after = check(expand(before))
+    assert after.notes.names[after.outputs[1]] == "minus"
     assert [formula(after, y) for y in after.outputs] == [
         "divide(1, add(1, exp(negative(x))))",
         "negative(x)",

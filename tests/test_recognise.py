@@ -409,6 +409,8 @@ SQUARE = [
     lambda x: largest(x, (0,), False) + log_total(shifted(x), False),
     lambda x: op.exp(x) / op.reshape(total(op.exp(x), keepdims=False), shape=(1, N)),
     lambda x: op.exp(x) / op.transpose(total(op.exp(x)), axes=(1, 0)),
+    lambda x: op.exp(x) / index(total(op.exp(x)), (slice(None, None, -1),)),
+    lambda x: index(largest(x), (slice(None, None, -1),)) + log_total(shifted(x)),
 ]
 
 
@@ -418,6 +420,21 @@ def test_an_axis_lost_by_a_missing_keepdims_is_not_guessed(function):
     after, firings = recognise(before)
     assert formula(after) == formula(before)
     assert not firings
+
+
+def test_a_logsumexp_along_the_other_axis_is_not_a_softmax():
+    graph, _ = recognise(build(lambda x: x - log_total(x, False), (N, N)))
+    assert formula(graph) == "subtract(x, logsumexp(x, axis=(1,), keepdims=False))"
+
+
+def test_a_shift_that_comes_back_along_another_axis_does_not_cancel():
+    def program(x, y):
+        return op.reshape(y, shape=(N,)) + op.log(total(op.exp(x - y), (2,), False))
+
+    graph, _ = recognise(build(program, (N, N, C), (N, 1, 1)))
+    assert formula(graph) == (
+        "add(reshape(y, shape=(3,)), logsumexp(subtract(x, y), axis=(2,), keepdims=False))"
+    )
 
 
 GUARDED = [
