@@ -371,6 +371,15 @@ class Shapes:
             self.guards.append(Guard(right, opposite, left, location))
         return outcome
 
+    def resolved_guards(self) -> list[Guard]:
+        """Return the guards over representatives, without those that always hold."""
+        found = []
+        for g in self.guards:
+            left, right = self.resolve(g.left), self.resolve(g.right)
+            if not (isinstance(left, int) and isinstance(right, int)):
+                found.append(Guard(left, g.relation, right, g.location))
+        return list(dict.fromkeys(found))
+
     def show(self, size: Size) -> str:
         """Return the size as people read it, with its example: ``N = 120``."""
         resolved = self.resolve(size)
@@ -379,6 +388,10 @@ class Shapes:
         text = spell(resolved, lambda dim: self._user_named.get(dim, dim.name))
         value = self.value(resolved)
         return text if value is None else f"{text} = {value}"
+
+    def show_size(self, size: Size) -> str:
+        """Return the size by the names that people gave, without an example."""
+        return spell(self.resolve(size), lambda dim: self._user_named.get(dim, dim.name))
 
     def show_shape(self, shape: Sequence[Size]) -> str:
         inside = ", ".join(self.show(size) for size in shape)

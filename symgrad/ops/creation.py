@@ -14,6 +14,7 @@ from symgrad.ops.table import (
     shape_of,
     size_of,
     structural,
+    zero,
 )
 
 structural(
@@ -94,6 +95,24 @@ def ones_like(a: Any, dtype: Any = None) -> Any:
 def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
     return filled(a.aval.shape, fill_value, _name_of(dtype, a.dtype))
 
+
+structural(
+    "full_like", "One number in every element of an array like another.",
+    aval=lambda shapes, x, value: Aval(x.shape, x.dtype),
+    vjp=(zero, lambda ct, y, x, value: op.sum(ct, axis=tuple(range(ct.ndim)), keepdims=False)),
+    numpy=lambda s: _spell_full_like(s), tex="{1}",
+)  # fmt: skip
+
+
+def _spell_full_like(s: Any) -> str:
+    known = {"0": "zeros", "0.0": "zeros", "1": "ones", "1.0": "ones"}.get(str(s[1]))
+    return f"{s.np}.{known}_like({s[0]})" if known else f"{s.np}.full_like({s[0]}, {s[1]})"
+
+
+structural(
+    "materialise", "A copied view written out as an array of its own.",
+    aval=lambda shapes, x: x, vjp=lambda ct, y, x: ct, numpy="{0:10}.copy()", tex="{0}",
+)  # fmt: skip
 
 structural(
     "eye", "Ones on a diagonal.", params=("n", "m", "k", "dtype"),

@@ -11,12 +11,14 @@ import functools
 import types
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import sympy as sp
 
 from symgrad.dims import Dim, Shapes
 from symgrad.errors import LossError, ShapeError, SymgradError, TraceError
-from symgrad.graph import Aval, Graph, Operand, Static, Sym, Value
+from symgrad.graph import Aval, Builder, Graph, Operand, Static, Sym, Value, check
 from symgrad.trace.runtime import Capture, Loop, StaticCapture, TraceRuntime, aval_of, tracing
 from symgrad.trace.tracer import Specialise, SymbolicSize, TraceBuilder, Tracer
 from symgrad.trees import Tree, flatten
@@ -129,9 +131,11 @@ class _Run:
                 result, aux, aux_tree = self._split_aux(result)
             outputs, tree = flatten(result, lambda x: isinstance(x, (Value, SymbolicSize)))
             operands = [self._output(x) for x in (*outputs, *aux)]
-        graph = self.builder.graph(operands)
+        graph, new = canonical(self.builder.graph(operands))
+        leaves = {key: new[x] for key, x in self.leaves.items()}
+        captures = [replace(c, symbol=new[c.symbol]) for c in self.runtime.captures]
         return Traced(
-            graph, self.leaves, self.runtime.captures, self.runtime.statics,
+            graph, leaves, captures, self.runtime.statics,
             list(self.runtime.loops.values()), self.runtime.unread, {}, frozenset(), tree, aux_tree,
         )  # fmt: skip
 
@@ -207,6 +211,38 @@ class _Run:
                     "example arguments, or give it as an integer in `specs`"
                 )
         return wanted.dims
+
+
+def canonical(graph: Graph) -> tuple[Graph, dict[Sym, Sym]]:
+    """Return the graph with each size replaced by its representative, inputs first."""
+    builder, resolve = Builder(graph.shapes), graph.shapes.resolve
+    new: dict[Sym, Operand] = {}
+    for x in graph.inputs:
+        aval = graph.avals[x]
+        new[x] = builder.input(aval._replace(shape=tuple(map(resolve, aval.shape))))
+        builder.notes.copy(x, new[x], graph.notes)
+    for eqn in graph.equations:
+        rhs = eqn.rhs
+        operands = tuple([new[x] if type(x) is Sym else x for x in rhs.operands])
+        avals = tuple(
+            a._replace(shape=tuple(map(resolve, a.shape))) if a.shape else a
+            for a in (graph.avals[y] for y in eqn.lhs)
+        )
+        settings = tuple(_resolved(v, resolve) for v in rhs.settings)
+        ys = builder.bind(type(rhs), operands, settings, avals)
+        for y, mine in zip(eqn.lhs, ys, strict=True):
+            new[y] = mine
+            builder.notes.copy(y, mine, graph.notes)
+    outputs = [new[y] if type(y) is Sym else y for y in graph.outputs]
+    return check(builder.graph(outputs)), {x: new[x] for x in graph.inputs}  # type: ignore[misc]
+
+
+def _resolved(value: Any, resolve: Callable[[Any], Any]) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_resolved(v, resolve) for v in value)
+    if isinstance(value, slice):
+        return slice(_resolved(value.start, resolve), _resolved(value.stop, resolve), value.step)
+    return resolve(value) if isinstance(value, sp.Expr) else value
 
 
 def in_trace() -> TraceBuilder | None:

@@ -84,6 +84,7 @@ class TraceRuntime:
 
     def __init__(self, builder: TraceBuilder):
         self.builder = builder
+        builder.runtime = self
         self.captures: list[Capture] = []
         self.statics: list[StaticCapture] = []
         self.loops: dict[tuple[str, int], Loop] = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator
 from types import CodeType
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+import symgrad
 from symgrad.dims import Dim, Shapes, Size, dims_of, floor_div, largest, mod, plain, smallest, spell
 from symgrad.errors import Location, ShapeError, SymgradError, TraceError, did_you_mean
 from symgrad.graph import OPS, Aval, Builder, Op, Operand, Static, Sym, Value, literal_aval
@@ -26,7 +28,7 @@ from symgrad.ops.indexing import index, put
 
 LARGEST_CONSTANT = 64  # elements of an array from nowhere that may be written out in the text
 
-_OWN_FILES = __file__.rpartition("trace")[0]
+_OUR_FOLDERS = tuple(os.path.dirname(module.__file__) + os.sep for module in (symgrad, np))
 
 
 class Specialise(BaseException):
@@ -47,6 +49,7 @@ class TraceBuilder(Builder):
         self.shapes.where = self.location
         self.constants: dict[int, tuple[Any, Tracer]] = {}
         self.static_inputs: set[Sym] = set()
+        self.runtime: Any = None
 
     def wrap(self, operand: Operand) -> Tracer:
         return Tracer(self, operand)
@@ -162,8 +165,7 @@ def user_frame() -> Any:
     """Return the innermost frame that is neither symgrad's nor NumPy's."""
     frame = sys._getframe(1)
     while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith(_OWN_FILES) and "numpy" not in file:
+        if not frame.f_code.co_filename.startswith(_OUR_FOLDERS):
             return frame
         frame = frame.f_back  # type: ignore[assignment]
     return None

@@ -1,0 +1,284 @@
+"""The user's arguments: bound to the signature, flattened, and described for a trace.
+
+Given a signature and the values of a call (or only specs), return an `Argument` a parameter,
+and the dims of every array leaf.  Invariant: a size of 1 is the number 1, every other size is a
+dim of its own until the trace finds two equal.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, get_args, get_origin
+
+import numpy as np
+
+from symgrad.dims import Dim, Shape
+from symgrad.errors import ArgumentError, SpecError, TraceError, WrtError, did_you_mean
+from symgrad.graph import Aval
+from symgrad.trace import Argument, Leaf, aval_of
+from symgrad.trees import LEAF, Tree, flatten, leaf_name
+
+Spec = tuple[tuple[str | int, ...], str | None]
+
+
+def is_leaf(value: Any) -> bool:
+    return isinstance(value, (np.ndarray, np.generic, float, int, str, bytes, type(None)))
+
+
+def bind(signature: inspect.Signature, name: str, args: Any, kwargs: Any) -> Mapping[str, Any]:
+    """Return the arguments by parameter name, defaults filled in."""
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise ArgumentError(f"{name}{signature}: {error}") from None
+    bound.apply_defaults()
+    return bound.arguments
+
+
+def describe(
+    values: Mapping[str, Any], wrt: Iterable[str]
+) -> tuple[list[Argument], dict[tuple[str, int], Shape], dict[Dim, int]]:
+    """Return each argument's structure and leaves, the dims of each leaf, and their examples."""
+    arguments, dims, examples = [], {}, {}
+    for name, value in values.items():
+        leaves, tree = flatten(value, is_leaf)
+        described = []
+        for k, (leaf, path) in enumerate(zip(leaves, tree.paths(), strict=True)):
+            made = describe_leaf(leaf_name(name, path), leaf, name in wrt)
+            described.append(made)
+            if made.aval is not None:
+                dims[name, k] = _fresh_dims(name, k, made.aval.shape, examples)
+        arguments.append(Argument(name, tree, tuple(described)))
+    return arguments, dims, examples
+
+
+def _fresh_dims(name: str, k: int, shape: Shape, examples: dict[Dim, int]) -> Shape:
+    sizes: list[Any] = []
+    for axis, size in enumerate(shape):
+        if size == 1:
+            sizes.append(1)
+            continue
+        dim = Dim(f"{name}.{k}.{axis}")
+        examples[dim] = size  # type: ignore[assignment]
+        sizes.append(dim)
+    return tuple(sizes)
+
+
+def describe_leaf(name: str, value: Any, in_wrt: bool) -> Leaf:
+    """Return what a trace needs to know of one leaf."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        aval = aval_of(value)
+        if aval.dtype.kind not in "fiub":
+            raise TraceError(
+                f"`{name}` has dtype {aval.dtype}: only real numbers, integers and booleans can be "
+                "traced" + (" (complex input is refused for now)" if aval.dtype.kind == "c" else "")
+            )
+        return Leaf(name, aval)
+    if isinstance(value, bool):
+        if in_wrt:
+            raise WrtError(f"`{name}` in wrt is a bool: pass a float or an array of floats")
+        return Leaf(name, aval_of(value), value, may_be_static=True)
+    if isinstance(value, int):
+        if in_wrt:
+            return Leaf(name, aval_of(float(value)))
+        return Leaf(name, aval_of(value), value, may_be_static=True)
+    if isinstance(value, float):
+        return Leaf(name, aval_of(value))
+    if isinstance(value, complex):
+        raise TraceError(f"`{name}` is complex: complex input is refused for now")
+    return Leaf(name, None, value)
+
+
+def float_ints(values: Mapping[str, Any], wrt: Iterable[str]) -> bool:
+    """Return whether an argument in wrt holds Python ints, which count as floats."""
+    return any(
+        type(leaf) is int for name in wrt for leaf in flatten(values[name], is_leaf)[0]
+    )
+
+
+def with_floats(value: Any) -> Any:
+    """Return an argument with its Python ints as floats."""
+    leaves, tree = flatten(value, is_leaf)
+    return tree.build(iter([float(x) if type(x) is int else x for x in leaves]))
+
+
+# --- specs -------------------------------------------------------------------------------------
+
+
+def read_spec(name: str, spec: Any) -> Spec:
+    """Return ``(dims, dtype)`` of a spec: ``("n", 3)``, ``"n 3 int"``, ``((...), "int")``."""
+    if isinstance(spec, str):
+        words: tuple[Any, ...] = tuple(int(w) if w.isdigit() else w for w in spec.split())
+        return _checked(name, *_dtype_last(words))
+    if isinstance(spec, (list, tuple)):
+        if len(spec) == 2 and isinstance(spec[0], (list, tuple)):
+            return _checked(name, tuple(spec[0]), spec[1])
+        return _checked(name, tuple(spec), None)
+    raise SpecError(f"spec of `{name}`: {spec!r} is neither a tuple of sizes nor a text like 'n d'")
+
+
+def _dtype_last(words: tuple[Any, ...]) -> tuple[tuple[Any, ...], str | None]:
+    if words and isinstance(words[-1], str) and words[-1] in _DTYPE_WORDS:
+        return words[:-1], words[-1]
+    return words, None
+
+
+_DTYPE_WORDS = frozenset(
+    {"int", "float", "bool", "int64", "int32", "float64", "float32", "float16", "uint8"}
+)
+
+
+def _checked(name: str, dims: tuple[Any, ...], dtype: Any) -> Spec:
+    for size in dims:
+        legal = isinstance(size, int) and size >= 0 and not isinstance(size, bool)
+        if not legal and not (isinstance(size, str) and size.isidentifier()):
+            raise SpecError(
+                f"spec of `{name}`: {size!r} is not a size (a name such as 'n', or a number >= 0)"
+            )
+    if dtype is not None:
+        try:
+            kind = np.dtype(dtype)
+        except TypeError:
+            raise SpecError(
+                f"spec of `{name}`: {dtype!r} is not a dtype{did_you_mean(str(dtype), _DTYPE_WORDS)}"
+            ) from None
+        if kind.kind not in "fiub":
+            raise SpecError(f"spec of `{name}`: dtype {kind} cannot be traced")
+        dtype = kind.name
+    return dims, dtype
+
+
+def annotated_spec(name: str, annotation: Any) -> Spec | None:
+    """Return the spec that an annotation holds: ``"n d"``, ``Annotated[..., "n d"]``, or none."""
+    if annotation is float or annotation == "float":
+        return (), "python"
+    text = None
+    if isinstance(annotation, str):
+        text = annotation.strip("'\"")
+    elif get_origin(annotation) is Annotated:
+        text = next((a for a in get_args(annotation)[1:] if isinstance(a, str)), None)
+    elif hasattr(annotation, "dim_str"):
+        text = annotation.dim_str
+    if text is None or not all(w.isidentifier() or w.isdigit() for w in text.split()):
+        return None
+    words = text.split()
+    if len(words) == 1 and words[0] in ("int", "bool", "str"):
+        return None
+    return read_spec(name, text)
+
+
+def describe_specs(
+    signature: inspect.Signature, specs: Mapping[str, Any] | None, wrt: Iterable[str], name: str
+) -> tuple[list[Argument], dict[tuple[str, int], Shape], dict[Dim, int]]:
+    """Return what `describe` returns, from specs, annotations and defaults alone."""
+    unknown = [key for key in specs or {} if key not in signature.parameters]
+    if unknown:
+        raise SpecError(
+            f"specs name `{unknown[0]}`, which {name}{signature} does not take"
+            f"{did_you_mean(unknown[0], signature.parameters)}"
+        )
+    arguments, dims = [], {}
+    for key, parameter in signature.parameters.items():
+        spec = _spec_of(key, parameter, specs)
+        if spec is not None:
+            sizes, dtype = spec
+            shape = tuple(s if isinstance(s, int) else Dim(s) for s in sizes)
+            arguments.append(Argument(key, Tree(LEAF), (_spec_leaf(key, shape, dtype),)))
+            dims[key, 0] = shape
+            continue
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if parameter.default is parameter.empty:
+            raise SpecError(
+                f"nothing is known of `{key}`: call the function once, annotate it ({key}: "
+                f'"n d"), or compile(..., specs={{"{key}": ("n", "d")}}) '
+                f'(on the command line --spec "{key}: n d")'
+            )
+        more, sizes_of, _ = describe({key: parameter.default}, wrt)
+        arguments += more
+        dims.update({k: v for k, v in sizes_of.items()})
+    return arguments, dims, {}
+
+
+def _spec_of(key: str, parameter: inspect.Parameter, specs: Mapping[str, Any] | None) -> Spec | None:
+    if specs is not None and key in specs:
+        return read_spec(key, specs[key])
+    if parameter.annotation is not parameter.empty:
+        return annotated_spec(key, parameter.annotation)
+    return None
+
+
+def _spec_leaf(name: str, shape: Shape, dtype: str | None) -> Leaf:
+    if dtype == "python" or (not shape and dtype in (None, "float64")):
+        return Leaf(name, Aval((), np.dtype(np.float64), "python"))
+    return Leaf(name, Aval(shape, np.dtype(dtype or np.float64), "array" if shape else "numpy"))
+
+
+def with_spec_names(
+    values: Mapping[str, Any],
+    dims: dict[tuple[str, int], Shape],
+    examples: dict[Dim, int],
+    signature: inspect.Signature,
+    specs: Mapping[str, Any] | None,
+) -> None:
+    """Give the dims of example arguments the names that specs and annotations say."""
+    for key, parameter in signature.parameters.items():
+        spec = _spec_of(key, parameter, specs)
+        if spec is None or (key, 0) not in dims:
+            continue
+        have = np.shape(values[key])
+        if len(have) != len(spec[0]):
+            raise SpecError(
+                f"`{key}` has shape {have}, its spec {spec[0]} has {len(spec[0])} axes"
+            )
+        sizes: list[Any] = []
+        for want, now in zip(spec[0], have, strict=True):
+            if isinstance(want, int):
+                if want != now:
+                    raise SpecError(f"`{key}` has shape {have}, its spec says {spec[0]}")
+                sizes.append(want)
+                continue
+            dim = Dim(want)
+            if examples.setdefault(dim, now) != now:
+                raise SpecError(
+                    f"`{want}` is {examples[dim]} elsewhere and {now} in `{key}` of shape {have}"
+                )
+            sizes.append(dim)
+        dims[key, 0] = tuple(sizes)
+
+
+# --- wrt ---------------------------------------------------------------------------------------
+
+
+def wrt_names(signature: inspect.Signature, wrt: Any, name: str) -> tuple[tuple[str, ...], bool]:
+    """Return the names of the parameters in ``wrt``, and whether a single one was asked for."""
+    single = not isinstance(wrt, (tuple, list))
+    wanted = [wrt] if single else list(wrt)
+    if not wanted:
+        raise WrtError("wrt is empty: name what to differentiate by, e.g. wrt=0 or wrt='w'")
+    names = [_wrt_name(signature, w, name) for w in wanted]
+    if len(set(names)) < len(names):
+        twice = next(n for n in names if names.count(n) > 1)
+        raise WrtError(f"wrt names `{twice}` twice")
+    return tuple(names), single
+
+
+def _wrt_name(signature: inspect.Signature, wanted: Any, name: str) -> str:
+    parameters = list(signature.parameters)
+    if isinstance(wanted, str):
+        if wanted not in parameters:
+            raise WrtError(
+                f"wrt=`{wanted}` is no parameter of {name}{signature}"
+                f"{did_you_mean(wanted, parameters)}"
+            )
+        return wanted
+    if isinstance(wanted, bool) or not isinstance(wanted, (int, np.integer)):
+        raise WrtError(f"wrt={wanted!r} is neither a parameter's name nor its number")
+    if not -len(parameters) <= wanted < len(parameters):
+        raise WrtError(
+            f"wrt={wanted} is out of range: {name}{signature} has {len(parameters)} parameters"
+        )
+    return parameters[wanted]
+
+

@@ -1,0 +1,513 @@
+"""`compile`: a function in, its value and gradient out, specialised as it is called.
+
+Given a callable, return a `Compiled`, which traces on the first call of each kind of arguments
+and then runs emitted NumPy code.  Invariant: a call is answered by a specialisation that
+accepts its arguments, and the first answer of each is compared with the user's own function.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import html
+import importlib
+import inspect
+import os
+import pickle
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from symgrad.arguments import (
+    bind,
+    describe,
+    describe_specs,
+    float_ints,
+    is_leaf,
+    with_floats,
+    with_spec_names,
+    wrt_names,
+)
+from symgrad.errors import ArgumentError, CheckError, SpecError, WrtError
+from symgrad.graph import Graph
+from symgrad.report import Report
+from symgrad.specialise import Options, Specialisation
+from symgrad.trace import in_trace
+from symgrad.trace.tracer import is_traced
+from symgrad.trees import flatten
+
+MOST_SPECIALISATIONS = 64
+MOST_KEYS = 1024
+
+
+def compile(  # the public name, fixed by the design
+    fn: Callable[..., Any] | None = None,
+    wrt: int | str | tuple[int | str, ...] | list[int | str] = 0,
+    *,
+    specs: Mapping[str, Any] | None = None,
+    has_aux: bool = False,
+    exact: bool = False,
+    check: str | None = "value",
+    origin: str | None = None,
+    **misspelt: Any,
+) -> Any:
+    """Compile a NumPy function into its value and gradient.
+
+    ``wrt`` says what to differentiate by: a parameter's name or number, or a tuple of them.
+    ``specs`` gives dims by name (``{"X": ("n", "d")}``), so that code can be emitted without
+    data.  ``has_aux`` is for functions that return ``(value, aux)``.  ``exact`` forbids every
+    change of the user's own computation.  ``check`` compares the first result of each
+    specialisation with the function itself (``"value"``), its gradient too (``"grad"``), or not
+    at all (``None``).  ``origin`` is the ``file:function`` named in the module's docstring.
+
+    Without ``fn`` it returns a decorator.
+
+    Raises SymgradError subclasses: WrtError, SpecError here, the others at the first call.
+    """
+    if misspelt:
+        word = next(iter(misspelt))
+        hint = " (did you mean `wrt`?)" if word.startswith("arg") else ""
+        raise ArgumentError(f"compile() has no argument `{word}`{hint}")
+    if check not in ("value", "grad", None):
+        raise ArgumentError(f"check={check!r}: 'value', 'grad' or None")
+    options = {"wrt": wrt, "specs": specs, "has_aux": has_aux, "exact": exact, "check": check,
+               "origin": origin}  # fmt: skip
+    if fn is None:
+        return functools.partial(compile, **options)
+    return Compiled(fn, **options)  # type: ignore[arg-type]
+
+
+class Compiled:
+    """A function together with its emitted value and gradient."""
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        wrt: Any = 0,
+        specs: Mapping[str, Any] | None = None,
+        has_aux: bool = False,
+        exact: bool = False,
+        check: str | None = "value",
+        origin: str | None = None,
+        any_output: bool = False,
+    ):
+        if isinstance(fn, Compiled):
+            fn = fn.function
+        if not callable(fn):
+            raise ArgumentError(f"compile() needs a function, not {type(fn).__name__}")
+        self.function = fn
+        self._given_wrt = wrt
+        self.specs, self.check = specs, check
+        self.has_aux, self.exact, self.any_output = has_aux, exact, any_output
+        self._origin = origin
+        self._lock = threading.RLock()
+        self._all: list[Specialisation] = []
+        self._by_key: dict[Any, Specialisation] = {}
+        self._bound_to: Any = weakref.WeakKeyDictionary()
+        functools.update_wrapper(self, fn, updated=())
+        if not _looks_like_method(fn):
+            self._prepare()
+
+    def _prepare(self) -> None:
+        try:
+            self.signature = inspect.signature(self.function)
+        except ValueError:
+            raise ArgumentError(f"{self.function!r} has no signature: wrap it in a def") from None
+        name = getattr(self.function, "__name__", "function")
+        self.wrt, self.single = wrt_names(self.signature, self._given_wrt, name)
+        if self.specs is not None:
+            describe_specs(self._without_missing(), self.specs, self.wrt, name)
+
+    def _without_missing(self) -> inspect.Signature:
+        """Return the signature with only what specs name, to check them at once."""
+        specs = self.specs or {}
+        unknown = [k for k in specs if k not in self.signature.parameters]
+        kept = self.signature.parameters.values() if unknown else [
+            p for k, p in self.signature.parameters.items() if k in specs
+        ]
+        return self.signature.replace(parameters=list(kept)) if not unknown else self.signature
+
+    # --- calls
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if in_trace() is not None and _any_traced(args, kwargs):
+            return in_trace().runtime.call(self.function, *args, **kwargs)  # type: ignore[union-attr]
+        made, args, kwargs = self._made_for(args, kwargs)
+        value = made.forward(*args, **kwargs)[0]
+        return value
+
+    def value_and_grad(self, *args: Any, **kwargs: Any) -> Any:
+        """Return ``(value, grads)``; with ``has_aux``, ``((value, aux), grads)``."""
+        if not kwargs:
+            try:
+                fast = self._by_key.get(
+                    tuple(
+                        [(a.dtype, a.shape) if type(a) is np.ndarray else _KIND[type(a)] for a in args]
+                    )
+                )
+            except KeyError:
+                fast = None
+            if fast is not None:
+                return fast(*args)
+        if in_trace() is not None and _any_traced(args, kwargs):
+            from symgrad.transforms import traced_value_and_grad
+
+            return traced_value_and_grad(self, args, kwargs)
+        return self._slow_value_and_grad(args, kwargs)
+
+    def _slow_value_and_grad(self, args: Any, kwargs: Any) -> Any:
+        plain = not kwargs
+        made, converted, named = self._made_for(args, kwargs)
+        result = made.value_and_grad(*converted, **named)
+        if plain and not named and converted is args and not made.traced.statics:
+            self._remember(args, made)
+        return result
+
+    def _remember(self, args: Any, made: Specialisation) -> None:
+        if all(type(a) is np.ndarray or type(a) in _KIND for a in args):
+            key = tuple([(a.dtype, a.shape) if type(a) is np.ndarray else _KIND[type(a)] for a in args])
+            with self._lock:
+                if len(self._by_key) >= MOST_KEYS:
+                    self._by_key.clear()
+                self._by_key[key] = made.value_and_grad  # type: ignore[assignment]
+
+    def grad(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the gradient; with ``has_aux``, ``(grads, aux)``."""
+        value, grads = self.value_and_grad(*args, **kwargs)
+        return (grads, value[1]) if self.has_aux else grads
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Return ``(value, residuals)``."""
+        made, args, kwargs = self._made_for(args, kwargs)
+        value, residuals = made.forward(*args, **kwargs)
+        return value, _Residuals(residuals, made)
+
+    def backward(self, residuals: Any, dvalue: Any = 1.0) -> Any:
+        """Return the gradient times ``dvalue`` from what `forward` kept."""
+        if isinstance(residuals, _Residuals):
+            return residuals.made.backward(tuple(residuals), dvalue)
+        return self._newest().backward(residuals, dvalue)
+
+    # --- specialisations
+
+    def _made_for(self, args: Any, kwargs: Any) -> tuple[Specialisation, Any, Any]:
+        """Return the specialisation for a call, checked, and the arguments to run it with."""
+        name = getattr(self.function, "__name__", "function")
+        values = bind(self.signature, name, args, kwargs)
+        if float_ints(values, self.wrt):
+            values = {k: with_floats(v) if k in self.wrt else v for k, v in values.items()}
+            bound = inspect.BoundArguments(self.signature, dict(values))  # type: ignore[arg-type]
+            args, kwargs = bound.args, bound.kwargs
+        with self._lock:
+            made = self._accepting(values)
+        if not made.checked:
+            self._check(made, args, kwargs)
+        captured = made.captured_values()
+        return made, args, {**kwargs, **captured} if captured else kwargs
+
+    def _accepting(self, values: Mapping[str, Any]) -> Specialisation:
+        arguments, dims, examples = describe(values, self.wrt)
+        for made in reversed(self._all):
+            if made.accepts(arguments):
+                return made
+        with_spec_names(values, dims, examples, self.signature, self.specs)
+        made = self._specialise(arguments, dims, examples)
+        return made
+
+    def _specialise(self, arguments: Any, dims: Any, examples: Any) -> Specialisation:
+        options = Options(
+            self.wrt, self.single, self.has_aux, self.exact, self.any_output, self._origin_line()
+        )
+        made = Specialisation(self.function, self.signature, arguments, dims, examples, options)
+        self._all.append(made)
+        del self._all[:-MOST_SPECIALISATIONS]
+        return made
+
+    def _newest(self) -> Specialisation:
+        with self._lock:
+            if not self._all:
+                name = getattr(self.function, "__name__", "function")
+                found = describe_specs(self.signature, self.specs, self.wrt, name)
+                self._specialise(*found)
+            return self._all[-1]
+
+    def clear(self) -> None:
+        """Forget every specialisation."""
+        with self._lock:
+            self._all.clear()
+            self._by_key.clear()
+
+    # --- the check of the first call
+
+    def _check(self, made: Specialisation, args: Any, kwargs: Any) -> None:
+        if self.check is not None:
+            mine = made.forward(*args, **{**kwargs, **made.captured_values()})[0]
+            made.check_note = _compare(self.function, mine, made, args, kwargs)
+            if self.check == "grad":
+                made.check_note += "; " + _compare_gradient(self, made, args, kwargs)
+        made.checked = True
+
+    # --- text
+
+    @property
+    def source(self) -> str:
+        """The emitted module's text; of the newest specialisation after several."""
+        return self._newest().source
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The emitted text of every specialisation, oldest first."""
+        return tuple(made.source for made in self._all)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the newest specialisation: what the user's function computes."""
+        return self._newest().primal
+
+    @property
+    def report(self) -> Report:
+        """What was done and why, for the newest specialisation."""
+        return Report.of(self._newest())
+
+    def save(self, path: str | os.PathLike[str], which: int | None = None) -> None:
+        """Write the emitted module to ``path``.
+
+        After several specialisations ``which`` says whose: its number in ``sources``.
+        """
+        texts = list(dict.fromkeys(self.sources)) or [self.source]
+        if which is None and len(texts) > 1:
+            raise SpecError(
+                f"the function was compiled for {len(texts)} kinds of arguments: say which with "
+                f"save(path, which=k), k in 0..{len(self.sources) - 1} (see .sources)"
+            )
+        text = self.sources[which] if which is not None else texts[0]
+        Path(path).write_text(text, encoding="utf-8", newline="\n")
+
+    def _origin_line(self) -> str:
+        from symgrad import __version__
+
+        if self._origin is not None:
+            place = self._origin
+        else:
+            code = getattr(inspect.unwrap(self.function), "__code__", None)
+            file = os.path.basename(code.co_filename) if code else ""
+            readable = file.endswith(".py")
+            place = f"{file}:{code.co_qualname}" if readable and code else ""
+        try:
+            text = inspect.getsource(inspect.unwrap(self.function))
+        except (OSError, TypeError):
+            text = ""
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16] if text else ""
+        parts = [f"symgrad {__version__}"]
+        if place:
+            parts.insert(0, place)
+        if digest:
+            parts.append(f"source sha256 {digest}")
+        return "From " + ", ".join(parts) + "." if place else "Made by " + ", ".join(parts) + "."
+
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__name__", "function")
+        return f"<symgrad.Compiled {name}, wrt {', '.join(getattr(self, 'wrt', ()))}>"
+
+    def _repr_html_(self) -> str:
+        try:
+            text = self.source
+        except SpecError as error:
+            text = str(error)
+        return f"<pre>{html.escape(text)}</pre>"
+
+    # --- methods
+
+    def __get__(self, instance: Any, owner: Any = None) -> Compiled:
+        if instance is None:
+            return self
+        try:
+            found = self._bound_to.get(instance)
+        except TypeError:
+            return self._bind_to(instance)
+        if found is None:
+            found = self._bound_to[instance] = self._bind_to(instance)
+        return found  # type: ignore[no-any-return]
+
+    def _bind_to(self, instance: Any) -> Compiled:
+        method = self.function.__get__(instance)  # type: ignore[attr-defined]
+        return Compiled(
+            method, self._given_wrt, self.specs, self.has_aux, self.exact, self.check, self._origin
+        )
+
+    # --- pickling
+
+    def __reduce__(self) -> Any:
+        settings = (self._given_wrt, self.specs, self.has_aux, self.exact, self.check,
+                    self._origin_line_if_known(), self.any_output)  # fmt: skip
+        return _rebuild, (_reference(self.function, self), settings)
+
+    def _origin_line_if_known(self) -> str | None:
+        return self._origin
+
+
+def _reference(function: Any, owner: Compiled) -> Any:
+    """Return what pickle can keep of a function: itself, or where its decorated form is."""
+    try:
+        pickle.dumps(function)
+        return function
+    except (pickle.PicklingError, AttributeError, TypeError):
+        module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
+        if module and "<" not in name:
+            return _Decorated(module, name)
+        raise pickle.PicklingError(
+            f"{name or function!r} cannot be pickled: define it at the top level of a module, or "
+            "save its emitted text with .save(path)"
+        ) from None
+
+
+class _Decorated:
+    """Where to find the function that a decorator replaced by its compiled form."""
+
+    def __init__(self, module: str, qualname: str):
+        self.module, self.qualname = module, qualname
+
+    def find(self) -> Any:
+        found: Any = importlib.import_module(self.module)
+        for part in self.qualname.split("."):
+            found = getattr(found, part)
+        return found.function if isinstance(found, Compiled) else found
+
+
+def _rebuild(function: Any, settings: tuple[Any, ...]) -> Compiled:
+    if isinstance(function, _Decorated):
+        function = function.find()
+    return Compiled(function, *settings)
+
+
+class _Residuals(tuple[Any, ...]):
+    """What `forward` kept, with the specialisation that knows how to read it."""
+
+    made: Specialisation
+
+    def __new__(cls, values: tuple[Any, ...], made: Specialisation) -> _Residuals:
+        new = super().__new__(cls, values)
+        new.made = made
+        return new
+
+
+_KIND: dict[type, Any] = {float: float}
+
+
+def _looks_like_method(fn: Any) -> bool:
+    """Return whether ``fn`` stands in a class body: its wrt is known once it is bound."""
+    if not inspect.isfunction(fn) or "." not in fn.__qualname__:
+        return False
+    outer, _, _ = fn.__qualname__.rpartition(".")
+    return not outer.endswith("<locals>")
+
+
+def _any_traced(args: Any, kwargs: Any) -> bool:
+    leaves = [leaf for a in (*args, *kwargs.values()) for leaf in flatten(a, _is_any_leaf)[0]]
+    return any(map(is_traced, leaves))
+
+
+def _is_any_leaf(value: Any) -> bool:
+    return is_leaf(value) or is_traced(value)
+
+
+def _flat(value: Any) -> list[Any]:
+    return flatten(value, is_leaf)[0]
+
+
+def _compare(fn: Any, mine: Any, made: Specialisation, args: Any, kwargs: Any) -> str:
+    """Return how the emitted value stands against the user's own, or raise `CheckError`."""
+    with np.errstate(all="ignore"):
+        theirs = fn(*args, **kwargs)
+    worst = _difference(mine, theirs)
+    if worst is None:
+        return "value equals the function's own"
+    if not _finite(theirs):
+        return "the function's own value is not finite: not compared"
+    if made.stability_laws:
+        return f"value differs from the function's own by {worst:.1e} (a stability law fired)"
+    with np.errstate(all="ignore"):
+        again = fn(*args, **kwargs)
+    if _difference(theirs, again) is not None:
+        raise CheckError(
+            f"{made.name} gives another value when it is called again with the same arguments: "
+            "pass what changes (random numbers, a clock, a counter) as an argument"
+        )
+    raise CheckError(
+        f"the emitted code of {made.name} differs from the function itself by {worst:.1e} "
+        "(relative): this is a bug in symgrad; please report the function"
+    )
+
+
+def _difference(a: Any, b: Any) -> float | None:
+    """Return the largest relative difference, or None if it is within rounding."""
+    worst = 0.0
+    left, right = _flat(a), _flat(b)
+    if len(left) != len(right):
+        return np.inf
+    for x, y in zip(left, right, strict=True):
+        if x is None or y is None or isinstance(x, str):
+            continue
+        x, y = np.asarray(x), np.asarray(y)
+        if x.shape != y.shape:
+            return np.inf
+        single = np.float32 in (x.dtype.type, y.dtype.type)
+        limit = 1e-4 if single else 1e-9
+        if x.dtype.kind != "f" and y.dtype.kind != "f":
+            limit = 0.0
+        x, y = x.astype(np.float64), y.astype(np.float64)
+        with np.errstate(all="ignore"):
+            gap = np.abs(x - y) / np.maximum(np.maximum(np.abs(x), np.abs(y)), 1e-30)
+        gap = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, gap)
+        largest = float(np.max(gap, initial=0.0))
+        scale = float(np.max(np.abs(y), initial=0.0))
+        absolute = float(np.max(np.where(gap > 0, np.abs(x - y), 0.0), initial=0.0))
+        if np.isnan(largest) or (largest > limit and absolute > limit * scale):
+            worst = max(worst, largest if not np.isnan(largest) else np.inf)
+    return worst or None
+
+
+def _finite(value: Any) -> bool:
+    return all(
+        np.all(np.isfinite(np.asarray(x, dtype=float))) for x in _flat(value)
+        if x is not None and not isinstance(x, str)
+    )  # fmt: skip
+
+
+def _compare_gradient(c: Compiled, made: Specialisation, args: Any, kwargs: Any) -> str:
+    """Compare the gradient along one direction with a central difference of the function."""
+    values = dict(bind(c.signature, made.name, args, kwargs))
+    grads = made.value_and_grad(*args, **{**kwargs, **made.captured_values()})[1]
+    grads = [grads] if c.single else list(grads)
+    rng = np.random.default_rng(0)
+    slope, ahead, behind = 0.0, dict(values), dict(values)
+    for name, grad in zip(c.wrt, grads, strict=True):
+        leaves, tree = flatten(values[name], is_leaf)
+        steps = [rng.standard_normal(np.shape(x)) for x in leaves]
+        eps = [1e-6 * max(1.0, float(np.max(np.abs(x), initial=0.0))) for x in leaves]
+        step = min(eps, default=1e-6)
+        slope += sum(float(np.sum(g * v)) for g, v in zip(_flat(grad), steps, strict=True))
+        ahead[name] = tree.build(iter([x + step * v for x, v in zip(leaves, steps, strict=True)]))
+        behind[name] = tree.build(iter([x - step * v for x, v in zip(leaves, steps, strict=True)]))
+
+    def run(v: Mapping[str, Any]) -> float:
+        bound = inspect.BoundArguments(c.signature, dict(v))  # type: ignore[arg-type]
+        with np.errstate(all="ignore"):
+            result = c.function(*bound.args, **bound.kwargs)
+        return float(result[0] if c.has_aux else result)
+
+    measured = (run(ahead) - run(behind)) / (2 * step)
+    gap = abs(measured - slope) / max(abs(measured), abs(slope), 1e-8)
+    if np.isfinite(gap) and gap > 1e-3:
+        raise CheckError(
+            f"the gradient of {made.name} along a random direction is {slope:.6g}, finite "
+            f"differences give {measured:.6g}: a kink near these arguments, or a bug in symgrad"
+        )
+    return f"gradient within {gap:.1e} of a central difference"
+
+
+__all__ = ["Compiled", "WrtError", "compile"]

@@ -1,0 +1,669 @@
+"""Strings for the templates: the schedule's functions as lines of Python.
+
+Given a schedule, the names of the user's parameters and the structure of arguments and
+results, return the text of a module.  Invariant: what is decided here is text; the same
+schedule gives the same bytes on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from symgrad.dims import Dim
+from symgrad.emit.layout import array_lines, bracketed, fits, paragraph, with_note
+from symgrad.emit.spell import ATOM, Speller, Text, literal
+from symgrad.graph import FLOAT64, Aval, Equation, Graph, Operand, Sym
+from symgrad.ops.indexing import writes_once
+from symgrad.schedule import Half, Names, Plan, Statement, plan, sizes_read
+from symgrad.templating import environment
+from symgrad.trees import Tree, access
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of the emitted function: how it is declared and which leaves it brings."""
+
+    name: str
+    kind: str  # "positional", "plain", "args", "keyword", "kwargs"
+    tree: Tree
+    leaves: tuple[Sym | None, ...]
+    default: str | None = None
+    statics: tuple[tuple[int, Any], ...] = ()  # leaves whose value the code was made for
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A parameter whose shape no operation checks by itself."""
+
+    symbol: Sym
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """What the emitted functions take and return, seen from outside."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    captured: tuple[Parameter, ...]
+    wrt: tuple[tuple[str, Tree, int], ...]  # parameter, its tree, number of leaves
+    single: bool
+    out_tree: Tree
+    aux_tree: Tree | None
+    value_name: str
+    guards: tuple[Guard, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionView:
+    """One function as the template prints it: strings only."""
+
+    name: str
+    signature: tuple[str, ...]
+    doc: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleView:
+    """The whole file as the template prints it: strings only."""
+
+    header: tuple[str, ...]
+    title: str
+    doc: tuple[str, ...]
+    alias: str
+    functions: tuple[FunctionView, ...]
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes the body of one function."""
+
+    half: Half
+    interface: Interface
+    np: str
+    defined: Mapping[Sym, Equation]
+    extra: tuple[Operand, ...] = ()
+    preset: Mapping[Sym, str] = field(default_factory=dict)
+    plan: Plan = field(init=False)
+    names: Names = field(init=False)
+    speller: Speller = field(init=False)
+    dim_names: dict[Dim, str] = field(init=False, default_factory=dict)
+
+    def lines(self, taken: Sequence[str]) -> list[str]:
+        """Return the statements, planned again until every line fits."""
+        keep: frozenset[Sym] = frozenset()
+        while True:
+            self.plan = plan(self.half, self.extra, keep)
+            self._name_all(taken)
+            written = [self._statement(s) for s in self.plan.statements]
+            too_long = {
+                heavy
+                for s, lines in zip(self.plan.statements, written, strict=True)
+                if any(not fits(line) for line in lines)
+                and (heavy := self._inner(s.eqn)) is not None
+            }
+            if not too_long:
+                return [line for lines in written for line in lines]
+            keep = keep | too_long
+
+    def _inner(self, eqn: Equation) -> Sym | None:
+        """Return the folded operand with the longest text, to be given a line of its own."""
+        inside = [x for x in eqn.rhs.operands if isinstance(x, Sym) and x in self.plan.inlined]
+        inside = [x for x in inside if self.plan.inlined[x].rhs.name != "size"]
+        return max(inside, key=lambda x: len(str(self.speller.operand(x))), default=None)
+
+    def name(self, x: Sym) -> str:
+        return self.names.of[self.plan.slot_of(x)]
+
+    def _name_all(self, taken: Sequence[str]) -> None:
+        notes = self.half.graph.notes
+        self.names = Names(notes, [*taken, self.np])
+        self.names.of.update(self.preset)
+        self.speller = Speller(
+            self.half.graph, self.plan.inlined, self.name, self._dim_name, self.np, self.half.primal
+        )
+        self._name_dims()
+        groups: dict[Sym, list[Sym]] = {}
+        for statement in self.plan.statements:
+            for y in statement.eqn.lhs:
+                groups.setdefault(self.plan.slot_of(y), []).append(y)
+        for slot, members in groups.items():
+            if slot not in self.names.of:
+                self.names.of[slot] = self._best_name(members)
+
+    def _best_name(self, members: Sequence[Sym]) -> str:
+        wanted = [self.names.wanted(y, self.half.graph, self.defined) for y in members]
+        users = [w for w, is_users in wanted if is_users]
+        cotangents = [
+            w for y, (w, _) in zip(members, wanted, strict=True)
+            if y in self.half.graph.notes.cotangent_of
+        ]  # fmt: skip
+        chosen = users[0] if users else cotangents[-1] if cotangents else wanted[-1][0]
+        return self.names.claim(chosen, bool(users))
+
+    # --- sizes
+
+    def _dim_name(self, dim: Dim) -> str:
+        return self.dim_names[dim]
+
+    def _name_dims(self) -> None:
+        self.dim_names = {}
+        shapes = self.half.graph.shapes
+        for dim in _all_dims(self.half.graph, self.extra):
+            users = shapes.user_name(dim)
+            wanted = users or _plain_name(dim, self.half.graph)
+            self.dim_names[dim] = self.names.claim(wanted, users is not None)
+
+    def size_lines(self) -> list[str]:
+        """Return the lines that read the sizes this function mentions: ``N = X.shape[0]``."""
+        graph = self.half.graph
+        read: dict[Dim, None] = {}
+        for eqn in graph.equations:
+            found = {graph.shapes.resolve(d) for d in sizes_read(eqn.rhs)}
+            dims = {d for size in found if not isinstance(size, int) for d in size.atoms(Dim)}
+            read.update(dict.fromkeys(sorted(dims, key=str)))
+        for guard in self.interface.guards:
+            if guard.symbol in graph.inputs and not self.preset:
+                read.update(
+                    dict.fromkeys(d for d in graph.avals[guard.symbol].shape if isinstance(d, Dim))
+                )
+        return self._reads(read)
+
+    def _reads(self, read: Mapping[Dim, None]) -> list[str]:
+        graph = self.half.graph
+        guarded = {g.symbol for g in self.interface.guards}
+        holders: dict[Sym, list[Dim]] = {}
+        for dim in read:
+            having = [x for x in graph.inputs if dim in graph.avals[x].shape]
+            having.sort(key=lambda x: x in guarded)
+            if having:
+                holders.setdefault(having[0], []).append(dim)
+        lines = []
+        for x in graph.inputs:
+            lines += self._shape_lines(x, holders.get(x, []))
+        return lines
+
+    def _shape_lines(self, x: Sym, wanted: Sequence[Dim]) -> list[str]:
+        shape = self.half.graph.avals[x].shape
+        if len(wanted) > 1 and len(wanted) == len(shape) == len(set(shape)):
+            return [f"{', '.join(self.dim_names[d] for d in shape)} = {self.name(x)}.shape"]  # type: ignore[index]
+        return [
+            f"{self.dim_names[d]} = {self.name(x)}.shape[{shape.index(d)}]"
+            for d in shape
+            if d in wanted
+        ]
+
+    # --- statements
+
+    def _statement(self, s: Statement) -> list[str]:
+        if s.mode == "store":
+            return self._store(s)
+        targets = ", ".join(self.name(y) for y in s.eqn.lhs)
+        note = self._note(s.eqn.lhs[0]) if len(s.eqn.lhs) == 1 else ""
+        if s.mode == "update":
+            sign = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}[s.eqn.rhs.name]
+            other = self.speller.operand(s.eqn.rhs.operands[1 - s.reused])
+            return [with_note(f"{targets} {sign}= {other}", "")]
+        value = str(self.speller.equation(s.eqn))
+        if s.eqn.rhs.name == "constant":
+            return array_lines(f"{targets} = ", value, "", 4)
+        if value == targets:
+            return []
+        lines = [with_note(f"{targets} = {value}", note)]
+        return lines + self._selected_sizes(s.eqn)
+
+    def _selected_sizes(self, eqn: Equation) -> list[str]:
+        """Return a line for a size that only this value shows (what a mask selected)."""
+        graph = self.half.graph
+        known = {d for x in graph.inputs for d in graph.avals[x].shape}
+        read = {d for e in graph.equations for d in sizes_read(e.rhs)}
+        lines = []
+        for y in eqn.lhs:
+            for k, d in enumerate(graph.avals[y].shape):
+                if isinstance(d, Dim) and d in read and d not in known and self._first_shows(y, d):
+                    lines.append(f"{self.dim_names[d]} = {self.name(y)}.shape[{k}]")
+        return lines
+
+    def _first_shows(self, y: Sym, d: Dim) -> bool:
+        for s in self.plan.statements:
+            for z in s.eqn.lhs:
+                if d in self.half.graph.avals[z].shape:
+                    return z is y
+        return False
+
+    def _store(self, s: Statement) -> list[str]:
+        y, rhs = s.eqn.lhs[0], s.eqn.rhs
+        base, value, *indices = rhs.operands
+        target = self.name(y)
+        lines = []
+        if s.starts in ("zeros", "make"):
+            start = self.speller.operand(base)
+            lines.append(with_note(f"{target} = {start}", self._note(y)))
+        elif s.starts == "copy":
+            lines.append(with_note(f"{target} = {self.speller.operand(base):10}.copy()", self._note(y)))
+        return lines + [self._write(s, target, value)]
+
+    def _write(self, s: Statement, target: str, value: Operand) -> str:
+        from symgrad.emit.spell import Spelling
+        from symgrad.ops.indexing import _key_text
+
+        rhs = s.eqn.rhs
+        key = _key_text(Spelling(self.speller, rhs), 2)
+        place = f"{target}[{key or '...'}]"
+        text = self.speller.operand(value)
+        if rhs.name == "put_at":
+            return f"{place} = {text}"
+        indices = [_Known(self, x) for x in rhs.operands[2:] if isinstance(x, Sym)]
+        if writes_once(rhs.setting("key"), indices):
+            if s.starts == "zeros":
+                return f"{place} = {text}"
+            if text.text.startswith("-") and text.precedence < ATOM:
+                return f"{place} -= {text.text[1:]}"
+            return f"{place} += {text}"
+        index = f"({key})" if ", " in key or ":" in key else key
+        if ":" in key:
+            index = f"{self.np}.s_[{key}]"
+        return f"{self.np}.add.at({target}, {index}, {text})"
+
+    def _note(self, y: Sym) -> str:
+        """Return the shape comment of an array."""
+        aval = self.half.graph.avals[y]
+        return self.shape_text(aval) if aval.shape else ""
+
+    def shape_text(self, aval: Aval) -> str:
+        return self.speller.shape(aval.shape)
+
+
+class _Known:
+    """Lets `writes_once` see how an index was made."""
+
+    def __init__(self, writer: Writer, symbol: Sym):
+        self.symbol, self.writer = symbol, writer
+        aval = writer.half.graph.avals[symbol]
+        self.dtype, self.ndim = aval.dtype, len(aval.shape)
+        eqn = writer.defined.get(symbol)
+        self.row = eqn.rhs if eqn is not None else None
+
+
+def _all_dims(graph: Graph, extra: Sequence[Operand]) -> list[Dim]:
+    seen: dict[Dim, None] = {}
+    symbols = [*graph.inputs, *(y for e in graph.equations for y in e.lhs)]
+    for x in symbols:
+        for size in graph.avals[x].shape:
+            size = graph.shapes.resolve(size)
+            if not isinstance(size, int):
+                seen.update(dict.fromkeys(sorted(size.atoms(Dim), key=str)))
+    for eqn in graph.equations:
+        for d in sorted(sizes_read(eqn.rhs), key=str):
+            size = graph.shapes.resolve(d)
+            if not isinstance(size, int):
+                seen.update(dict.fromkeys(sorted(size.atoms(Dim), key=str)))
+    return list(seen)
+
+
+def _plain_name(dim: Dim, graph: Graph) -> str:
+    return dim.name
+
+
+# --- functions -----------------------------------------------------------------------------------
+
+
+def declaration(
+    name: str, parameters: Sequence[Parameter], captured: Sequence[Parameter]
+) -> list[str]:
+    """Return the ``def`` line with the user's own signature first, unchanged."""
+    items: list[str] = []
+    positional = [p for p in parameters if p.kind == "positional"]
+    starred = False
+    for k, p in enumerate(parameters):
+        if p.kind == "keyword" and not starred:
+            items.append("*")
+            starred = True
+        starred = starred or p.kind == "args"
+        if p.kind == "kwargs":
+            continue
+        mark = "*" if p.kind == "args" else ""
+        items.append(f"{mark}{p.name}" + ("" if p.default is None else f"={p.default}"))
+        if positional and k == len(positional) - 1:
+            items.append("/")
+    if captured and not starred:
+        items.append("*")
+    items += [p.name + ("" if p.default is None else f"={p.default}") for p in captured]
+    items += [f"**{p.name}" for p in parameters if p.kind == "kwargs"]
+    return bracketed(f"def {name}(", items, "):", 0)
+
+
+def unpack_lines(parameters: Sequence[Parameter], names: Callable[[Sym], str], used: Any) -> list[str]:
+    """Return the lines that take the leaves out of nested arguments."""
+    lines = []
+    for p in parameters:
+        if p.tree.kind == "leaf":
+            continue
+        for path, symbol in zip(p.tree.paths(), p.leaves, strict=True):
+            if symbol is not None and symbol in used:
+                place = p.name
+                for kind, key in path:
+                    place = access(place, kind, key)
+                lines.append(f"{names(symbol)} = {place}")
+    return lines
+
+
+def guard_lines(writer: Writer, parameters: Sequence[Parameter]) -> list[str]:
+    """Return the checks that no operation makes by itself."""
+    lines: list[str] = []
+    for p in parameters:
+        for k, value in p.statics:
+            path = list(p.tree.paths())[k]
+            place = p.name
+            for kind, key in path:
+                place = access(place, kind, key)
+            test = f"{place} is not {value}" if value is None or isinstance(value, bool) else (
+                f"{place} != {_quoted(value)}"
+            )
+            lines += [
+                f"if {test}:",
+                f'    raise ValueError(f"{p.name} is {{{place}!r}}; this code is for '
+                f'{str(value).replace("{", "").replace("}", "")!r}")'.replace("'", ""),
+            ]
+    for guard in writer.interface.guards:
+        aval = writer.half.graph.avals[guard.symbol]
+        name = writer.name(guard.symbol)
+        shape = writer.shape_text(aval)
+        lines += [
+            f"if {name}.shape != {shape}:",
+            f'    raise ValueError(f"{name} has shape {{{name}.shape}}, expected {{{shape}}}")',
+        ]
+    return lines
+
+
+def _quoted(value: Any) -> str:
+    text = repr(value)
+    return f'"{text[1:-1]}"' if text.startswith("'") and '"' not in text else text
+
+
+def result_text(tree: Tree, names: Sequence[str], owner: str = "") -> str:
+    """Return the text that rebuilds a nested result from its leaves."""
+    return tree.spell(iter(names), owner)
+
+
+class ModuleWriter:
+    """Writes forward, backward and value_and_grad of one specialisation."""
+
+    def __init__(self, interface: Interface):
+        self.interface = interface
+        used = {p.name for p in (*interface.parameters, *interface.captured)}
+        used |= {s for p in interface.parameters for s in ()}
+        self.np = "np" if "np" not in used else "np_"
+        self.all_parameters = (*interface.parameters, *interface.captured)
+
+    def _input_names(self, graph: Graph, extra_taken: Sequence[str] = ()) -> tuple[dict[Sym, str], list[str]]:
+        """Name the leaves: a plain parameter by itself, a nested leaf by its own key."""
+        taken = [p.name for p in self.all_parameters] + list(extra_taken)
+        names = Names(graph.notes, [*taken, self.np])
+        found: dict[Sym, str] = {}
+        for p in self.all_parameters:
+            for symbol in p.leaves:
+                if symbol is None:
+                    continue
+                if p.tree.kind == "leaf":
+                    found[symbol] = p.name
+                else:
+                    found[symbol] = names.claim(graph.notes.names.get(symbol, p.name), True)
+        return found, [*taken, *found.values()]
+
+    def value_and_grad(self, half: Half, values: int) -> FunctionView:
+        graph = half.graph
+        inputs, taken = self._input_names(graph)
+        writer = Writer(half, self.interface, self.np, _definitions(graph), (), inputs)
+        self._reserve_value(writer, graph)
+        body = writer.lines(taken)
+        head = self._head(writer, graph)
+        returns = self._returned(writer, graph.outputs, values, writer.plan.copies)
+        doc = f"Return {self._value_words()} and {self._gradient_words(writer)}."
+        return FunctionView(
+            "value_and_grad",
+            tuple(declaration("value_and_grad", self.interface.parameters, self.interface.captured)),
+            self._doc(doc),
+            (*head, *body, *returns),
+        )
+
+    def forward(
+        self, half: Half, residuals: Sequence[Operand]
+    ) -> tuple[FunctionView, dict[Sym, str]]:
+        graph = half.graph
+        inputs, taken = self._input_names(graph, [f"d{self.interface.value_name}"])
+        writer = Writer(half, self.interface, self.np, _definitions(graph), tuple(residuals), inputs)
+        self._reserve_value(writer, graph)
+        body = writer.lines(taken)
+        head = self._head(writer, graph, residuals)
+        kept = [writer.name(x) for x in residuals if isinstance(x, Sym)]
+        mirrored = self._mirrored()
+        values = self._value_text(writer, graph.outputs, writer.plan.copies)
+        returns = _return_with_residuals(values, [*mirrored, *kept])
+        doc = f"Return {self._value_words()} and the residuals that `backward` needs."
+        view = FunctionView(
+            "forward",
+            tuple(declaration("forward", self.interface.parameters, self.interface.captured)),
+            self._doc(doc),
+            (*head, *body, *returns),
+        )
+        return view, {x: writer.name(x) for x in residuals if isinstance(x, Sym)}
+
+    def backward(
+        self,
+        half: Half,
+        residuals: Sequence[Operand],
+        kept_names: Mapping[Sym, str],
+        seeds: Sequence[Sym],
+        joint: Graph,
+    ) -> FunctionView:
+        graph = half.graph
+        seed_names = self._seed_names(seeds, set(kept_names.values()))
+        preset = {**kept_names, **seed_names}
+        writer = Writer(half, self.interface, self.np, _definitions(joint), (), preset)
+        taken = [*preset.values(), "residuals"]
+        body = writer.lines(taken)
+        unpack = _unpack_residuals([*self._mirrored(), *kept_names.values()])
+        sizes = writer.size_lines()
+        grads = self._gradient_text(writer, graph.outputs, writer.plan.copies)
+        signature, seed_lines, seed_word = self._seed_signature(seeds, seed_names, graph)
+        doc = f"Return {self._gradient_words(writer)} times `{seed_word}`."
+        returns = [f"return {grads}"] if fits(f"return {grads}") else self._long_return(grads)
+        return FunctionView(
+            "backward",
+            tuple(signature),
+            self._doc(doc),
+            (*unpack, *seed_lines, *sizes, *body, *returns),
+        )
+
+    # --- parts
+
+    def _reserve_value(self, writer: Writer, graph: Graph) -> None:
+        y = graph.outputs[0]
+        if isinstance(y, Sym) and y not in graph.inputs and y not in graph.notes.names:
+            graph.notes.names[y] = self.interface.value_name
+
+    def _head(
+        self, writer: Writer, graph: Graph, residuals: Sequence[Operand] = ()
+    ) -> list[str]:
+        used = {x for eqn in graph.equations for x in eqn.rhs.operands}
+        used |= set(graph.outputs) | set(residuals) | {g.symbol for g in self.interface.guards}
+        sizes = writer.size_lines()
+        words = " ".join(sizes)
+        used |= {x for x in graph.inputs if f" = {writer.name(x)}.shape" in words}
+        unpack = unpack_lines(self.all_parameters, writer.name, used)
+        return [*unpack, *sizes, *guard_lines(writer, self.all_parameters)]
+
+    def _value_words(self) -> str:
+        words = "the value" if self.interface.value_name == "value" else f"the {self.interface.value_name}"
+        return words + (" (with its aux)" if self.interface.aux_tree is not None else "")
+
+    def _gradient_words(self, writer: Writer) -> str:
+        names = [f"d{name}" for name, _, _ in self.interface.wrt]
+        return f"{', '.join(names)}"
+
+    def _doc(self, text: str) -> str:
+        return text if fits(f'"""{text}"""') else text.split(",")[0] + " ..."
+
+    def _mirrored(self) -> list[str]:
+        """Return parameters that `backward` needs whole, to rebuild their type."""
+        return [name for name, tree, _ in self.interface.wrt if _has_fields(tree)]
+
+    def _value_text(self, writer: Writer, outputs: Sequence[Operand], copies: frozenset[int]) -> str:
+        names = [_output_text(writer, y, k in copies) for k, y in enumerate(outputs)]
+        count = self.interface.out_tree.count
+        value = result_text(self.interface.out_tree, names[:count])
+        if self.interface.aux_tree is None:
+            return value
+        aux = result_text(self.interface.aux_tree, names[count:])
+        return f"({value}, {aux})"
+
+    def _gradient_text(
+        self, writer: Writer, outputs: Sequence[Operand], copies: frozenset[int], first: int = 0
+    ) -> str:
+        names = [_output_text(writer, y, first + k in copies) for k, y in enumerate(outputs)]
+        parts, start = [], 0
+        for owner, tree, count in self.interface.wrt:
+            parts.append(result_text(tree, names[start : start + count], owner))
+            start += count
+        if self.interface.single:
+            return parts[0]
+        return ", ".join(parts) + ("," if len(parts) == 1 else "")
+
+    def _returned(
+        self, writer: Writer, outputs: Sequence[Operand], values: int, copies: frozenset[int]
+    ) -> list[str]:
+        value = self._value_text(writer, outputs[:values], copies)
+        grads = self._gradient_text(writer, outputs[values:], copies, values)
+        text = grads if self.interface.single else f"({grads})"
+        line = f"return {value}, {text}"
+        if fits(line):
+            return [line]
+        if self.interface.single:
+            return [*_assigned("grad", grads), f"return {value}, grad"]
+        return [*_assigned("grads", f"({grads})"), f"return {value}, grads"]
+
+    def _long_return(self, grads: str) -> list[str]:
+        text = grads if self.interface.single else f"({grads})"
+        return [*_assigned("grads", text), "return grads"]
+
+    def _seed_names(self, seeds: Sequence[Sym], taken: set[str]) -> dict[Sym, str]:
+        base = f"d{self.interface.value_name}"
+        if len(seeds) == 1 and self.interface.out_tree.kind == "leaf":
+            return {seeds[0]: base if base not in taken else f"{base}_"}
+        return {seed: f"{base}{k}" for k, seed in enumerate(seeds)}
+
+    def _seed_signature(
+        self, seeds: Sequence[Sym], names: Mapping[Sym, str], graph: Graph
+    ) -> tuple[list[str], list[str], str]:
+        lines: list[str] = []
+        if self.interface.out_tree.kind == "leaf":
+            word = names[seeds[0]] if seeds else "dvalue"
+            aval = graph.avals[seeds[0]] if seeds else Aval((), FLOAT64)
+            default = "=1.0" if not aval.shape else ""
+            if aval.dtype != FLOAT64 and aval.kind != "python":
+                kind = f"{self.np}.{aval.dtype.name}"
+                lines.append(
+                    f"{word} = {kind}({word})" if not aval.shape
+                    else f"{word} = {self.np}.asarray({word}, dtype={kind})"
+                )  # fmt: skip
+            return [f"def backward(residuals, {word}{default}):"], lines, word
+        word = f"d{self.interface.value_name}"
+        for path, seed in zip(self.interface.out_tree.paths(), seeds, strict=True):
+            place = word
+            for kind, key in path:
+                place = access(place, kind, key)
+            lines.append(f"{names[seed]} = {place}")
+        return [f"def backward(residuals, {word}):"], lines, word
+
+
+def _assigned(name: str, text: str) -> list[str]:
+    if fits(f"{name} = {text}"):
+        return [f"{name} = {text}"]
+    from symgrad.emit.layout import _exploded
+
+    opening, closing = text[0], text[-1]
+    lines = _exploded("[" + text[1:-1] + "]", 4) if opening in "([" else _exploded_dict(text)
+    lines[0] = f"{name} = {opening}"
+    lines[-1] = closing
+    return lines
+
+
+def _exploded_dict(text: str) -> list[str]:
+    from symgrad.emit.layout import _items
+
+    return ["{", *(f"    {item}," for item in _items(text[1:-1])), "}"]
+
+
+def _has_fields(tree: Tree) -> bool:
+    return tree.kind == "field" or any(map(_has_fields, tree.parts))
+
+
+def _output_text(writer: Writer, y: Operand, copied: bool) -> str:
+    text: Text
+    if isinstance(y, Sym):
+        text = writer.speller.operand(y)
+    else:
+        text = literal(y.value, writer.np)
+    return f"{text:10}.copy()" if copied else str(text)
+
+
+def _return_with_residuals(value: str, kept: Sequence[str]) -> list[str]:
+    inside = ", ".join(kept) + ("," if len(kept) == 1 else "")
+    line = f"return {value}, ({inside})"
+    if fits(line):
+        return [line]
+    return [*bracketed("residuals = (", kept, ")", 4, is_call=False), f"return {value}, residuals"]
+
+
+def _unpack_residuals(kept: Sequence[str]) -> list[str]:
+    if not kept:
+        return []
+    line = f"({kept[0]},) = residuals" if len(kept) == 1 else f"{', '.join(kept)} = residuals"
+    return [line] if fits(line) else ["(", *(f"    {name}," for name in kept), ") = residuals"]
+
+
+def _definitions(graph: Graph) -> dict[Sym, Equation]:
+    return {y: eqn for eqn in graph.equations for y in eqn.lhs}
+
+
+def contract_words(graph: Graph, parameters: Sequence[Parameter], names: Mapping[Sym, str]) -> list[str]:
+    """Return the shape contract, a word an argument: ``X (N, D)``, ``y (N,) int64``."""
+    words = []
+    for p in parameters:
+        for symbol in p.leaves:
+            if symbol is None:
+                continue
+            aval = graph.avals[symbol]
+            shape = ", ".join(
+                str(graph.shapes.show_size(graph.shapes.resolve(size))) for size in aval.shape
+            )
+            inside = f"({shape},)" if len(aval.shape) == 1 else f"({shape})"
+            kind = "" if aval.dtype == FLOAT64 else f" {aval.dtype.name}"
+            words.append(f"{names.get(symbol, p.name)} {inside}{kind}")
+    return words
+
+
+def print_module(view: ModuleView) -> str:
+    """Return the module's text, printed by the template."""
+    template = environment().get_template("numpy/module.py.jinja")
+    return str(template.render(module=view))
+
+
+__all__ = [
+    "FunctionView",
+    "Guard",
+    "Interface",
+    "ModuleView",
+    "ModuleWriter",
+    "Parameter",
+    "contract_words",
+    "np",
+    "paragraph",
+    "print_module",
+    "replace",
+]

@@ -1,0 +1,165 @@
+"""Text of one expression: each op's own template, brackets by precedence.
+
+Given an equation and the names in scope, return the expression a person would write.
+Invariant: a bracket stands exactly where Python's precedence needs it.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symgrad import dims
+from symgrad.dims import Dim, Size
+from symgrad.graph import Aval, Equation, Graph, Op, Operand, Static, Sym
+from symgrad.ops.table import ATOM, PRODUCT, UNARY
+
+TARGET = "numpy"
+
+
+class Text:
+    """A spelled expression; ``f"{text:7}"`` brackets it unless its precedence is at least 7."""
+
+    __slots__ = ("is_name", "precedence", "text")
+
+    def __init__(self, text: str, precedence: int = ATOM, is_name: bool = False):
+        self.text, self.precedence, self.is_name = text, precedence, is_name
+
+    def __format__(self, needed: str) -> str:
+        return self.text if not needed or self.precedence >= int(needed) else f"({self.text})"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Spelling:
+    """What a row's spelling function may ask: operands, settings, sizes, dtypes."""
+
+    def __init__(self, speller: Speller, rhs: Op):
+        self._speller = speller
+        self.rhs = rhs
+        self.np = speller.np
+
+    def __getitem__(self, key: int | str) -> Any:
+        if isinstance(key, str):
+            return self.rhs.setting(key)
+        return self._speller.operand(self.rhs.operands[key])
+
+    def __iter__(self) -> Iterator[Text]:
+        return (self._speller.operand(x) for x in self.rhs.operands)
+
+    def aval(self, k: int) -> Aval:
+        return self._speller.graph.aval(self.rhs.operands[k])
+
+    def head(self, k: int) -> str:
+        """Return the name of the op folded in as operand ``k``, or nothing."""
+        eqn = self._speller.inlined.get(self.rhs.operands[k])  # type: ignore[call-overload]
+        return eqn.rhs.name if eqn is not None else ""
+
+    def text(self, text: str) -> Text:
+        return Text(text)
+
+    def size(self, size: Size) -> str:
+        return self._speller.size(size)
+
+    def size_with_precedence(self, size: Size) -> Any:
+        text = self._speller.size(size)
+        return Text(text, ATOM if text.isidentifier() or text.isdigit() else 6)
+
+    def shape(self, shape: Sequence[Size]) -> str:
+        return self._speller.shape(shape)
+
+    def dtype(self, name: str) -> str:
+        return f"{self.np}.{'bool_' if name == 'bool' else name}"
+
+    def literal(self, value: Any) -> Text:
+        return literal(value, self.np)
+
+
+def literal(value: Any, np_name: str = "np") -> Text:
+    """Return a number as Python text."""
+    if isinstance(value, np.generic):
+        inner = literal(value.item(), np_name)
+        kind = "bool_" if value.dtype == bool else value.dtype.name
+        return inner if value.dtype == np.float64 else Text(f"{np_name}.{kind}({inner})")
+    if isinstance(value, float) and not np.isfinite(value):
+        word = "nan" if np.isnan(value) else "inf"
+        return Text(f"-{np_name}.inf", UNARY) if value < 0 else Text(f"{np_name}.{word}")
+    text = repr(value)
+    return Text(text, UNARY if text.startswith("-") else ATOM)
+
+
+class Speller:
+    """Spells the equations of one function."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        inlined: Mapping[Sym, Equation],
+        name: Callable[[Sym], str],
+        dim_name: Callable[[Dim], str],
+        np_name: str,
+        primal: frozenset[Sym],
+    ):
+        self.graph, self.inlined, self.name = graph, inlined, name
+        self.dim_name, self.np, self.primal = dim_name, np_name, primal
+
+    def operand(self, x: Operand) -> Text:
+        if isinstance(x, Static):
+            return literal(x.value, self.np)
+        if x in self.inlined:
+            return self.equation(self.inlined[x])
+        return Text(self.name(x), is_name=True)
+
+    def equation(self, eqn: Equation) -> Text:
+        """Return the right-hand side as text (never deeper than one line's weight)."""
+        own = self.graph.notes.spellings.get(eqn.lhs[0])
+        rhs = eqn.rhs
+        if own is not None:
+            return self._template(own[0], own[1], rhs)
+        spell = rhs.facts.spell[TARGET]
+        if isinstance(spell, str):
+            return self._template(spell, rhs.facts.precedence, rhs, eqn.lhs[0])
+        found = spell(Spelling(self, rhs))
+        if isinstance(found, Text):
+            return found
+        return Text(*found) if isinstance(found, tuple) else Text(found)
+
+    def _template(self, template: str, precedence: int, rhs: Op, y: Sym | None = None) -> Text:
+        operands = [self.operand(x) for x in rhs.operands]
+        if rhs.name == "negative" and self._is_product(rhs.operands[0]):
+            return Text(f"-{operands[0]:7}", PRODUCT)  # -a * b is (-a) * b: the same number
+        if y is not None and y not in self.primal and rhs.name in _ARITHMETIC:
+            operands = self._whole_numbers(rhs, operands)
+        settings = dict(zip(rhs.params, rhs.settings, strict=True)) if rhs.params else {}
+        return Text(template.format(*operands, np=self.np, **settings), precedence)
+
+    def _is_product(self, x: Operand) -> bool:
+        eqn = self.inlined.get(x) if isinstance(x, Sym) else None
+        return eqn is not None and eqn.rhs.name in ("multiply", "divide")
+
+    def _whole_numbers(self, rhs: Op, operands: list[Text]) -> list[Text]:
+        # 1.0 in a derivative reads better as 1, where the other operand decides the dtype.
+        for k, x in enumerate(rhs.operands):
+            if isinstance(x, Static) and type(x.value) is float and x.value.is_integer():
+                other = self.graph.aval(rhs.operands[1 - k])
+                if (other.inexact or rhs.name == "divide") and abs(x.value) < 1e6:
+                    operands[k] = literal(int(x.value))
+        return operands
+
+    def size(self, size: Size) -> str:
+        return dims.spell(self.graph.shapes.resolve(size), self.dim_name)
+
+    def shape(self, shape: Sequence[Size]) -> str:
+        inside = ", ".join(self.size(size) for size in shape)
+        return f"({inside},)" if len(shape) == 1 else f"({inside})"
+
+
+_ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide"})
+
+
+def is_legal_name(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name)

@@ -1,0 +1,504 @@
+"""From the joint graph to functions: what each computes, keeps, names and reuses.
+
+Given a joint graph, `cut` divides it into a forward and a backward half and chooses the
+residuals; `plan` turns one half into statements: single uses inlined, names chosen, arrays
+that nobody needs any more updated in place.  Nothing here spells an op.  Invariant: nothing is
+computed twice but sizes, views and small products of scalars, and no buffer is written while
+somebody still reads it.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from symgrad.dims import Dim, Size, dims_of
+from symgrad.graph import Builder, Equation, Graph, Notes, Op, Operand, Sym, Value, building
+from symgrad.ops.table import op
+
+PRIMAL_WEIGHT, DERIVATIVE_WEIGHT = 14.0, 4.0
+ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide"})
+WRITES = frozenset({"add_at", "put_at"})
+FREE_VIEWS = frozenset({"transpose", "expand_dims", "squeeze"})
+RECOMPUTED = FREE_VIEWS | {"size", "arange", "reshape", "full"}
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """One emitted function as a graph: what it is given, does and returns.
+
+    ``primal`` are the symbols that the user's own function computes.
+    """
+
+    graph: Graph
+    primal: frozenset[Sym]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The two halves of a joint graph and what the first keeps for the second."""
+
+    forward: Half
+    backward: Half
+    residuals: tuple[Operand, ...]
+    seeds: tuple[Sym, ...]
+
+
+# --- outputs -----------------------------------------------------------------------------------
+
+
+def own_outputs(graph: Graph, values: int, wrt: Sequence[Sym]) -> Graph:
+    """Return the graph with every gradient written out as an array of its own shape.
+
+    A gradient that is a copied number becomes ``np.full_like(x, number)``: a broadcast view is
+    read-only, and the input brings the shape and dtype along.
+    """
+    builder = Builder.continuing(graph)
+    outputs = list(graph.outputs[:values])
+    with building(builder):
+        for y, x in zip(graph.outputs[values:], wrt, strict=True):
+            outputs.append(_own_output(builder, y, x))
+    return builder.graph(outputs)
+
+
+def _own_output(builder: Builder, y: Operand, x: Sym) -> Operand:
+    row = builder.definition(y)
+    if builder.aval(x).kind != "array":
+        return y
+    if row is not None and row.name == "full":
+        return op.full_like(Value(builder, x), row.setting("value")).symbol  # type: ignore[no-any-return]
+    if row is not None and row.name == "broadcast_to":
+        source = row.operands[0]
+        if builder.aval(source).shape == ():
+            return op.full_like(Value(builder, x), Value(builder, source)).symbol  # type: ignore[no-any-return]
+        return op.materialise(Value(builder, y)).symbol  # type: ignore[no-any-return]
+    if not isinstance(y, Sym):
+        return op.full_like(Value(builder, x), y.value).symbol  # type: ignore[no-any-return]
+    return y
+
+
+# --- cut ---------------------------------------------------------------------------------------
+
+
+def cut(joint: Graph, values: int, seeds: Sequence[Sym], primal: frozenset[Sym]) -> Schedule:
+    """Return the forward and backward halves of ``joint``.
+
+    The forward half computes the first ``values`` outputs; the backward half the rest, from the
+    residuals: inputs and forward values it reads, but for what is free to make again.
+    """
+    defined = {y: eqn for eqn in joint.equations for y in eqn.lhs}
+    inputs = tuple(x for x in joint.inputs if x not in seeds)
+    forward = _needed(joint.outputs[:values], defined)
+    back_outputs = joint.outputs[values:]
+    residuals, backward = _backward_part(back_outputs, defined, forward, seeds)
+    residuals = _with_sizes(joint, residuals, backward, forward)
+    order = {x: k for k, x in enumerate([*inputs, *(y for e in joint.equations for y in e.lhs)])}
+    kept = tuple(sorted(residuals, key=order.__getitem__))
+    forward_eqns = tuple(
+        e for e in joint.equations if any(y in forward or y in residuals for y in e.lhs)
+    )
+    backward_eqns = tuple(e for e in joint.equations if any(y in backward for y in e.lhs))
+    return Schedule(
+        Half(
+            replace(joint, inputs=inputs, equations=forward_eqns, outputs=joint.outputs[:values]),
+            primal,
+        ),
+        Half(
+            replace(
+                joint, inputs=(*kept, *seeds), equations=backward_eqns, outputs=back_outputs
+            ),
+            primal,
+        ),
+        kept,
+        tuple(seeds),
+    )
+
+
+def _needed(outputs: Iterable[Operand], defined: Mapping[Sym, Equation]) -> set[Sym]:
+    needed: set[Sym] = set()
+    todo = [y for y in outputs if isinstance(y, Sym)]
+    while todo:
+        y = todo.pop()
+        if y not in needed:
+            needed.add(y)
+            if y in defined:
+                todo += [x for x in defined[y].rhs.operands if isinstance(x, Sym)]
+    return needed
+
+
+def _backward_part(
+    outputs: Iterable[Operand],
+    defined: Mapping[Sym, Equation],
+    forward: set[Sym],
+    seeds: Sequence[Sym],
+) -> tuple[set[Sym], set[Sym]]:
+    residuals: set[Sym] = set()
+    backward: set[Sym] = set()
+    todo = [y for y in outputs if isinstance(y, Sym)]
+    while todo:
+        y = todo.pop()
+        if y in backward or y in residuals or y in seeds:
+            continue
+        eqn = defined.get(y)
+        if eqn is None or (y in forward and eqn.rhs.name not in RECOMPUTED):
+            residuals.add(y)
+            continue
+        backward.update(eqn.lhs)
+        todo += [x for x in eqn.rhs.operands if isinstance(x, Sym)]
+    return residuals, backward
+
+
+def _with_sizes(
+    joint: Graph, residuals: set[Sym], backward: set[Sym], forward: set[Sym]
+) -> set[Sym]:
+    """Add an array to the residuals for each size that no residual shows."""
+    shown = {d for x in residuals for d in joint.avals[x].shape if isinstance(d, Dim)}
+    wanted: dict[Dim, None] = {}
+    for eqn in joint.equations:
+        if any(y in backward for y in eqn.lhs):
+            wanted.update(dict.fromkeys(sorted(sizes_read(eqn.rhs), key=str)))
+    found = set(residuals)
+    for dim in wanted:
+        if dim in shown:
+            continue
+        holders = [x for x in joint.inputs if dim in joint.avals[x].shape]
+        holders += [
+            y
+            for eqn in joint.equations
+            for y in eqn.lhs
+            if y in forward and dim in joint.avals[y].shape
+        ]
+        if holders:
+            found.add(holders[0])
+            shown.update(d for d in joint.avals[holders[0]].shape if isinstance(d, Dim))
+    return found
+
+
+def sizes_read(rhs: Op) -> set[Dim]:
+    """Return the dims that the text of one op mentions."""
+    found: set[Dim] = set()
+    todo = list(rhs.settings)
+    while todo:
+        value = todo.pop()
+        if isinstance(value, (tuple, list)):
+            todo += value
+        elif isinstance(value, slice):
+            todo += [value.start, value.stop]
+        elif value is not None and hasattr(value, "free_symbols"):
+            found |= dims_of(value)
+    return found
+
+
+# --- plan --------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Statement:
+    """One line: an equation with the equations folded into it.
+
+    ``mode`` is how it is written: ``assign``, ``update`` (``a *= b``, operand ``reused`` gives
+    the buffer), or ``store`` (``a[key] = v`` or ``+=``) into the buffer of its first operand.
+    """
+
+    eqn: Equation
+    mode: str = "assign"
+    reused: int = 0
+    starts: str = ""  # for a store: how the buffer begins: "own", "zeros" or "copy"
+
+
+@dataclass(slots=True)
+class Plan:
+    """A function ready to be spelled."""
+
+    half: Half
+    statements: list[Statement]
+    inlined: dict[Sym, Equation]
+    names: dict[Sym, str] = field(default_factory=dict)
+    dim_names: dict[Dim, str] = field(default_factory=dict)
+    copies: frozenset[int] = frozenset()
+    slot: dict[Sym, Sym] = field(default_factory=dict)
+
+    def slot_of(self, y: Sym) -> Sym:
+        """Return the symbol whose name ``y`` goes by: the first to live in its buffer."""
+        return self.slot.get(y, y)
+
+
+def plan(half: Half, extra_outputs: Sequence[Operand], keep: frozenset[Sym]) -> Plan:
+    """Return the statements of one function; ``keep`` must have lines of their own.
+
+    ``extra_outputs`` are returned besides the graph's outputs: the residuals.
+    """
+    outputs = [*half.graph.outputs, *extra_outputs]
+    inlined = inline_single_use(half, outputs, keep)
+    statements = [
+        Statement(eqn) for eqn in half.graph.equations if not any(y in inlined for y in eqn.lhs)
+    ]
+    made = Plan(half, statements, inlined)
+    _reuse_buffers(made, outputs)
+    made.copies = _aliased_outputs(made, half.graph.outputs)
+    return made
+
+
+def inline_single_use(
+    half: Half, outputs: Sequence[Operand], keep: frozenset[Sym]
+) -> dict[Sym, Equation]:
+    """Return the equations to fold into their readers, so code reads like the formula.
+
+    Nothing is computed twice: a value read twice or returned stays on its own line, except for
+    sizes, views of names, and small products of scalars.  The weight of a line is bounded.
+    """
+    graph = half.graph
+    reads = Counter(x for eqn in graph.equations for x in eqn.rhs.operands)
+    reads.update(y for y in outputs)
+    returned = set(outputs)
+    folded: dict[Sym, Equation] = {}
+    weights: dict[Sym, float] = {}
+    for eqn in graph.equations:
+        y = eqn.lhs[0]
+        weight, limit = _weight(graph, eqn, folded, weights), _limit(half, y)
+        while weight > limit and (heavy := _heaviest(eqn, folded, weights)) is not None:
+            del folded[heavy]
+            weight = _weight(graph, eqn, folded, weights)
+        weights[y] = weight
+        if y in keep or y in returned or len(eqn.lhs) > 1 or not _may_fold(half, eqn, folded):
+            continue
+        if reads[y] == 1 or _is_free(half, eqn, weight):
+            folded[y] = eqn
+    _unfold_in_contractions(half, folded, weights)
+    return folded
+
+
+def _limit(half: Half, y: Sym) -> float:
+    return PRIMAL_WEIGHT if y in half.primal else DERIVATIVE_WEIGHT
+
+
+def _weight(
+    graph: Graph, eqn: Equation, folded: Mapping[Sym, Equation], weights: Mapping[Sym, float]
+) -> float:
+    own = 0.0 if eqn.rhs.name == "size" else 0.5 if _scalar(graph, eqn.lhs[0]) else 1.0
+    if eqn.rhs.name in FREE_VIEWS:
+        own = 0.25
+    return own + sum(weights[x] for x in eqn.rhs.operands if x in folded)  # type: ignore[index]
+
+
+def _heaviest(
+    eqn: Equation, folded: Mapping[Sym, Equation], weights: Mapping[Sym, float]
+) -> Sym | None:
+    inside = [x for x in eqn.rhs.operands if isinstance(x, Sym) and x in folded and weights[x] > 0.5]
+    return max(inside, key=lambda x: weights[x], default=None)
+
+
+def _scalar(graph: Graph, y: Sym) -> bool:
+    return graph.avals[y].shape == ()
+
+
+def _may_fold(half: Half, eqn: Equation, folded: Mapping[Sym, Equation]) -> bool:
+    if eqn.rhs.name in WRITES or (eqn.rhs.name == "constant" and half.graph.avals[eqn.lhs[0]].shape):
+        return False
+    if eqn.rhs.name == "size":
+        return True
+    name = half.graph.notes.names.get(eqn.lhs[0])
+    return name is None or eqn.lhs[0] not in half.primal
+
+
+def _is_free(half: Half, eqn: Equation, weight: float) -> bool:
+    rhs = eqn.rhs
+    if rhs.name == "size":
+        return True
+    if rhs.name in FREE_VIEWS:
+        return weight <= 0.25
+    cheap = rhs.name in ARITHMETIC or rhs.name == "negative"
+    return (
+        cheap
+        and weight <= 1.0
+        and _scalar(half.graph, eqn.lhs[0])
+        and eqn.lhs[0] not in half.primal
+    )
+
+
+def _unfold_in_contractions(
+    half: Half, folded: dict[Sym, Equation], weights: Mapping[Sym, float]
+) -> None:
+    # A matrix product reads best between names, or next to one small bracket.
+    for eqn in half.graph.equations:
+        if eqn.rhs.name != "contract" or eqn.lhs[0] in half.primal:
+            continue
+        for x in eqn.rhs.operands:
+            if isinstance(x, Sym) and x in folded and weights[x] > 1.0 and x not in half.primal:
+                del folded[x]
+
+
+def _read_through(eqn: Equation, inlined: Mapping[Sym, Equation]) -> list[Sym]:
+    """Return the named symbols that a statement reads, once for each time."""
+    found: list[Sym] = []
+    todo = [x for x in eqn.rhs.operands if isinstance(x, Sym)]
+    while todo:
+        x = todo.pop()
+        if x in inlined:
+            todo += [z for z in inlined[x].rhs.operands if isinstance(z, Sym)]
+        else:
+            found.append(x)
+    return found
+
+
+# --- buffers -----------------------------------------------------------------------------------
+
+
+def _buffers(made: Plan) -> dict[Sym, Sym]:
+    """Return for each named symbol the symbol that owns its memory."""
+    owner: dict[Sym, Sym] = {x: x for x in made.half.graph.inputs}
+    for statement in made.statements:
+        eqn = statement.eqn
+        for y in eqn.lhs:
+            owner[y] = y
+        if eqn.rhs.facts.view or eqn.rhs.name == "alias":
+            base = eqn.rhs.operands[0]
+            while isinstance(base, Sym) and base in made.inlined:
+                inner = made.inlined[base].rhs
+                if not (inner.facts.view or inner.name == "alias"):
+                    break
+                base = inner.operands[0]
+            if isinstance(base, Sym) and base in owner:
+                owner[eqn.lhs[0]] = owner[base]
+    return owner
+
+
+def _reuse_buffers(made: Plan, outputs: Sequence[Operand]) -> None:
+    """Mark the statements that update an array nobody reads again."""
+    graph = made.half.graph
+    owner = _buffers(made)
+    last: dict[Sym, int] = {}
+    reads = [_read_through(statement.eqn, made.inlined) for statement in made.statements]
+    for k, names in enumerate(reads):
+        for x in names:
+            last[owner[x]] = k
+    for y in outputs:
+        for x in _leaves(y, made.inlined):
+            last[owner[x]] = len(reads)
+    fresh = set(owner.values()) - set(graph.inputs)
+    for k, statement in enumerate(made.statements):
+        times = Counter(owner[x] for x in reads[k])
+
+        def is_dying(x: Operand, k: int = k, times: Counter[Sym] = times) -> bool:
+            if not isinstance(x, Sym) or x in made.inlined or owner[x] not in fresh:
+                return False
+            whole = owner[x] is x or graph.avals[owner[x]] == graph.avals[x]
+            return whole and last[owner[x]] == k and times[owner[x]] == 1
+
+        _choose_mode(made, statement, is_dying)
+        if statement.mode != "assign" and statement.starts in ("", "own"):
+            y, x = statement.eqn.lhs[0], statement.eqn.rhs.operands[statement.reused]
+            made.slot[y] = made.slot_of(x)  # type: ignore[arg-type]
+            moved = owner[x]  # type: ignore[index]
+            last[moved] = last.get(owner[y], k)
+            for z, o in owner.items():
+                if o is y:
+                    owner[z] = moved
+
+
+def _leaves(y: Operand, inlined: Mapping[Sym, Equation]) -> list[Sym]:
+    if not isinstance(y, Sym):
+        return []
+    return _read_through(inlined[y], inlined) if y in inlined else [y]
+
+
+def _choose_mode(made: Plan, statement: Statement, is_dying: Any) -> None:
+    eqn, graph = statement.eqn, made.half.graph
+    operands = eqn.rhs.operands
+    y = eqn.lhs[0]
+    if eqn.rhs.name in WRITES:
+        statement.mode = "store"
+        base = operands[0]
+        if isinstance(base, Sym) and base in made.inlined:
+            zeros = made.inlined[base].rhs
+            is_zero = zeros.name == "full" and zeros.setting("value") == 0
+            statement.starts = "zeros" if is_zero else "make"
+        else:
+            statement.starts = "own" if is_dying(base) else "copy"
+        return
+    if eqn.rhs.name not in ARITHMETIC or not graph.avals[y].shape or y in made.half.primal:
+        return
+    choices = (0, 1) if eqn.rhs.name in ("add", "multiply") else (0,)
+    for k in choices:
+        x = operands[k]
+        if is_dying(x) and graph.avals[x] == graph.avals[y] and x not in made.half.primal:  # type: ignore[index]
+            statement.mode, statement.reused = "update", k
+            return
+
+
+def _aliased_outputs(made: Plan, outputs: Sequence[Operand]) -> frozenset[int]:
+    """Return which outputs would share memory with an input or an earlier output."""
+    owner = _buffers(made)
+    taken = set(made.half.graph.inputs)
+    shared = set()
+    for k, y in enumerate(outputs):
+        if not isinstance(y, Sym) or made.half.graph.avals[y].kind != "array":
+            continue
+        buffer = owner.get(y, y)
+        if buffer in taken:
+            shared.add(k)
+        taken.add(buffer)
+    return frozenset(shared)
+
+
+# --- names -------------------------------------------------------------------------------------
+
+_RESERVED = frozenset(keyword.kwlist) | {"residuals", "self", "_"}
+_ROLES: Mapping[str, str] = {
+    "contract": "z", "add": "a", "subtract": "diff", "multiply": "scaled", "divide": "ratio",
+    "negative": "minus", "square": "squared", "power": "powered", "where": "chosen",
+    "index": "picked", "add_at": "summed", "put_at": "filled", "concatenate": "joined",
+    "reshape": "shaped", "broadcast_to": "wide", "arange": "rows", "constant": "table",
+    "greater": "mask", "less": "mask", "greater_equal": "mask", "less_equal": "mask",
+    "equal": "hit", "not_equal": "mask", "logical_and": "mask", "logical_or": "mask",
+    "full": "zeros", "eye": "eye", "clip": "clipped", "maximum": "peak", "minimum": "least",
+    "transpose": "turned", "flip": "flipped", "astype": "cast", "absolute": "size_of",
+}  # fmt: skip
+
+
+class Names:
+    """Gives every symbol that needs a line one unique, legal name."""
+
+    def __init__(self, notes: Notes, taken: Iterable[str]):
+        self.notes = notes
+        self.taken = set(taken) | _RESERVED
+        self.of: dict[Sym, str] = {}
+
+    def claim(self, wanted: str, is_users: bool = False) -> str:
+        """Return ``wanted``, or the first free name like it."""
+        if not is_users and hasattr(builtins, wanted):
+            wanted = f"{wanted}_"
+        name, number = wanted, 2
+        while name in self.taken:
+            name, number = f"{wanted}_{number}" if wanted[-1:].isdigit() else f"{wanted}{number}", (
+                number + 1
+            )
+        self.taken.add(name)
+        return name
+
+    def wanted(self, y: Sym, graph: Graph, defined: Mapping[Sym, Equation]) -> tuple[str, bool]:
+        """Return the name a person would give ``y``, and whether it is the user's."""
+        users = self.notes.names.get(y)
+        if users is not None:
+            return users, True
+        primal = self.notes.cotangent_of.get(y)
+        if primal is not None:
+            base = self.of.get(primal) or self.notes.names.get(primal)
+            if base is None and primal in defined:
+                base = self._role(defined[primal])
+            if base is not None:
+                return f"d{base}", False
+        return (self._role(defined[y]) if y in defined else "value"), False
+
+    def _role(self, eqn: Equation) -> str:
+        row = eqn.rhs
+        base = row.facts.role or _ROLES.get(row.name, row.name)
+        x = next((x for x in row.operands if isinstance(x, Sym)), None)
+        of = (self.of.get(x) or self.notes.names.get(x)) if x is not None else None
+        if row.facts.role and of is not None and len(of) <= 12 and row.facts.role not in ("p",):
+            return f"{base}_{of}"
+        return base

@@ -1,0 +1,456 @@
+"""One specialisation: the pipeline run for arguments of one kind, and when it may be used again.
+
+Given the arguments' structures and avals, run the stages and keep what each left.  Invariant:
+`accepts` says yes only to arguments for which the trace would have gone the same way.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import inspect
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symgrad.differentiate import differentiate
+from symgrad.dims import Dim, Guard, Shape, Shapes, Size, dims_of, evaluate
+from symgrad.emit import (
+    FunctionView,
+    Interface,
+    ModuleView,
+    ModuleWriter,
+    Parameter,
+    contract_words,
+    paragraph,
+    print_module,
+)
+from symgrad.emit import Guard as ShapeGuard
+from symgrad.emit.spell import literal
+from symgrad.errors import LossError, WrtError
+from symgrad.expand import drop_dead, expand
+from symgrad.graph import Aval, Graph, Sym
+from symgrad.load import load_function
+from symgrad.recognise import Firing, recognise
+from symgrad.schedule import Half, cut, own_outputs
+from symgrad.simplify import simplify
+from symgrad.trace import Argument, Capture, Leaf, Traced, aval_of, trace
+from symgrad.trees import LEAF, Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the user wants it compiled."""
+
+    wrt: tuple[str, ...]
+    single: bool
+    has_aux: bool = False
+    exact: bool = False
+    any_output: bool = False
+    origin: str = ""
+
+
+_PAUSE = threading.Lock()
+_PAUSED = 0
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Pause the cyclic garbage collector: a graph is many small objects and no garbage."""
+    global _PAUSED
+    with _PAUSE:
+        _PAUSED += 1
+        was_on = gc.isenabled() or _PAUSED > 1
+        gc.disable()
+    try:
+        yield
+    finally:
+        with _PAUSE:
+            _PAUSED -= 1
+            if was_on and not _PAUSED:
+                gc.enable()
+
+
+class Specialisation:
+    """The function compiled for one kind of arguments."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        signature: inspect.Signature,
+        arguments: Sequence[Argument],
+        dims: Mapping[tuple[str, int], Shape],
+        examples: Mapping[Dim, int],
+        options: Options,
+    ):
+        self.signature, self.arguments, self.options = signature, tuple(arguments), options
+        self.name = _function_name(function)
+        self._dims, self._examples = dims, examples
+        self._lock = threading.RLock()
+        with uncollected():
+            self.traced = trace(
+                function, self.arguments, self._shapes, _caller(signature), options.has_aux
+            )
+            self.primal, self.firings = recognise(self.traced.graph, options.exact)
+        renamed = dict(zip(self.traced.graph.inputs, self.primal.inputs, strict=True))
+        self.leaves = {key: renamed[x] for key, x in self.traced.leaves.items()}
+        self.captures = [(c, renamed[c.symbol]) for c in self.traced.captures]
+        self.wrt_symbols = self._find_wrt()
+        self._check_outputs()
+        self.checked = False
+        self.check_note = ""
+
+    # --- the trace
+
+    def _shapes(self, fixed: frozenset[Dim]) -> tuple[Shapes, Mapping[tuple[str, int], Aval]]:
+        shapes = Shapes()
+        for dim, example in self._examples.items():
+            shapes.fresh(dim.name, example)
+        for shape in self._dims.values():
+            for size in shape:
+                for dim in sorted(dims_of(size), key=str):
+                    shapes.fresh(dim.name, None, user="." not in dim.name)
+        avals = {}
+        for argument in self.arguments:
+            for k, leaf in enumerate(argument.leaves):
+                if leaf.aval is not None:
+                    shape = self._dims[argument.name, k]
+                    sizes = tuple(
+                        self._examples[s] if isinstance(s, Dim) and s in fixed else s for s in shape
+                    )
+                    avals[argument.name, k] = leaf.aval._replace(shape=sizes)
+        return shapes, avals
+
+    def _find_wrt(self) -> list[Sym]:
+        found = []
+        for name in self.options.wrt:
+            argument = next(a for a in self.arguments if a.name == name)
+            for k, leaf in enumerate(argument.leaves):
+                symbol = self.leaves.get((name, k))
+                if leaf.aval is None or symbol is None:
+                    raise WrtError(
+                        f"`{leaf.name}` in wrt is {type(leaf.value).__name__}, not a number or array"
+                    )
+                if not leaf.aval.inexact:
+                    raise WrtError(
+                        f"`{leaf.name}` in wrt has dtype {leaf.aval.dtype}: only floating-point "
+                        f"arrays have a gradient; convert it ({leaf.name}.astype(float)) or leave "
+                        "it out of wrt"
+                    )
+                found.append(symbol)
+        return found
+
+    def _check_outputs(self) -> None:
+        if self.options.any_output:
+            return
+        tree = self.traced.out_tree
+        if tree.kind != LEAF:
+            raise LossError(
+                f"the function returns a {tree.type.__name__} of {tree.count}: the gradient needs "
+                "one number (return the loss alone, or use has_aux=True for (loss, aux))"
+            )
+        aval = self.primal.aval(self.primal.outputs[0])
+        if aval.shape:
+            shown = self.primal.shapes.show_shape(aval.shape)
+            raise LossError(
+                f"the function returns an array of shape {shown}, not one number: reduce it "
+                "(.sum(), .mean()), or use symgrad.jacobian"
+            )
+
+    @property
+    def value_count(self) -> int:
+        return self.traced.out_tree.count
+
+    @property
+    def output_count(self) -> int:
+        return len(self.primal.outputs)
+
+    # --- may it be used again?
+
+    def accepts(self, arguments: Sequence[Argument]) -> bool:
+        """Return whether these arguments would be traced the same way."""
+        values: dict[Dim, int] = {}
+        pairs: list[tuple[Shape, Shape]] = []
+        for mine, theirs in zip(self.arguments, arguments, strict=True):
+            if mine.tree != theirs.tree:
+                return False
+            for k, (a, b) in enumerate(zip(mine.leaves, theirs.leaves, strict=True)):
+                if not self._same_leaf(mine.name, k, a, b):
+                    return False
+                symbol = self.leaves.get((mine.name, k))
+                if symbol is not None and b.aval is not None:
+                    pairs.append((self.primal.avals[symbol].shape, b.aval.shape))
+        for capture, symbol in self.captures:
+            now, mine_aval = aval_of(capture.read()), self.primal.avals[symbol]
+            if (now.dtype, now.kind) != (mine_aval.dtype, mine_aval.kind):
+                return False
+            pairs.append((mine_aval.shape, now.shape))
+        if not _bind(pairs, values):
+            return False
+        return all(static.holds() for static in self.traced.statics) and all(
+            guard.holds(values) for guard in self.guards
+        )
+
+    @property
+    def guards(self) -> list[Guard]:
+        return self.primal.shapes.resolved_guards()
+
+    def _same_leaf(self, name: str, k: int, a: Leaf, b: Leaf) -> bool:
+        if (name, k) in self.traced.fixed:
+            return type(b.value) is type(a.value) and bool(b.value == a.value)
+        if a.aval is None or b.aval is None:
+            same = a.value is b.value or (type(a.value) is type(b.value) and a.value == b.value)
+            return a.aval is b.aval and bool(same)
+        return (
+            a.aval.dtype == b.aval.dtype
+            and a.aval.kind == b.aval.kind
+            and len(a.aval.shape) == len(b.aval.shape)
+        )
+
+    # --- the stages after recognise
+
+    def joint(self, seeded: bool) -> tuple[Graph, list[Sym], list[Sym]]:
+        """Return the joint graph, its wrt inputs, and the inputs that seed it."""
+        primal, wrt = self.primal, self.wrt_symbols
+        name = f"d{self.value_name}" if seeded else None
+        joint = differentiate(primal, wrt, self.value_count, name)
+        start = len(primal.equations)
+        simple = simplify(joint, start)
+        plain = drop_dead(expand(simple))
+        position = {x: k for k, x in enumerate(primal.inputs)}
+        wrt = [plain.inputs[position[x]] for x in wrt]
+        seeds = list(plain.inputs[len(primal.inputs) :])
+        return own_outputs(plain, self.output_count, wrt), wrt, seeds
+
+    def _primal_symbols(self, joint: Graph) -> frozenset[Sym]:
+        """Return the symbols of ``joint`` that the user's own function needs."""
+        outputs = joint.outputs[: self.output_count]
+        needed = drop_dead(
+            Graph(joint.inputs, joint.equations, outputs, joint.avals, joint.shapes, joint.notes)
+        )
+        return frozenset(y for eqn in needed.equations for y in eqn.lhs)
+
+    @functools.cached_property
+    def value_name(self) -> str:
+        y = self.primal.outputs[0]
+        name = self.primal.notes.names.get(y) if isinstance(y, Sym) else None  # type: ignore[call-overload]
+        if name is not None and y not in self.primal.inputs:
+            return str(name)
+        own = self.name
+        return own if own.isidentifier() and own not in ("_", "forward", "backward") else "value"
+
+    # --- emission
+
+    @functools.cached_property
+    def views(self) -> tuple[FunctionView, FunctionView]:
+        """Return forward and backward as text."""
+        with self._lock, uncollected():
+            joint, wrt, seeds = self.joint(seeded=True)
+            primal = self._primal_symbols(joint)
+            schedule = cut(joint, self.output_count, seeds, primal)
+            writer = ModuleWriter(self._interface(joint))
+            forward, names = writer.forward(schedule.forward, schedule.residuals)
+            backward = writer.backward(
+                schedule.backward, schedule.residuals, names, schedule.seeds, joint
+            )
+            return forward, backward
+
+    @functools.cached_property
+    def combined_view(self) -> FunctionView:
+        """Return value_and_grad as text."""
+        with self._lock, uncollected():
+            joint, wrt, _ = self.joint(seeded=False)
+            half = Half(joint, self._primal_symbols(joint))
+            return ModuleWriter(self._interface(joint)).value_and_grad(half, self.output_count)
+
+    def _interface(self, joint: Graph) -> Interface:
+        position = {x: k for k, x in enumerate(self.primal.inputs)}
+
+        def symbol(x: Sym | None) -> Sym | None:
+            return None if x is None else joint.inputs[position[x]]
+
+        parameters = tuple(self._parameter(a, symbol) for a in self.arguments)
+        captured = tuple(_captured_parameter(c, symbol(x)) for c, x in self.captures)
+        wrt = tuple(
+            (a.name, a.tree, a.tree.count)
+            for name in self.options.wrt
+            for a in self.arguments
+            if a.name == name
+        )
+        return Interface(
+            self.name, parameters, _unique(captured, parameters), wrt, self.options.single,
+            self.traced.out_tree, self.traced.aux_tree, self.value_name,
+            tuple(ShapeGuard(symbol(x)) for x in self._unchecked()),  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    def _parameter(self, argument: Argument, symbol: Callable[[Sym | None], Any]) -> Parameter:
+        declared = self.signature.parameters[argument.name]
+        leaves = tuple(
+            symbol(self.leaves.get((argument.name, k))) for k in range(len(argument.leaves))
+        )
+        statics = tuple(
+            (k, leaf.value)
+            for k, leaf in enumerate(argument.leaves)
+            if leaves[k] is None and isinstance(leaf.value, (int, str, bool, type(None)))
+        )
+        return Parameter(
+            argument.name, _KINDS[declared.kind], argument.tree, leaves,
+            _default_text(declared), statics,
+        )  # fmt: skip
+
+    def _unchecked(self) -> list[Sym]:
+        """Return the array inputs whose shape no operation checks by itself."""
+        shapes = self.primal.shapes
+        first: dict[Size, Size] = {}
+        unchecked = []
+        originals = [(x, self._dims[key]) for key, x in self.leaves.items()]
+        originals += [(x, np.shape(c.example)) for c, x in self.captures]
+        for x, shape in originals:
+            needs = False
+            for size in shape:
+                if isinstance(size, int):
+                    needs = True
+                    continue
+                root = shapes.resolve(size)
+                if isinstance(root, int):
+                    needs = needs or not shapes.checks_itself(size, root)  # type: ignore[arg-type]
+                    continue
+                if root in first:
+                    needs = needs or not shapes.checks_itself(size, first[root])  # type: ignore[arg-type]
+                else:
+                    first[root] = size
+            if needs:
+                unchecked.append(x)
+        return unchecked
+
+    # --- text and functions
+
+    @functools.cached_property
+    def source(self) -> str:
+        """Return the whole module."""
+        return print_module(self._module((*self.views, self.combined_view)))
+
+    def _module(self, functions: Sequence[FunctionView], bare: bool = False) -> ModuleView:
+        interface = self._interface(self.primal)
+        writer = ModuleWriter(interface)
+        alias = "" if writer.np == "np" else writer.np
+        title = f"Value and gradient of `{self.name}`, generated by symgrad; needs only NumPy."
+        if bare:
+            return ModuleView((), title, (), alias or "np", tuple(functions))
+        names, _ = writer._input_names(self.primal)
+        words = contract_words(
+            self.primal, (*interface.parameters, *interface.captured), names
+        )
+        doc = ["", *paragraph(words)]
+        if self.options.origin:
+            doc += ["", self.options.origin]
+        return ModuleView((), title, tuple(doc), alias or "np", tuple(functions))
+
+    def _load(self, view: FunctionView) -> Callable[..., Any]:
+        text = print_module(self._module([view], bare=True))
+        return load_function(text, self.name, view.name)
+
+    @functools.cached_property
+    def forward(self) -> Callable[..., Any]:
+        return self._load(self.views[0])
+
+    @functools.cached_property
+    def backward(self) -> Callable[..., Any]:
+        return self._load(self.views[1])
+
+    @functools.cached_property
+    def value_and_grad(self) -> Callable[..., Any]:
+        return self._load(self.combined_view)
+
+    def captured_values(self) -> dict[str, Any]:
+        """Return what the captured variables hold now, by the names in the emitted signature."""
+        if not self.captures:
+            return {}
+        names = [p.name for p in self._interface(self.primal).captured]
+        return {name: c.read() for name, (c, _) in zip(names, self.captures, strict=True)}
+
+    @property
+    def stability_laws(self) -> list[Firing]:
+        return [f for f in self.firings if f.stability]
+
+
+_KINDS = {
+    inspect.Parameter.POSITIONAL_ONLY: "positional",
+    inspect.Parameter.POSITIONAL_OR_KEYWORD: "plain",
+    inspect.Parameter.VAR_POSITIONAL: "args",
+    inspect.Parameter.KEYWORD_ONLY: "keyword",
+    inspect.Parameter.VAR_KEYWORD: "kwargs",
+}
+
+
+def _function_name(function: Any) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__name__", None) or type(function).__name__
+    return name if name.isidentifier() else "value"
+
+
+def _caller(signature: inspect.Signature) -> Callable[..., Any]:
+    """Return how to pass values by parameter name to a function of this signature."""
+
+    def call(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
+        bound = inspect.BoundArguments(signature, dict(values))  # type: ignore[arg-type]
+        return function(*bound.args, **bound.kwargs)
+
+    return call
+
+
+def _default_text(declared: inspect.Parameter) -> str | None:
+    value = declared.default
+    if value is inspect.Parameter.empty:
+        return None
+    if isinstance(value, str):
+        return f'"{value}"' if value.isidentifier() else repr(value)
+    if value is None or isinstance(value, (bool, int, float)):
+        return str(literal(value))
+    return "None"
+
+
+def _captured_parameter(capture: Capture, symbol: Sym | None) -> Parameter:
+    value = capture.example
+    default = None
+    if np.ndim(value) == 0:
+        default = str(literal(value.item() if isinstance(value, np.ndarray) else value))
+    return Parameter(capture.name, "keyword", Tree(LEAF), (symbol,), default)
+
+
+def _unique(captured: Sequence[Parameter], parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
+    taken = {p.name for p in parameters}
+    result = []
+    for p in captured:
+        name, number = p.name, 2
+        while name in taken:
+            name, number = f"{p.name}{number}", number + 1
+        taken.add(name)
+        result.append(Parameter(name, p.kind, p.tree, p.leaves, p.default))
+    required = [p for p in result if p.default is None]
+    return (*required, *(p for p in result if p.default is not None)) if False else tuple(result)
+
+
+def _bind(pairs: Sequence[tuple[Shape, Shape]], values: dict[Dim, int]) -> bool:
+    """Bind each dim to the size it has, or say that the sizes do not fit."""
+    later: list[tuple[Size, int]] = []
+    for mine, theirs in pairs:
+        if len(mine) != len(theirs):
+            return False
+        for size, now in zip(mine, theirs, strict=True):
+            if isinstance(size, Dim):
+                if values.setdefault(size, now) != now:  # type: ignore[arg-type]
+                    return False
+            elif isinstance(size, int):
+                if size != now:
+                    return False
+            else:
+                later.append((size, now))  # type: ignore[arg-type]
+    return all(
+        dims_of(size) <= values.keys() and evaluate(size, values) == now for size, now in later
+    )
