@@ -17,7 +17,7 @@ from symgrad.dims import Dim, Shape
 from symgrad.errors import ArgumentError, SpecError, TraceError, WrtError, did_you_mean
 from symgrad.graph import Aval
 from symgrad.trace import Argument, Leaf, aval_of
-from symgrad.trees import LEAF, Tree, flatten, leaf_name
+from symgrad.trees import LEAF, Tree, flatten, leaf_name, spell_path
 
 Spec = tuple[tuple[str | int, ...], str | None]
 
@@ -48,18 +48,18 @@ def describe(
             made = describe_leaf(leaf_name(name, path), leaf, name in wrt)
             described.append(made)
             if made.aval is not None:
-                dims[name, k] = _fresh_dims(name, k, made.aval.shape, examples)
+                dims[name, k] = _fresh_dims(spell_path(name, path), made.aval.shape, examples)
         arguments.append(Argument(name, tree, tuple(described)))
     return arguments, dims, examples
 
 
-def _fresh_dims(name: str, k: int, shape: Shape, examples: dict[Dim, int]) -> Shape:
+def _fresh_dims(place: str, shape: Shape, examples: dict[Dim, int]) -> Shape:
     sizes: list[Any] = []
     for axis, size in enumerate(shape):
         if size == 1:
             sizes.append(1)
             continue
-        dim = Dim(f"{name}.{k}.{axis}")
+        dim = Dim(f"{place}.shape[{axis}]")
         examples[dim] = size  # type: ignore[assignment]
         sizes.append(dim)
     return tuple(sizes)

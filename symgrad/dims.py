@@ -233,6 +233,7 @@ class Shapes:
         self._checked: dict[Dim, Dim | int] = {}
         self._order: dict[Dim, int] = {}
         self._user_named: dict[Dim, str] = {}
+        self._plain: dict[Dim, str] = {}
 
     def fresh(self, name: str, example: int | None, user: bool = False) -> Dim:
         """Return the dim called ``name``, made on first use."""
@@ -269,6 +270,19 @@ class Shapes:
 
     def user_name(self, dim: Dim) -> str | None:
         return self._user_named.get(dim)
+
+    def name_rest(self, taken: Iterable[str]) -> None:
+        """Give every dim that nobody named a letter, once, for text and code alike."""
+        used = {*taken, *self._user_named.values(), *self._plain.values()}
+        letters = (f"{letter}{number}" for number in ("", *range(2, 10_000)) for letter in "nmkpqr")
+        free = (name for name in letters if name not in used)
+        for dim in self._order:
+            if self.resolve(dim) is dim and dim not in self._user_named and dim not in self._plain:
+                self._plain[dim] = next(free)
+
+    def label(self, dim: Dim) -> str:
+        """Return what people and code call ``dim``."""
+        return self._user_named.get(dim) or self._plain.get(dim) or dim.name
 
     def value(self, size: Size) -> int | None:
         """Return the size in the example, or None where no example was given."""
@@ -381,17 +395,19 @@ class Shapes:
         return list(dict.fromkeys(found))
 
     def show(self, size: Size) -> str:
-        """Return the size as people read it, with its example: ``N = 120``."""
+        """Return the size as people read it: ``N = 120`` where it has a name, else ``120``."""
         resolved = self.resolve(size)
         if isinstance(resolved, int):
             return str(resolved)
-        text = spell(resolved, lambda dim: self._user_named.get(dim, dim.name))
         value = self.value(resolved)
+        if value is not None and not dims_of(resolved) & self._user_named.keys():
+            return str(value)
+        text = spell(resolved, self.label)
         return text if value is None else f"{text} = {value}"
 
     def show_size(self, size: Size) -> str:
         """Return the size by the names that people gave, without an example."""
-        return spell(self.resolve(size), lambda dim: self._user_named.get(dim, dim.name))
+        return spell(self.resolve(size), self.label)
 
     def show_shape(self, shape: Sequence[Size]) -> str:
         inside = ", ".join(self.show(size) for size in shape)

@@ -96,6 +96,8 @@ class Specialisation:
                 function, self.arguments, self._shapes, _caller(signature), options.has_aux
             )
             self.primal, self.firings = recognise(self.traced.graph, options.exact)
+        graph = self.traced.graph
+        graph.shapes.name_rest([*signature.parameters, *graph.notes.names.values()])
         renamed = dict(zip(self.traced.graph.inputs, self.primal.inputs, strict=True))
         self.leaves = {key: renamed[x] for key, x in self.traced.leaves.items()}
         self.captures = [(c, renamed[c.symbol]) for c in self.traced.captures]
@@ -219,7 +221,7 @@ class Specialisation:
         name = f"d{self.value_name}" if seeded else None
         joint = differentiate(primal, wrt, self.value_count, name)
         start = len(primal.equations)
-        simple = simplify(joint, start)
+        simple = simplify(joint, start, len(joint.inputs) - len(primal.inputs))
         plain = drop_dead(expand(simple))
         position = {x: k for k, x in enumerate(primal.inputs)}
         wrt = [plain.inputs[position[x]] for x in wrt]

@@ -75,6 +75,13 @@ def access(owner: str, kind: str, key: Any) -> str:
     return f"{owner}[{quoted(key)}]"
 
 
+def spell_path(owner: str, path: Sequence[tuple[str, Any]]) -> str:
+    """Return how code reaches the leaf at the end of ``path``."""
+    for kind, key in path:
+        owner = access(owner, kind, key)
+    return owner
+
+
 def quoted(key: Any) -> str:
     """Return a key as code, strings in double quotes."""
     text = repr(key)
