@@ -274,8 +274,8 @@ class Shapes:
     def name_rest(self, taken: Iterable[str]) -> None:
         """Give every dim that nobody named a letter, once, for text and code alike."""
         used = {*taken, *self._user_named.values(), *self._plain.values()}
-        letters = (f"{letter}{number}" for number in ("", *range(2, 10_000)) for letter in "nmkpqr")
-        free = (name for name in letters if name not in used)
+        letters = (f"{letter}{number}" for number in ("", *range(2, 10_000)) for letter in "dkmpqrsuvw")
+        free = (name for name in letters if name not in used and name.upper() not in used)
         for dim in self._order:
             if self.resolve(dim) is dim and dim not in self._user_named and dim not in self._plain:
                 self._plain[dim] = next(free)

@@ -199,7 +199,7 @@ class Notes:
     names: dict[Sym, str] = field(default_factory=dict)
     cotangent_of: dict[Sym, Sym] = field(default_factory=dict)
     origins: dict[Sym, tuple[CodeType, int]] = field(default_factory=dict)
-    spellings: dict[Sym, tuple[str, int]] = field(default_factory=dict)
+    spellings: dict[Sym, tuple[str, float]] = field(default_factory=dict)
 
     def copy(self, old: Sym, new: Operand, source: Notes) -> None:
         """Carry the notes of ``old`` over to ``new``, unless it has its own."""

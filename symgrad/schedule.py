@@ -259,6 +259,7 @@ def inline_single_use(
     weights: dict[Sym, float] = {}
     for eqn in graph.equations:
         y = eqn.lhs[0]
+        _unfold_beside_matmul(half, eqn, folded, weights)
         weight, limit = _weight(graph, eqn, folded, weights), _limit(half, y)
         while weight > limit and (heavy := _heaviest(eqn, folded, weights)) is not None:
             del folded[heavy]
@@ -268,7 +269,6 @@ def inline_single_use(
             continue
         if reads[y] == 1 or _is_free(half, eqn, weight):
             folded[y] = eqn
-    _unfold_in_contractions(half, folded, weights)
     return folded
 
 
@@ -320,15 +320,13 @@ def _is_free(half: Half, eqn: Equation, weight: float) -> bool:
     )
 
 
-def _unfold_in_contractions(
-    half: Half, folded: dict[Sym, Equation], weights: Mapping[Sym, float]
+def _unfold_beside_matmul(
+    half: Half, eqn: Equation, folded: dict[Sym, Equation], weights: Mapping[Sym, float]
 ) -> None:
     # A matrix product reads best between names, or next to one small bracket.
-    for eqn in half.graph.equations:
-        if eqn.rhs.name != "contract" or eqn.lhs[0] in half.primal:
-            continue
+    if eqn.rhs.name == "contract" and eqn.lhs[0] not in half.primal:
         for x in eqn.rhs.operands:
-            if isinstance(x, Sym) and x in folded and weights[x] > 1.0 and x not in half.primal:
+            if isinstance(x, Sym) and x in folded and weights[x] > 1.0:
                 del folded[x]
 
 

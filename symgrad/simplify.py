@@ -61,6 +61,7 @@ class Simplifier(Builder):
     def __init__(self, graph: Graph):
         super().__init__(graph.shapes)
         self.first_new = 0
+        self.own_inputs = len(graph.inputs)
 
     def begin_laws(self) -> None:
         self.first_new = self._next
@@ -75,9 +76,13 @@ class Simplifier(Builder):
         return None
 
 
-def simplify(graph: Graph, start: int) -> Graph:
-    """Return ``graph`` with the laws applied to all equations from number ``start`` on."""
+def simplify(graph: Graph, start: int, seeds: int = 0) -> Graph:
+    """Return ``graph`` with the laws applied to all equations from number ``start`` on.
+
+    The last ``seeds`` inputs are the cotangents of the outputs; they stand last in a product.
+    """
     builder = Simplifier(graph)
+    builder.own_inputs -= seeds
     new: dict[Sym, Operand] = {
         x: builder.input(graph.avals[x], graph.notes.names.get(x)) for x in graph.inputs
     }
@@ -331,16 +336,20 @@ def _scalars_first(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
 
 def _scalar_order(b: Any, xs: tuple[Operand, ...]) -> Operand | None:
     """Put the number first in a product of scalars, and numbers together."""
-    left, right = xs
-    if _literal(right) is not None and _literal(left) is None:
-        return (_value(b, right) * _value(b, left)).symbol
-    row = b.new(right, "multiply")
-    if row is not None and _literal(row.operands[0]) is not None:
-        number, rest = (_value(b, v) for v in row.operands)
-        return (number * (_value(b, left) * rest)).symbol if _literal(left) is None else (
-            (number * _value(b, left)) * rest
-        ).symbol
+    left, right = (_value(b, x) for x in xs)
+    if left.literal is None and (right.literal is not None or _is_later(b, xs[0], xs[1])):
+        return (right * left).symbol
+    row = b.new(xs[1], "multiply")
+    if row is not None:
+        first, rest = (_value(b, v) for v in row.operands)
+        return ((left * first) * rest).symbol
     return None
+
+
+def _is_later(b: Any, x: Operand, y: Operand) -> bool:
+    """Return whether ``x`` is of the gradient and ``y`` of the user's own: 2 lam dloss."""
+    seeds = b.inputs[b.own_inputs :]
+    return (x in seeds or x.index >= b.first_new) and y not in seeds and y.index < b.first_new  # type: ignore[union-attr]
 
 
 @rule("divide", "(s x) / t = (s / t) x")

@@ -15,12 +15,12 @@ import numpy as np
 
 from symgrad.dims import Dim
 from symgrad.emit.layout import array_lines, bracketed, fits, paragraph, with_note
-from symgrad.emit.spell import ATOM, Speller, Text, literal
-from symgrad.graph import FLOAT64, Aval, Equation, Graph, Operand, Sym
-from symgrad.ops.indexing import writes_once
+from symgrad.emit.spell import ATOM, PRODUCT, Speller, Spelling, Text, literal
+from symgrad.graph import FLOAT64, Aval, Equation, Graph, Op, Operand, Sym
+from symgrad.ops.indexing import key_text, writes_once
 from symgrad.schedule import Half, Names, Plan, Statement, plan, sizes_read
 from symgrad.templating import environment
-from symgrad.trees import Tree, access
+from symgrad.trees import Tree, access, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class ModuleView:
     header: tuple[str, ...]
     title: str
     doc: tuple[str, ...]
-    alias: str
+    np: str
     functions: tuple[FunctionView, ...]
 
 
@@ -155,11 +155,13 @@ class Writer:
         shapes = self.half.graph.shapes
         for dim in _all_dims(self.half.graph, self.extra):
             users = shapes.user_name(dim)
-            wanted = users or _plain_name(dim, self.half.graph)
-            self.dim_names[dim] = self.names.claim(wanted, users is not None)
+            self.dim_names[dim] = self.names.claim(shapes.label(dim), users is not None)
 
-    def size_lines(self) -> list[str]:
-        """Return the lines that read the sizes this function mentions: ``N = X.shape[0]``."""
+    def size_lines(self, guarded: bool = False) -> list[str]:
+        """Return the lines that read the sizes this function mentions: ``N = X.shape[0]``.
+
+        ``guarded`` says that it checks the shapes of its arguments, and so mentions these too.
+        """
         graph = self.half.graph
         read: dict[Dim, None] = {}
         for eqn in graph.equations:
@@ -167,7 +169,7 @@ class Writer:
             dims = {d for size in found if not isinstance(size, int) for d in size.atoms(Dim)}
             read.update(dict.fromkeys(sorted(dims, key=str)))
         for guard in self.interface.guards:
-            if guard.symbol in graph.inputs and not self.preset:
+            if guarded and guard.symbol in graph.inputs:
                 read.update(
                     dict.fromkeys(d for d in graph.avals[guard.symbol].shape if isinstance(d, Dim))
                 )
@@ -205,9 +207,7 @@ class Writer:
         targets = ", ".join(self.name(y) for y in s.eqn.lhs)
         note = self._note(s.eqn.lhs[0]) if len(s.eqn.lhs) == 1 else ""
         if s.mode == "update":
-            sign = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}[s.eqn.rhs.name]
-            other = self.speller.operand(s.eqn.rhs.operands[1 - s.reused])
-            return [with_note(f"{targets} {sign}= {other}", "")]
+            return [self._update(s, targets)]
         value = str(self.speller.equation(s.eqn))
         if s.eqn.rhs.name == "constant":
             return array_lines(f"{targets} = ", value, "", 4)
@@ -215,6 +215,17 @@ class Writer:
             return []
         lines = [with_note(f"{targets} = {value}", note)]
         return lines + self._selected_sizes(s.eqn)
+
+    def _update(self, s: Statement, target: str) -> str:
+        sign = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}[s.eqn.rhs.name]
+        other = s.eqn.rhs.operands[1 - s.reused]
+        below = self.speller.reciprocal(other) if sign == "*" else None
+        if below is not None:
+            return f"{target} /= {below}"
+        text = self.speller.operand(other)
+        if sign == "+" and text.text.startswith("-") and text.precedence >= PRODUCT:
+            return f"{target} -= {text.text[1:]}"
+        return f"{target} {sign}= {text}"
 
     def _selected_sizes(self, eqn: Equation) -> list[str]:
         """Return a line for a size that only this value shows (what a mask selected)."""
@@ -248,17 +259,13 @@ class Writer:
         return lines + [self._write(s, target, value)]
 
     def _write(self, s: Statement, target: str, value: Operand) -> str:
-        from symgrad.emit.spell import Spelling
-        from symgrad.ops.indexing import _key_text
-
         rhs = s.eqn.rhs
-        key = _key_text(Spelling(self.speller, rhs), 2)
+        key = key_text(Spelling(self.speller, rhs), 2)
         place = f"{target}[{key or '...'}]"
         text = self.speller.operand(value)
         if rhs.name == "put_at":
             return f"{place} = {text}"
-        indices = [_Known(self, x) for x in rhs.operands[2:] if isinstance(x, Sym)]
-        if writes_once(rhs.setting("key"), indices):
+        if writes_once([self._known(x) for x in rhs.operands[2:]]):
             if s.starts == "zeros":
                 return f"{place} = {text}"
             if text.text.startswith("-") and text.precedence < ATOM:
@@ -269,6 +276,10 @@ class Writer:
             index = f"{self.np}.s_[{key}]"
         return f"{self.np}.add.at({target}, {index}, {text})"
 
+    def _known(self, x: Operand) -> tuple[Aval, Op | None]:
+        eqn = self.defined.get(x) if isinstance(x, Sym) else None
+        return self.half.graph.aval(x), eqn.rhs if eqn is not None else None
+
     def _note(self, y: Sym) -> str:
         """Return the shape comment of an array."""
         aval = self.half.graph.avals[y]
@@ -276,17 +287,6 @@ class Writer:
 
     def shape_text(self, aval: Aval) -> str:
         return self.speller.shape(aval.shape)
-
-
-class _Known:
-    """Lets `writes_once` see how an index was made."""
-
-    def __init__(self, writer: Writer, symbol: Sym):
-        self.symbol, self.writer = symbol, writer
-        aval = writer.half.graph.avals[symbol]
-        self.dtype, self.ndim = aval.dtype, len(aval.shape)
-        eqn = writer.defined.get(symbol)
-        self.row = eqn.rhs if eqn is not None else None
 
 
 def _all_dims(graph: Graph, extra: Sequence[Operand]) -> list[Dim]:
@@ -303,10 +303,6 @@ def _all_dims(graph: Graph, extra: Sequence[Operand]) -> list[Dim]:
             if not isinstance(size, int):
                 seen.update(dict.fromkeys(sorted(size.atoms(Dim), key=str)))
     return list(seen)
-
-
-def _plain_name(dim: Dim, graph: Graph) -> str:
-    return dim.name
 
 
 # --- functions -----------------------------------------------------------------------------------
@@ -361,14 +357,7 @@ def guard_lines(writer: Writer, parameters: Sequence[Parameter]) -> list[str]:
             place = p.name
             for kind, key in path:
                 place = access(place, kind, key)
-            test = f"{place} is not {value}" if value is None or isinstance(value, bool) else (
-                f"{place} != {_quoted(value)}"
-            )
-            lines += [
-                f"if {test}:",
-                f'    raise ValueError(f"{p.name} is {{{place}!r}}; this code is for '
-                f'{str(value).replace("{", "").replace("}", "")!r}")'.replace("'", ""),
-            ]
+            lines += _static_guard(place, value)
     for guard in writer.interface.guards:
         aval = writer.half.graph.avals[guard.symbol]
         name = writer.name(guard.symbol)
@@ -380,9 +369,11 @@ def guard_lines(writer: Writer, parameters: Sequence[Parameter]) -> list[str]:
     return lines
 
 
-def _quoted(value: Any) -> str:
-    text = repr(value)
-    return f'"{text[1:-1]}"' if text.startswith("'") and '"' not in text else text
+def _static_guard(place: str, value: Any) -> list[str]:
+    is_word = value is None or isinstance(value, bool)
+    test = f"{place} is not {value}" if is_word else f"{place} != {quoted(value)}"
+    message = f"this code was made for {place} = {value!r}"
+    return [f"if {test}:", f"    raise ValueError({quoted(message)})"]
 
 
 def result_text(tree: Tree, names: Sequence[str], owner: str = "") -> str:
@@ -396,7 +387,6 @@ class ModuleWriter:
     def __init__(self, interface: Interface):
         self.interface = interface
         used = {p.name for p in (*interface.parameters, *interface.captured)}
-        used |= {s for p in interface.parameters for s in ()}
         self.np = "np" if "np" not in used else "np_"
         self.all_parameters = (*interface.parameters, *interface.captured)
 
@@ -492,7 +482,7 @@ class ModuleWriter:
     ) -> list[str]:
         used = {x for eqn in graph.equations for x in eqn.rhs.operands}
         used |= set(graph.outputs) | set(residuals) | {g.symbol for g in self.interface.guards}
-        sizes = writer.size_lines()
+        sizes = writer.size_lines(guarded=True)
         words = " ".join(sizes)
         used |= {x for x in graph.inputs if f" = {writer.name(x)}.shape" in words}
         unpack = unpack_lines(self.all_parameters, writer.name, used)

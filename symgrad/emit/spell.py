@@ -15,7 +15,7 @@ import numpy as np
 from symgrad import dims
 from symgrad.dims import Dim, Size
 from symgrad.graph import Aval, Equation, Graph, Op, Operand, Static, Sym
-from symgrad.ops.table import ATOM, PRODUCT, UNARY
+from symgrad.ops.table import ATOM, MATMUL, PRODUCT, SUM, UNARY
 
 TARGET = "numpy"
 
@@ -25,11 +25,15 @@ class Text:
 
     __slots__ = ("is_name", "precedence", "text")
 
-    def __init__(self, text: str, precedence: int = ATOM, is_name: bool = False):
+    def __init__(self, text: str, precedence: float = ATOM, is_name: bool = False):
         self.text, self.precedence, self.is_name = text, precedence, is_name
 
     def __format__(self, needed: str) -> str:
-        return self.text if not needed or self.precedence >= int(needed) else f"({self.text})"
+        if needed == "@":
+            plain = self.precedence == MATMUL or self.precedence >= UNARY
+        else:
+            plain = not needed or self.precedence >= int(needed)
+        return self.text if plain else f"({self.text})"
 
     def __str__(self) -> str:
         return self.text
@@ -65,9 +69,9 @@ class Spelling:
     def size(self, size: Size) -> str:
         return self._speller.size(size)
 
-    def size_with_precedence(self, size: Size) -> Any:
+    def size_with_precedence(self, size: Size) -> tuple[str, float]:
         text = self._speller.size(size)
-        return Text(text, ATOM if text.isidentifier() or text.isdigit() else 6)
+        return text, ATOM if text.isidentifier() or text.isdigit() else SUM
 
     def shape(self, shape: Sequence[Size]) -> str:
         return self._speller.shape(shape)
@@ -124,18 +128,37 @@ class Speller:
         if isinstance(spell, str):
             return self._template(spell, rhs.facts.precedence, rhs, eqn.lhs[0])
         found = spell(Spelling(self, rhs))
-        if isinstance(found, Text):
-            return found
-        return Text(*found) if isinstance(found, tuple) else Text(found)
+        if isinstance(found, tuple):
+            return Text(*found)
+        return Text(found, is_name=rhs.name == "index")
 
-    def _template(self, template: str, precedence: int, rhs: Op, y: Sym | None = None) -> Text:
+    def _template(self, template: str, precedence: float, rhs: Op, y: Sym | None = None) -> Text:
         operands = [self.operand(x) for x in rhs.operands]
+        if rhs.name == "multiply" and (over := self._over(rhs, operands)) is not None:
+            return over
         if rhs.name == "negative" and self._is_product(rhs.operands[0]):
             return Text(f"-{operands[0]:7}", PRODUCT)  # -a * b is (-a) * b: the same number
         if y is not None and y not in self.primal and rhs.name in _ARITHMETIC:
             operands = self._whole_numbers(rhs, operands)
         settings = dict(zip(rhs.params, rhs.settings, strict=True)) if rhs.params else {}
         return Text(template.format(*operands, np=self.np, **settings), precedence)
+
+    def _over(self, rhs: Op, operands: list[Text]) -> Text | None:
+        """Return ``x / n`` for a product of ``x`` and a new ``1 / n``."""
+        for k, x in enumerate(rhs.operands):
+            below = self.reciprocal(x)
+            if below is not None and isinstance(rhs.operands[1 - k], Sym):
+                return Text(f"{operands[1 - k]:7} / {below:8}", PRODUCT)
+        return None
+
+    def reciprocal(self, x: Operand) -> Text | None:
+        """Return the ``n`` of a folded, new ``1 / n``."""
+        eqn = self.inlined.get(x) if isinstance(x, Sym) else None
+        if eqn is None or eqn.rhs.name != "divide" or eqn.lhs[0] in self.primal:
+            return None
+        above, below = eqn.rhs.operands
+        is_one = isinstance(above, Static) and above.value == 1
+        return self.operand(below) if is_one else None
 
     def _is_product(self, x: Operand) -> bool:
         eqn = self.inlined.get(x) if isinstance(x, Sym) else None

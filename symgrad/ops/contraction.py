@@ -19,7 +19,7 @@ from symgrad.errors import ShapeError, TraceError
 from symgrad.graph import Aval, Sym, Value
 from symgrad.ops.table import (
     ATOM,
-    PRODUCT,
+    MATMUL,
     accept,
     array_aval,
     builder_of,
@@ -174,7 +174,7 @@ def _spell(s: Any) -> Any:
     if len(summed) == 1 and len(left) <= 1 and len(right) <= 1:
         return _matrix_product(s, left, summed, right)
     if len(summed) == 1 and a[-1:] == summed and b == summed + right and out == left + right:
-        return f"{s[0]:7} @ {s[1]:8}", PRODUCT
+        return f"{s[0]:@} @ {s[1]:8}", MATMUL
     if not out and a == b:
         return f"{s.np}.vdot({s[0]}, {s[1]})"
     return _tensordot(s, left, summed, right)
@@ -202,9 +202,9 @@ def _matrix_product(s: Any, left: Labels, summed: Labels, right: Labels) -> Any:
     if (not left and right) or (right and s["out"] == right + left):
         first, second = second, first
     return (
-        f"{_matrix(s, first[0], first[1] + summed):7} @ "
+        f"{_matrix(s, first[0], first[1] + summed):@} @ "
         f"{_matrix(s, second[0], summed + second[1]):8}",
-        PRODUCT,
+        MATMUL,
     )
 
 
@@ -230,11 +230,11 @@ def _batched(s: Any, batch: Labels, left: Labels, summed: Labels, right: Labels)
     if s["out"] == batch + right + left:
         first, second, have = second, first, s["out"]
     text = (
-        f"{_stack(s, first[0], batch + first[1] + summed):7} @ "
+        f"{_stack(s, first[0], batch + first[1] + summed):@} @ "
         f"{_stack(s, second[0], batch + summed + second[1]):8}"
     )
     if have == s["out"]:
-        return text, PRODUCT
+        return text, MATMUL
     return _permuted(f"({text})", have, s["out"])
 
 
@@ -256,7 +256,7 @@ structural(
 # --- NumPy's functions ------------------------------------------------------------------------
 
 
-def _own_spelling(value: Any, template: str, precedence: int = ATOM) -> Any:
+def _own_spelling(value: Any, template: str, precedence: float = ATOM) -> Any:
     """Keep the user's way to write a contraction, for as long as no law touches it."""
     if isinstance(value.symbol, Sym):
         row = value.builder.definition(value.symbol)
@@ -283,7 +283,7 @@ def matmul(a: Any, b: Any) -> Any:
     if [a, b] != plain:
         shape = _matmul_shape(plain, width)
         return op.reshape(value, shape=shape) if value.ndim != len(shape) else value
-    return _own_spelling(value, "{0:7} @ {1:8}", PRODUCT)
+    return _own_spelling(value, "{0:@} @ {1:8}", MATMUL)
 
 
 def _drop_ones(

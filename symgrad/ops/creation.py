@@ -147,7 +147,7 @@ structural(
         f"{s.size(s['stop'])}"
         f"{'' if s['dtype'] == 'int64' else ', dtype=' + s.dtype(s['dtype'])})"
     ),
-    tex=r"\operatorname{{arange}}", role="index",
+    tex=r"\operatorname{{arange}}", role="rows",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from symgrad.dims import Shape, Shapes, Size, floor_div, largest, smallest
 from symgrad.errors import ShapeError, TraceError
-from symgrad.graph import Aval, Value
+from symgrad.graph import Aval, Op, Value
 from symgrad.ops.table import (
     accept,
     broadcast,
@@ -96,7 +96,7 @@ def indexed_shape(shapes: Shapes, shape: Shape, key: tuple[Any, ...], arrays: Se
         axis += used
     if not takes_arrays:
         return tuple(itertools.chain(*pieces, shape[axis:]))
-    block = broadcast(shapes, *advanced)
+    block = broadcast(shapes, *advanced, checked=True)
     adjacent = where == list(range(where[0], where[-1] + 1))
     start = where[0] if adjacent else 0
     return (
@@ -122,7 +122,7 @@ def _index_aval(shapes: Shapes, x: Aval, *indices: Aval, key: tuple[Any, ...]) -
     return Aval(shape, x.dtype, kind)  # type: ignore[arg-type]
 
 
-def _key_text(s: Any, first_array: int) -> str:
+def key_text(s: Any, first_array: int) -> str:
     arrays = itertools.count(first_array)
     parts = []
     for entry in s["key"]:
@@ -154,7 +154,7 @@ def _index_vjp(i: int, ct: Value, y: Value, x: Value, *indices: Value, key: Any)
 structural(
     "index", "Part of an array: `x[key]`.", params=("key",),
     aval=_index_aval, vjp=_index_vjp, view=True,
-    numpy=lambda s: f"{s[0]:10}[{_key_text(s, 1)}]", tex="{0}_{{{key}}}",
+    numpy=lambda s: f"{s[0]:10}[{key_text(s, 1)}]", tex="{0}_{{{key}}}",
 )  # fmt: skip
 
 
@@ -354,7 +354,8 @@ def _summed_to(ct: Value, key: Any, indices: Sequence[Value]) -> Value:
 def _put_vjp(i: int, ct: Value, y: Value, x: Value, value: Value, *indices: Value, key: Any) -> Any:
     if i == 0:
         return op.put_at(ct, 0, *indices, key=key)
-    if indices and not writes_once(key, indices):
+    facts = [(k.aval, k.builder.definition(k.symbol)) for k in indices]
+    if indices and not writes_once(facts):
         return _last_written(ct, x, value, indices, key)
     return _summed_to(ct, key, indices)
 
@@ -372,13 +373,15 @@ def _last_written(ct: Value, x: Value, value: Value, indices: Sequence[Value], k
     return op.where(op.equal(survived, order), op.index(ct, *indices, key=key), 0)  # type: ignore[no-any-return]
 
 
-def writes_once(key: Any, indices: Sequence[Any]) -> bool:
-    """Return whether no element can be meant twice: a mask, or a whole arange among vectors."""
-    for x in indices:
-        row = x.builder.definition(x.symbol) if isinstance(x, Value) else None
-        if x.dtype == bool:
+def writes_once(indices: Sequence[tuple[Aval, Op | None]]) -> bool:
+    """Return whether no element can be meant twice: a mask, or a whole arange among vectors.
+
+    Each index array comes as its aval and the op that made it.
+    """
+    for aval, row in indices:
+        if aval.dtype == bool:
             return len(indices) == 1
-        if row is not None and row.name == "arange" and all(k.ndim <= 1 for k in indices):
+        if row is not None and row.name == "arange" and all(a.ndim <= 1 for a, _ in indices):
             return True
     return not indices
 

@@ -21,7 +21,9 @@ from symgrad.errors import MissingRuleError, ShapeError, TraceError
 from symgrad.graph import OPS, Aval, Builder, Kind, Op, Value, current_builder
 
 # Precedence of a spelled expression; a template's `{0:6}` asks for at least that much.
+# `@` has the precedence of `*`, but people bracket it beside one: it gets a level of its own.
 COMPARE, OR, XOR, AND, SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = range(1, 11)
+MATMUL = 6.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Facts:
     """What other stages and people ask of an op, beside its shape and derivative."""
 
     spell: Mapping[str, Any]
-    precedence: int = ATOM
+    precedence: float = ATOM
     tex: str = ""
     math: Any = None
     partials: tuple[Any, ...] | None = None
@@ -259,8 +261,11 @@ def needs_rule(row: type[Op]) -> MissingRuleError:
 # --- shapes -----------------------------------------------------------------------------------
 
 
-def broadcast(shapes: Shapes, *all_shapes: Shape) -> Shape:
-    """Return the shape NumPy's broadcasting gives, unifying dims that must be equal."""
+def broadcast(shapes: Shapes, *all_shapes: Shape, checked: bool = False) -> Shape:
+    """Return the shape NumPy's broadcasting gives, unifying dims that must be equal.
+
+    ``checked`` says that the operation fails by itself where they are not.
+    """
     first = all_shapes[0]
     if all(shape is first or shape == () for shape in all_shapes[1:]):
         return first
@@ -268,16 +273,16 @@ def broadcast(shapes: Shapes, *all_shapes: Shape) -> Shape:
     result: list[Size] = [1] * ndim
     for shape in all_shapes:
         for axis, size in enumerate(shape, ndim - len(shape)):
-            result[axis] = _broadcast_size(shapes, result[axis], size)
+            result[axis] = _broadcast_size(shapes, result[axis], size, checked)
     return tuple(result)
 
 
-def _broadcast_size(shapes: Shapes, a: Size, b: Size) -> Size:
+def _broadcast_size(shapes: Shapes, a: Size, b: Size, checked: bool) -> Size:
     if a is b or (type(b) is int and b == 1):
         return a
     if type(a) is int and a == 1:
         return b
-    return shapes.unify(a, b, checked=False)
+    return shapes.unify(a, b, checked=checked)
 
 
 def _kind(shape: Shape, xs: Sequence[Aval], is_operator: bool) -> Kind:
