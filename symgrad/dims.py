@@ -271,11 +271,16 @@ class Shapes:
     def user_name(self, dim: Dim) -> str | None:
         return self._user_named.get(dim)
 
-    def name_rest(self, taken: Iterable[str]) -> None:
-        """Give every dim that nobody named a letter, once, for text and code alike."""
+    def name_rest(self, taken: Iterable[str], batch: Dim | None = None) -> None:
+        """Give every dim that nobody named a letter, once, for text and code alike.
+
+        ``batch`` is the size that lectures call n.
+        """
         used = {*taken, *self._user_named.values(), *self._plain.values()}
         letters = (f"{letter}{number}" for number in ("", *range(2, 10_000)) for letter in "dkmpqrsuvw")
         free = (name for name in letters if name not in used and name.upper() not in used)
+        if batch is not None and "n" not in used and "N" not in used and self.user_name(batch) is None:
+            self._plain.setdefault(batch, "n")
         for dim in self._order:
             if self.resolve(dim) is dim and dim not in self._user_named and dim not in self._plain:
                 self._plain[dim] = next(free)

@@ -537,6 +537,88 @@ def _log_of_softmax(b: Builder, operands: Operands, settings: Any) -> Operand | 
     return _regathered(b, log_p, path)
 
 
+# --- logistic loss ----------------------------------------------------------------------------
+
+
+class _Weighted(NamedTuple):
+    """``sign * weight * softplus(x)``, as a term of a sum."""
+
+    sign: int
+    weight: Operand
+    x: Operand
+
+
+def _weighted_softplus(b: Builder, v: Operand, sign: int = 1) -> _Weighted | None:
+    inner = _negated(b, v)
+    if inner is not None:
+        return _weighted_softplus(b, inner, -sign)
+    for weight, factor in _orders(_operands(b, v, "multiply")):
+        positive = _negated(b, factor)
+        x = _argument(b, factor if positive is None else positive, "softplus")
+        if x is not None:
+            mine = sign if positive is None else -sign
+            plus = _negated(b, weight)
+            return _Weighted(mine, weight, x) if plus is None else _Weighted(-mine, plus, x)
+    return None
+
+
+def _logistic_loss(b: Builder, operands: Operands, settings: Any, second: int = 1) -> Operand | None:
+    one, two = _weighted_softplus(b, operands[0]), _weighted_softplus(b, operands[1], second)
+    if one is None or two is None or one.sign != two.sign:
+        return None
+    for for_one, for_zero in ((one, two), (two, one)):
+        if _is_one_minus(b, for_zero.weight, for_one.weight) and _opposite(
+            b, for_one.x, for_zero.x
+        ):
+            loss = b.apply("logistic_loss", for_zero.x, for_one.weight)
+            return (loss if one.sign > 0 else -loss).symbol
+    return None
+
+
+def _logistic_loss_by_difference(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    return _logistic_loss(b, operands, settings, -1)
+
+
+def _is_one_minus(b: Builder, v: Operand, y: Operand) -> bool:
+    pair = _operands(b, v, "subtract")
+    return bool(pair) and _is(pair[0], 1) and pair[1] is y
+
+
+def _opposite(b: Builder, v: Operand, z: Operand) -> bool:
+    return _negated(b, v) is z or _negated(b, z) is v
+
+
+def _sign_out_of_mean(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    # Exact: rounding is symmetric.  Only for the sign that a law of ours left behind.
+    return _sign_out(b, operands, settings, "mean")
+
+
+def _sign_out_of_sum(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    return _sign_out(b, operands, settings, "sum")
+
+
+def _sign_out(b: Builder, operands: Operands, settings: Any, name: str) -> Operand | None:
+    inner = _argument(b, operands[0], "negative")
+    if inner is None or _argument_of(b, inner, "logistic_loss") is None:
+        return None
+    axis, keepdims = settings
+    return (-b.apply(name, inner, axis=axis, keepdims=keepdims)).symbol  # type: ignore[no-any-return]
+
+
+def _argument_of(b: Builder, v: Operand, name: str) -> Operand | None:
+    row = b.definition(v)
+    return row.operands[0] if row is not None and row.name == name else None
+
+
+def _no_double_sign(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    inner = _argument(b, operands[0], "negative")
+    row = b.definition(inner) if inner is not None else None
+    is_ours = row is not None and row.name in ("mean", "sum") and _argument_of(
+        b, row.operands[0], "logistic_loss"
+    )
+    return inner if is_ours else None
+
+
 # --- length -----------------------------------------------------------------------------------
 
 
@@ -580,6 +662,13 @@ RULES = (
     Rule("log(1 - sigmoid(z)) = -softplus(z)", "log", _log_one_minus_sigmoid, "stability"),
     Rule("log1p(-sigmoid(z)) = -softplus(z)", "log1p", _log1p_minus_sigmoid, "stability"),
     Rule("-(-softplus(z)) = softplus(z)", "negative", _double_sign, "exact"),
+    Rule("y softplus(-z) + (1 - y) softplus(z) = logistic loss", "add", _logistic_loss,
+         "stability"),
+    Rule("y softplus(-z) - (y - 1) softplus(z) = logistic loss", "subtract",
+         _logistic_loss_by_difference, "stability"),
+    Rule("mean(-loss) = -mean(loss)", "mean", _sign_out_of_mean, "exact"),
+    Rule("sum(-loss) = -sum(loss)", "sum", _sign_out_of_sum, "exact"),
+    Rule("-(-mean(loss)) = mean(loss)", "negative", _no_double_sign, "exact"),
     Rule("log(sum(exp(x))) = logsumexp(x)", "log", _logsumexp, "stability"),
     Rule("m + log(sum(exp(x - m))) = logsumexp(x), m = max(x)", "add", _logsumexp_by_max,
          "rounding"),

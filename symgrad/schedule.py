@@ -423,7 +423,8 @@ def _choose_mode(made: Plan, statement: Statement, is_dying: Any) -> None:
     choices = (0, 1) if eqn.rhs.name in ("add", "multiply") else (0,)
     for k in choices:
         x = operands[k]
-        if is_dying(x) and graph.avals[x] == graph.avals[y] and x not in made.half.primal:  # type: ignore[index]
+        users = x in made.half.primal or x in graph.notes.names
+        if not users and is_dying(x) and graph.avals[x] == graph.avals[y]:  # type: ignore[index]
             statement.mode, statement.reused = "update", k
             return
 

@@ -473,7 +473,7 @@ def _sum_of_copies(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -
 # --- sums ------------------------------------------------------------------------------------
 
 
-@rule("sum", "sum(-x) = -sum(x),  sum(s x) = s sum(x)")
+@rule("sum", "sum(-x) = -sum(x),  sum(s x) = s sum(x) where the user has x")
 def _sum_linear(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     axis, keepdims = settings
     if not axis:
@@ -484,7 +484,7 @@ def _sum_linear(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> O
     scaled = _scaled(b, xs[0])
     if scaled is not None:
         s, z = (_value(b, v) for v in scaled)
-        if z.dtype.kind == "f":
+        if z.dtype.kind == "f" and z.symbol.index < b.first_new:  # type: ignore[union-attr]
             return (s * op.sum(z, axis=axis, keepdims=keepdims)).symbol
     return None
 

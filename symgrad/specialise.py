@@ -10,6 +10,7 @@ import functools
 import gc
 import inspect
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,7 +98,8 @@ class Specialisation:
             )
             self.primal, self.firings = recognise(self.traced.graph, options.exact)
         graph = self.traced.graph
-        graph.shapes.name_rest([*signature.parameters, *graph.notes.names.values()])
+        taken = [*signature.parameters, *graph.notes.names.values()]
+        graph.shapes.name_rest(taken, _batch(graph, list(self.traced.leaves.values())))
         renamed = dict(zip(self.traced.graph.inputs, self.primal.inputs, strict=True))
         self.leaves = {key: renamed[x] for key, x in self.traced.leaves.items()}
         self.captures = [(c, renamed[c.symbol]) for c in self.traced.captures]
@@ -377,6 +379,15 @@ class Specialisation:
     @property
     def stability_laws(self) -> list[Firing]:
         return [f for f in self.firings if f.stability]
+
+
+def _batch(graph: Graph, inputs: Sequence[Sym]) -> Dim | None:
+    """Return the size that leads more than one argument: the number of examples."""
+    leading = Counter(
+        size for x in inputs for size in graph.avals[x].shape[:1] if isinstance(size, Dim)
+    )
+    dim, count = max(leading.items(), key=lambda pair: pair[1], default=(None, 0))
+    return dim if count > 1 else None
 
 
 _KINDS = {

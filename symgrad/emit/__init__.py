@@ -253,7 +253,8 @@ class Writer:
         lines = []
         if s.starts in ("zeros", "make"):
             start = self.speller.operand(base)
-            lines.append(with_note(f"{target} = {start}", self._note(y)))
+            note = "" if s.starts == "zeros" else self._note(y)
+            lines.append(with_note(f"{target} = {start}", note))
         elif s.starts == "copy":
             lines.append(with_note(f"{target} = {self.speller.operand(base):10}.copy()", self._note(y)))
         return lines + [self._write(s, target, value)]

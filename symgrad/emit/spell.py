@@ -32,7 +32,7 @@ class Text:
         if needed == "@":
             plain = self.precedence == MATMUL or self.precedence >= UNARY
         else:
-            plain = not needed or self.precedence >= int(needed)
+            plain = not needed or self.precedence >= float(needed)
         return self.text if plain else f"({self.text})"
 
     def __str__(self) -> str:

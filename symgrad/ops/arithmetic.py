@@ -36,12 +36,12 @@ one = lambda *_: 1  # noqa: E731  the local derivative of a sum
 elementwise(
     "add", "Sum of two values.", accepts=(np.add, operator.add), arity=2,
     math=lambda a, b: a + b, partials=(one, one),
-    numpy="{0:6} + {1:7}", precedence=SUM, tex="{0} + {1}",
+    numpy="{0:6} + {1:6.5}", precedence=SUM, tex="{0} + {1}",
 )  # fmt: skip
 elementwise(
     "subtract", "Difference of two values.", accepts=(np.subtract, operator.sub), arity=2,
     math=lambda a, b: a - b, partials=(one, lambda *_: -1),
-    numpy="{0:6} - {1:7}", precedence=SUM, tex="{0} - {1}",
+    numpy="{0:6} - {1:6.5}", precedence=SUM, tex="{0} - {1}",
 )  # fmt: skip
 elementwise(
     "multiply", "Product of two values.", accepts=(np.multiply, operator.mul), arity=2,

@@ -21,6 +21,7 @@ from symgrad.ops.table import (
     keyword_text,
     normal_axes,
     op,
+    promoted,
     structural,
     ufunc_dtype,
 )
@@ -56,6 +57,13 @@ elementwise(
     dtype=ufunc_dtype(np.exp), math=lambda x: sp.log(1 + sp.exp(x)),
     partials=(lambda y, x: op.exp(x - y),),
     expand=_expand_softplus, numpy=None, tex=r"\log(1 + e^{{{0}}})", role="softplus",
+)  # fmt: skip
+elementwise(
+    "logistic_loss", "-(y log(sigmoid(z)) + (1 - y) log(1 - sigmoid(z))) without overflow.",
+    dtype=promoted, arity=2, math=lambda z, y: sp.log(1 + sp.exp(z)) - y * z,
+    partials=(lambda loss, z, y: op.sigmoid(z) - y, lambda loss, z, y: -z),
+    expand=lambda z, y: op.maximum(z, 0) - y * z + op.log1p(op.exp(-op.absolute(z))),
+    numpy=None, tex=r"\log(1 + e^{{{0}}}) - {1} {0}", role="losses",
 )  # fmt: skip
 
 

@@ -225,6 +225,7 @@ def index(x: Any, key: Any) -> Any:
     static, arrays = read_key(x.aval.shape, key)
     if not static:
         return x
+    _meet_rows(x, static, arrays)
     return op.index(x, *arrays, key=static)
 
 
@@ -237,6 +238,18 @@ def _index_operand(a: Any) -> Any:
     if a.dtype.kind not in "iub":
         raise TraceError(f"an array cannot be indexed by {a.dtype} values")
     return a
+
+
+def _meet_rows(x: Any, key: tuple[Any, ...], arrays: Sequence[Any]) -> None:
+    """Take ``arange(n)`` as all rows where the example says so: x[np.arange(len(y)), y]."""
+    if not arrays or key[0] != ARRAY or not isinstance(arrays[0], Value):
+        return
+    row, shapes = x.builder.definition(arrays[0].symbol), x.builder.shapes
+    if row is None or row.name != "arange" or row.setting("start") != 0:
+        return
+    stop, rows = row.setting("stop"), x.aval.shape[0]
+    if not isinstance(stop, int) and shapes.value(stop) == shapes.value(rows) is not None:
+        shapes.unify(stop, rows, checked=False)
 
 
 @accept(np.take, method="take")
