@@ -484,12 +484,11 @@ def _compare_gradient(c: Compiled, made: Specialisation, args: Any, kwargs: Any)
     grads = made.value_and_grad(*args, **{**kwargs, **made.captured_values()})[1]
     grads = [grads] if c.single else list(grads)
     rng = np.random.default_rng(0)
+    step = 1e-6
     slope, ahead, behind = 0.0, dict(values), dict(values)
     for name, grad in zip(c.wrt, grads, strict=True):
         leaves, tree = flatten(values[name], is_leaf)
         steps = [rng.standard_normal(np.shape(x)) for x in leaves]
-        eps = [1e-6 * max(1.0, float(np.max(np.abs(x), initial=0.0))) for x in leaves]
-        step = min(eps, default=1e-6)
         slope += sum(float(np.sum(g * v)) for g, v in zip(_flat(grad), steps, strict=True))
         ahead[name] = tree.build(iter([x + step * v for x, v in zip(leaves, steps, strict=True)]))
         behind[name] = tree.build(iter([x - step * v for x, v in zip(leaves, steps, strict=True)]))
