@@ -147,7 +147,7 @@ class TraceRuntime:
         code = function.__code__
         cells = []
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-            value = self.load(name, functools.partial(getattr, cell, "cell_contents"), cell)
+            value = self.load(name, functools.partial(getattr, cell, "cell_contents"), id(cell))
             cells.append(types.CellType(value))
         names = [n for n in _global_names(code) if n in function.__globals__]
         space = dict(function.__globals__)
@@ -177,7 +177,7 @@ class TraceRuntime:
             return value
         if key is None:
             closure = getattr(read, "__closure__", None)
-            key = closure[0] if closure else (id(read.__globals__), name)
+            key = id(closure[0]) if closure else (id(read.__globals__), name)
         return self._captured(key, name, read, value)
 
     def attribute(self, owner: Any, name: str) -> Any:
