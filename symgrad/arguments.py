@@ -14,9 +14,9 @@ from typing import Annotated, Any, get_args, get_origin
 import numpy as np
 
 from symgrad.dims import Dim, Shape
-from symgrad.errors import ArgumentError, SpecError, TraceError, WrtError, did_you_mean
+from symgrad.errors import ArgumentError, SpecError, WrtError, did_you_mean
 from symgrad.graph import Aval
-from symgrad.trace import Argument, Leaf, aval_of
+from symgrad.trace import Argument, Leaf, aval_of, refuse_dtype
 from symgrad.trees import LEAF, Tree, flatten, leaf_name, spell_path
 
 Spec = tuple[tuple[str | int, ...], str | None]
@@ -69,11 +69,7 @@ def describe_leaf(name: str, value: Any, in_wrt: bool) -> Leaf:
     """Return what a trace needs to know of one leaf."""
     if isinstance(value, (np.ndarray, np.generic)):
         aval = aval_of(value)
-        if aval.dtype.kind not in "fiub":
-            raise TraceError(
-                f"`{name}` has dtype {aval.dtype}: only real numbers, integers and booleans can be "
-                "traced" + (" (complex input is refused for now)" if aval.dtype.kind == "c" else "")
-            )
+        refuse_dtype(aval.dtype, f"`{name}`")
         return Leaf(name, aval)
     if isinstance(value, bool):
         if in_wrt:
@@ -86,15 +82,13 @@ def describe_leaf(name: str, value: Any, in_wrt: bool) -> Leaf:
     if isinstance(value, float):
         return Leaf(name, aval_of(value))
     if isinstance(value, complex):
-        raise TraceError(f"`{name}` is complex: complex input is refused for now")
+        refuse_dtype(np.dtype(complex), f"`{name}`")
     return Leaf(name, None, value)
 
 
 def float_ints(values: Mapping[str, Any], wrt: Iterable[str]) -> bool:
     """Return whether an argument in wrt holds Python ints, which count as floats."""
-    return any(
-        type(leaf) is int for name in wrt for leaf in flatten(values[name], is_leaf)[0]
-    )
+    return any(type(leaf) is int for name in wrt for leaf in flatten(values[name], is_leaf)[0])
 
 
 def with_floats(value: Any) -> Any:
@@ -201,7 +195,9 @@ def describe_specs(
     return arguments, dims, {}
 
 
-def _spec_of(key: str, parameter: inspect.Parameter, specs: Mapping[str, Any] | None) -> Spec | None:
+def _spec_of(
+    key: str, parameter: inspect.Parameter, specs: Mapping[str, Any] | None
+) -> Spec | None:
     if specs is not None and key in specs:
         return read_spec(key, specs[key])
     if parameter.annotation is not parameter.empty:
@@ -229,9 +225,7 @@ def with_spec_names(
             continue
         have = np.shape(values[key])
         if len(have) != len(spec[0]):
-            raise SpecError(
-                f"`{key}` has shape {have}, its spec {spec[0]} has {len(spec[0])} axes"
-            )
+            raise SpecError(f"`{key}` has shape {have}, its spec {spec[0]} has {len(spec[0])} axes")
         sizes: list[Any] = []
         for want, now in zip(spec[0], have, strict=True):
             if isinstance(want, int):
@@ -280,5 +274,3 @@ def _wrt_name(signature: inspect.Signature, wanted: Any, name: str) -> str:
             f"wrt={wanted} is out of range: {name}{signature} has {len(parameters)} parameters"
         )
     return parameters[wanted]
-
-

@@ -126,9 +126,11 @@ class Compiled:
         """Return the signature with only what specs name, to check them at once."""
         specs = self.specs or {}
         unknown = [k for k in specs if k not in self.signature.parameters]
-        kept = self.signature.parameters.values() if unknown else [
-            p for k, p in self.signature.parameters.items() if k in specs
-        ]
+        kept = (
+            self.signature.parameters.values()
+            if unknown
+            else [p for k, p in self.signature.parameters.items() if k in specs]
+        )
         return self.signature.replace(parameters=list(kept)) if not unknown else self.signature
 
     # --- calls
@@ -146,7 +148,10 @@ class Compiled:
             try:
                 fast = self._by_key.get(
                     tuple(
-                        [(a.dtype, a.shape) if type(a) is np.ndarray else _KIND[type(a)] for a in args]
+                        [
+                            (a.dtype, a.shape) if type(a) is np.ndarray else _KIND[type(a)]
+                            for a in args
+                        ]
                     )
                 )
             except KeyError:
@@ -169,7 +174,9 @@ class Compiled:
 
     def _remember(self, args: Any, made: Specialisation) -> None:
         if all(type(a) is np.ndarray or type(a) in _KIND for a in args):
-            key = tuple([(a.dtype, a.shape) if type(a) is np.ndarray else _KIND[type(a)] for a in args])
+            key = tuple(
+                [(a.dtype, a.shape) if type(a) is np.ndarray else _KIND[type(a)] for a in args]
+            )
             with self._lock:
                 if len(self._by_key) >= MOST_KEYS:
                     self._by_key.clear()

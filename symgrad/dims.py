@@ -277,7 +277,9 @@ class Shapes:
         ``batch`` is the size that lectures call n.
         """
         used = {*taken, *self._user_named.values(), *self._plain.values()}
-        letters = (f"{letter}{number}" for number in ("", *range(2, 10_000)) for letter in "dkmpqrsuvw")
+        letters = (
+            f"{letter}{number}" for number in ("", *range(2, 10_000)) for letter in "dkmpqrsuvw"
+        )
         free = (name for name in letters if name not in used and name.upper() not in used)
         if batch is not None and "n" not in used and "N" not in used and self.user_name(batch) is None:
             self._plain.setdefault(batch, "n")

@@ -9,13 +9,23 @@ from __future__ import annotations
 import difflib
 import linecache
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, FrameType, TracebackType
 
 
 class SymgradError(Exception):
-    """Base of all errors that symgrad raises on purpose."""
+    """Base of all errors that symgrad raises on purpose.
+
+    ``location`` is the user's line; whoever knows it last fills it in, unless it is known.
+    """
+
+    location: Location | None = None
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{text}\n  in {self.location}" if self.location else text
 
 
 class TraceError(SymgradError, TypeError):
@@ -85,6 +95,36 @@ class Location:
         here = os.getcwd() + os.sep
         file = self.file.removeprefix(here)
         return f"{file}:{self.line}" + (f": {self.text}" if self.text else "")
+
+
+_NOT_USERS = frozenset({"symgrad", "numpy", "functools", "contextlib"})
+
+
+def is_users(frame: FrameType) -> bool:
+    """Return whether a frame runs the user's code, and so is a place to show."""
+    return frame.f_globals.get("__name__", "").partition(".")[0] not in _NOT_USERS
+
+
+@contextmanager
+def locating(otherwise: CodeType | None) -> Iterator[None]:
+    """Give errors from within the user's line that led to them, or where ``otherwise`` begins."""
+    try:
+        yield
+    except SymgradError as error:
+        if error.location is None:
+            error.location = _user_line(error.__traceback__)
+        if error.location is None and otherwise is not None:
+            error.location = Location(otherwise.co_filename, otherwise.co_firstlineno)
+        raise
+
+
+def _user_line(traceback: TracebackType | None) -> Location | None:
+    found = None
+    while traceback is not None:
+        if is_users(traceback.tb_frame):
+            found = Location(traceback.tb_frame.f_code.co_filename, traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return found
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -345,9 +345,7 @@ class Specialisation:
         if bare:
             return ModuleView((), title, (), writer.np, tuple(functions))
         names, _ = writer._input_names(self.primal)
-        words = contract_words(
-            self.primal, (*interface.parameters, *interface.captured), names
-        )
+        words = contract_words(self.primal, (*interface.parameters, *interface.captured), names)
         doc = ["", *paragraph(words)]
         if self.options.origin:
             doc += ["", self.options.origin]
@@ -435,7 +433,9 @@ def _captured_parameter(capture: Capture, symbol: Sym | None) -> Parameter:
     return Parameter(capture.name, "keyword", Tree(LEAF), (symbol,), default)
 
 
-def _unique(captured: Sequence[Parameter], parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
+def _unique(
+    captured: Sequence[Parameter], parameters: Sequence[Parameter]
+) -> tuple[Parameter, ...]:
     taken = {p.name for p in parameters}
     result = []
     for p in captured:

@@ -42,8 +42,10 @@ class Tree:
             return next(leaves)
         parts = [part.build(leaves) for part in self.parts]
         if self.kind == "dict":
-            return self.type(zip(self.keys, parts, strict=True)) if self.type is not dict else dict(
-                zip(self.keys, parts, strict=True)
+            return (
+                self.type(zip(self.keys, parts, strict=True))
+                if self.type is not dict
+                else dict(zip(self.keys, parts, strict=True))
             )
         if self.kind == "field":
             return self.type(**dict(zip(self.keys, parts, strict=True)))

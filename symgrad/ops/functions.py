@@ -80,7 +80,7 @@ elementwise(
     cost="slow",
 )  # fmt: skip
 elementwise(
-    "hypot", "Length of the vector (a, b).", accepts=(np.hypot,), arity=2,
+    "hypot", "Length of the vector (a, b).", accepts=(np.hypot, math.hypot), arity=2,
     math=lambda a, b: sp.sqrt(a**2 + b**2),
     partials=(
         lambda y, a, b: a / op.where(op.equal(y, 0), 1, y),

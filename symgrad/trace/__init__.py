@@ -17,10 +17,10 @@ from typing import Any
 import sympy as sp
 
 from symgrad.dims import Dim, Shapes
-from symgrad.errors import LossError, ShapeError, SymgradError, TraceError
+from symgrad.errors import LossError, ShapeError, SymgradError, SymgradWarning, TraceError, locating
 from symgrad.graph import Aval, Builder, Graph, Operand, Static, Sym, Value, check
 from symgrad.trace.runtime import Capture, Loop, StaticCapture, TraceRuntime, aval_of, tracing
-from symgrad.trace.tracer import Specialise, SymbolicSize, TraceBuilder, Tracer
+from symgrad.trace.tracer import Specialise, SymbolicSize, TraceBuilder, Tracer, refuse_dtype
 from symgrad.trees import Tree, flatten
 
 __all__ = [
@@ -32,6 +32,8 @@ __all__ = [
     "Traced",
     "Tracer",
     "aval_of",
+    "code_of",
+    "refuse_dtype",
     "trace",
 ]
 
@@ -103,6 +105,7 @@ def trace(
             fixed, dims = {**fixed, **values}, dims | sizes
             continue
         traced.fixed, traced.fixed_dims, traced.specialised_at = fixed, dims, places
+        run.warn()
         return traced
 
 
@@ -123,7 +126,7 @@ class _Run:
 
     def once(self, call: Any, has_aux: bool) -> Traced:
         values = {a.name: a.tree.build(iter(self._stand_ins(a))) for a in self.arguments}
-        with tracing(self.runtime), warnings.catch_warnings():
+        with tracing(self.runtime), locating(code_of(self.function)):
             result = call(self._runnable(), values)
             aux_tree = None
             aux: list[Any] = []
@@ -138,6 +141,11 @@ class _Run:
             graph, leaves, captures, self.runtime.statics,
             list(self.runtime.loops.values()), self.runtime.unread, {}, frozenset(), tree, aux_tree,
         )  # fmt: skip
+
+    def warn(self) -> None:
+        for place, message in self.builder.warnings.items():
+            file, line = (place.file, place.line) if place else ("unknown", 0)
+            warnings.warn_explicit(f"{message}\n  in {place}", SymgradWarning, file, line)
 
     def _split_aux(self, result: Any) -> tuple[Any, list[Any], Tree]:
         if not isinstance(result, tuple) or len(result) != 2:
@@ -213,6 +221,17 @@ class _Run:
         return wanted.dims
 
 
+def code_of(function: Any) -> types.CodeType | None:
+    """Return the code that a callable comes down to, where it is written in Python."""
+    while not hasattr(function, "__code__"):
+        inner = getattr(function, "func", None) or getattr(function, "__func__", None)
+        inner = inner or getattr(type(function), "__call__", None)
+        if inner is None or inner is function or isinstance(inner, types.MethodWrapperType):
+            return None
+        function = inner
+    return function.__code__  # type: ignore[no-any-return]
+
+
 def canonical(graph: Graph) -> tuple[Graph, dict[Sym, Sym]]:
     """Return the graph with each size replaced by its representative, inputs first."""
     builder, resolve = Builder(graph.shapes), graph.shapes.resolve
@@ -251,5 +270,3 @@ def in_trace() -> TraceBuilder | None:
 
     builder = current_builder()
     return builder if isinstance(builder, TraceBuilder) else None
-
-

@@ -29,7 +29,9 @@ from symgrad.trace.tracer import (
     Tracer,
     call_front,
     holds_traced,
+    is_fixable,
     is_traced,
+    refuse_dtype,
     size_extreme,
 )
 from symgrad.trees import flatten, is_container, leaf_name
@@ -103,30 +105,32 @@ class TraceRuntime:
             raise TraceError(
                 f"{getattr(function, '__name__', function)}() draws random numbers inside the "
                 "function: draw them outside and pass them as an argument"
-                f"\n  in {self.builder.location()}"
             )
-        if _is_hashable(function) and function in FRONT and self._is_ours(function, args, kwargs):
-            return call_front(function, args, kwargs, self.builder)
         inside = getattr(type(function), "__call__", None)
         if isinstance(inside, types.FunctionType) and not _is_library(inside):
             return self._call_python(types.MethodType(inside, function), args, kwargs)
-        return function(*args, **kwargs)
+        return self._call_library(function, args, kwargs)
 
-    def _is_ours(self, function: Any, args: Any, kwargs: Any) -> bool:
-        return any(map(holds_traced, args)) or any(map(holds_traced, kwargs.values()))
+    def _call_library(self, function: Any, args: Any, kwargs: Any) -> Any:
+        known = _is_hashable(function) and function in FRONT
+        if known or (getattr(function, "__module__", "") or "").startswith(_NUMBERS_ONLY):
+            values = (*args, *kwargs.values())
+            if any(map(holds_traced, values)) and not all(map(is_fixable, values)):
+                return call_front(function, args, kwargs)
+        return function(*args, **kwargs)
 
     def _call_python(self, function: Any, args: Any, kwargs: Any) -> Any:
         if isinstance(function, functools.partial):
-            return self.call(function.func, *function.args, *args, **{**function.keywords, **kwargs})
+            return self.call(
+                function.func, *function.args, *args, **{**function.keywords, **kwargs}
+            )
         if isinstance(function, types.MethodType):
             inner = function.__func__
             if isinstance(inner, types.FunctionType) and not _is_library(inner):
                 return self._run(inner, (function.__self__, *args), kwargs)
             return function(*args, **kwargs)
         if _is_library(function):
-            if _is_hashable(function) and function in FRONT and self._is_ours(function, args, kwargs):
-                return call_front(function, args, kwargs, self.builder)
-            return function(*args, **kwargs)
+            return self._call_library(function, args, kwargs)
         return self._run(function, args, kwargs)
 
     def _run(self, function: types.FunctionType, args: Any, kwargs: Any) -> Any:
@@ -173,7 +177,9 @@ class TraceRuntime:
 
     def load(self, name: str, read: Callable[[], Any], key: Any = None) -> Any:
         value = read()
-        if is_traced(value) or isinstance(value, (types.ModuleType, type, types.BuiltinFunctionType)):
+        if is_traced(value) or isinstance(
+            value, (types.ModuleType, type, types.BuiltinFunctionType)
+        ):
             return value
         if key is None:
             closure = getattr(read, "__closure__", None)
@@ -216,13 +222,10 @@ class TraceRuntime:
 
     def _capture_leaf(self, name: str, read: Callable[[], Any], value: Any) -> Tracer:
         aval = aval_of(value)
-        if aval.dtype.kind not in "fiub":
-            raise TraceError(
-                f"`{name}` has dtype {aval.dtype}: only real numbers, integers and booleans can "
-                f"be traced\n  in {self.builder.location()}"
-            )
+        refuse_dtype(aval.dtype, f"`{name}`")
         shape = tuple(
-            size if size == 1 or np.size(value) <= LARGEST_CONSTANT
+            size
+            if size == 1 or np.size(value) <= LARGEST_CONSTANT
             else self.builder.shapes.fresh(f"{name}_{k}", size)
             for k, size in enumerate(aval.shape)
         )
@@ -294,6 +297,9 @@ def _global_names(code: types.CodeType) -> list[str]:
     return [*code.co_names, *(n for c in nested for n in _global_names(c))]
 
 
+# Their functions turn what they get into plain numbers: refuse by name what is not known.
+_NUMBERS_ONLY = ("math", "scipy.")
+
 _LIBRARIES = frozenset({"numpy", "scipy", "symgrad", "sympy", *sys.stdlib_module_names})
 
 
@@ -344,7 +350,7 @@ def _extreme(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
         if isinstance(v, Tracer) and v.aval.shape:
             raise TraceError(
                 f"built-in {word}() of arrays has no truth value: use np.{word}imum(a, b) element "
-                f"by element, or x.{word}()\n  in {self.builder.location()}"
+                f"by element, or x.{word}()"
             )
     choose = np.minimum if word == "min" else np.maximum
     return functools.reduce(lambda a, b: FRONT[choose](a, b), values)
@@ -372,12 +378,12 @@ def _isinstance(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> An
 def _buffer(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
     # A new array may be written to by item assignment: it must be traced from the start.
     with building(self.builder):
-        return call_front(function, args, kwargs, self.builder)
+        return call_front(function, args, kwargs)
 
 
 def _array(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
     if args and holds_traced(args[0]):
-        copied = call_front(function, args, kwargs, self.builder)
+        copied = call_front(function, args, kwargs)
         return copied.detached() if function is np.array else copied
     made = function(*args, **kwargs)
     if made.dtype.kind == "f" and made.size <= LARGEST_CONSTANT:
@@ -389,7 +395,7 @@ def _array(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
 def _arange(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
     if any(map(is_traced, args)):
         with building(self.builder):
-            return call_front(function, args, kwargs, self.builder)
+            return call_front(function, args, kwargs)
     return function(*args, **kwargs)
 
 
@@ -404,7 +410,6 @@ def _random(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
     raise TraceError(
         f"np.random.{function.__name__}() inside the function makes it give another value at "
         "every call: draw the numbers outside and pass them as an argument"
-        f"\n  in {self.builder.location()}"
     )
 
 
@@ -419,9 +424,7 @@ _SPECIAL: dict[Any, Callable[[TraceRuntime, Any, Any, Any], Any]] = {
     np.arange: _arange,
     np.array: _array,
     np.asarray: _array,
-    **dict.fromkeys(
-        (np.zeros, np.ones, np.empty, np.full, np.eye, np.identity), _buffer
-    ),
+    **dict.fromkeys((np.zeros, np.ones, np.empty, np.full, np.eye, np.identity), _buffer),
     **dict.fromkeys((np.float64, np.float32, np.float16, np.int64, np.int32), _converted),
     np.random.default_rng: _random,
     np.random.seed: _random,

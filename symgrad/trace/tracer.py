@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import os
 import sys
 from collections.abc import Callable, Iterator
 from types import CodeType
@@ -18,17 +17,14 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-import symgrad
 from symgrad.dims import Dim, Shapes, Size, dims_of, floor_div, largest, mod, plain, smallest, spell
-from symgrad.errors import Location, ShapeError, SymgradError, TraceError, did_you_mean
+from symgrad.errors import Location, ShapeError, SymgradError, TraceError, did_you_mean, is_users
 from symgrad.graph import OPS, Aval, Builder, Op, Operand, Static, Sym, Value, literal_aval
 from symgrad.ops import FRONT, METHODS, op
 from symgrad.ops.creation import array
 from symgrad.ops.indexing import index, put
 
 LARGEST_CONSTANT = 64  # elements of an array from nowhere that may be written out in the text
-
-_OUR_FOLDERS = tuple(os.path.dirname(module.__file__) + os.sep for module in (symgrad, np))
 
 
 class Specialise(BaseException):
@@ -50,6 +46,7 @@ class TraceBuilder(Builder):
         self.constants: dict[int, tuple[Any, Tracer]] = {}
         self.static_inputs: set[Sym] = set()
         self.runtime: Any = None
+        self.warnings: dict[Location | None, str] = {}
 
     def wrap(self, operand: Operand) -> Tracer:
         return Tracer(self, operand)
@@ -61,8 +58,8 @@ class TraceBuilder(Builder):
                 value.refresh()
             if value.builder is not self:
                 raise TraceError(
-                    f"a traced value of another trace is used {self.here()}: a traced value was "
-                    "kept in a variable outside its function; return it instead"
+                    "a traced value is used in another trace: it was kept in a variable outside "
+                    "its function; return it instead"
                 )
             return value.symbol  # type: ignore[no-any-return]
         if kind is float or kind is int or kind is bool:
@@ -77,7 +74,7 @@ class TraceBuilder(Builder):
         if isinstance(value, Value):
             return value.symbol
         if isinstance(value, np.generic):
-            _refuse_dtype(value.dtype, self)
+            refuse_dtype(value.dtype)
             return Static(value)
         if isinstance(value, np.ndarray):
             return self.constant(value).symbol
@@ -86,7 +83,7 @@ class TraceBuilder(Builder):
         if isinstance(value, (bool, int, float)):
             return Static(type(value).__mro__[1](value))
         raise TraceError(
-            f"{type(value).__name__} {_short(value)} meets a traced value {self.here()}: "
+            f"{type(value).__name__} {_short(value)} meets a traced value: "
             "only arrays and real numbers can be calculated with"
         )
 
@@ -95,12 +92,11 @@ class TraceBuilder(Builder):
         known = self.constants.get(id(value))
         if known is not None:
             return known[1]
-        _refuse_dtype(value.dtype, self)
+        refuse_dtype(value.dtype)
         if value.size > LARGEST_CONSTANT:
             raise TraceError(
-                f"an array of shape {value.shape} from outside the function's arguments is used "
-                f"{self.here()}: pass it as an argument (it may be random, read from a file, or "
-                f"made by code that cannot be read)"
+                f"an array of shape {value.shape} comes from nowhere: pass it as an argument (it "
+                "may be random, read from a file, or made by code that cannot be read)"
             )
         return array(value)  # type: ignore[no-any-return]
 
@@ -108,51 +104,74 @@ class TraceBuilder(Builder):
         frame = user_frame()
         return Location(frame.f_code.co_filename, frame.f_lineno) if frame else None
 
-    def here(self) -> str:
-        location = self.location()
-        return f"in {location}" if location else "in code without a source"
-
     def apply(self, name: str, *operands: Any, **settings: Any) -> Any:
         self.origin = _origin()
         row = OPS[name]
         try:
             result = super().apply(name, *operands, **settings)
         except ShapeError as error:
-            raise self.placed(error, name, operands) from None
-        except TraceError as error:
-            if " in " in str(error) and ":" in str(error):
-                raise
-            raise TraceError(f"{error} {self.here()}") from None
+            raise ShapeError(f"{self._spoken(name, operands)}: {error}") from None
+        if row.facts.elementwise:
+            self._notice_outer(result.aval, operands)
         if row.facts.view and type(operands[0]) is Tracer and result.aval.kind == "array":
             result.base, result.seen = operands[0], operands[0].symbol
             result.remake = (name, operands[1:], settings)
         return result
 
-    def placed(self, error: Exception, name: str, operands: tuple[Any, ...]) -> ShapeError:
-        """Return a shape error that names the operands, their shapes and the user's line."""
-        if " in " in str(error) and "\n" in str(error):
-            return ShapeError(str(error))
+    def _spoken(self, name: str, operands: tuple[Any, ...]) -> str:
+        """Return what was tried: ``add of W (N = 4, 3) and b (4,)``."""
         shown = []
         for x in operands:
             if isinstance(x, Value):
-                label = self.notes.names.get(x.symbol, "array")  # type: ignore[call-overload]
-                shown.append(f"{label} {self.shapes.show_shape(x.aval.shape)}")
+                shown.append(f"{self._named(x)} {self.shapes.show_shape(x.aval.shape)}")
             elif isinstance(x, np.ndarray):
-                shown.append(f"array {x.shape}")
-        return ShapeError(
-            f"{_spoken(name)} of {' and '.join(shown)}: {error}\n  in {self.location()}"
-        )
+                shown.append(f"an array {x.shape}")
+        return f"{_WORDS.get(name, name)} of {' and '.join(shown)}"
+
+    def _notice_outer(self, aval: Aval, operands: tuple[Any, ...]) -> None:
+        """Remember a warning where ``(n,)`` against ``(n, 1)`` became ``(n, n)``."""
+        if len(aval.shape) != 2:
+            return
+        found = [(x, self.aval(self.operand(x)).shape) for x in operands if isinstance(x, Value)]
+        rows = [(x, shape) for x, shape in found if len(shape) == 1]
+        columns = [(x, shape) for x, shape in found if len(shape) == 2 and shape[1] == 1]
+        for x, (n,) in rows:
+            for y, (m, _) in columns:
+                if self._alike(n, m) and not self._is_pairwise(y, x):
+                    self.warnings[self.location()] = (
+                        f"{self._named(x)} of shape {self.shapes.show_shape((n,))} against "
+                        f"{self._named(y)} of shape {self.shapes.show_shape((m, 1))} gives "
+                        f"{self.shapes.show_shape((m, n))}: every pair instead of element by "
+                        "element. Write x[:, None], or .ravel(), so that both have the same shape"
+                    )
+
+    def _alike(self, n: Size, m: Size) -> bool:
+        size = self.shapes.value(n)
+        return size != 1 and (self.shapes.same(n, m) or (size == self.shapes.value(m) is not None))
+
+    def _is_pairwise(self, column: Value, row: Value) -> bool:
+        # x[:, None] - x asks for every pair on purpose.
+        made = self.definition(column.symbol)
+        return made is not None and made.name == "expand_dims" and made.operands[0] is row.symbol
+
+    def _named(self, x: Value) -> str:
+        return self.notes.names.get(x.symbol, "an array")  # type: ignore[call-overload, no-any-return]
 
 
-def _spoken(name: str) -> str:
-    return {"contract": "product"}.get(name, name)
+_WORDS = {"contract": "product"}
+
+_DTYPE_CURES = {
+    "c": " (complex input is refused for now: pass real and imaginary part)",
+    "O": " (objects, perhaps rows of different length: pass an array of numbers)",
+}
 
 
-def _refuse_dtype(dtype: np.dtype[Any], builder: TraceBuilder) -> None:
+def refuse_dtype(dtype: np.dtype[Any], what: str = "an array") -> None:
+    """Raise `TraceError` unless a dtype is one of real numbers, integers or booleans."""
     if dtype.kind not in "fiub":
         raise TraceError(
-            f"an array of dtype {dtype} is used {builder.here()}: only real numbers, integers and "
-            "booleans can be traced"
+            f"{what} has dtype {dtype}: only real numbers, integers and booleans can be traced"
+            f"{_DTYPE_CURES.get(dtype.kind, '')}"
         )
 
 
@@ -165,7 +184,7 @@ def user_frame() -> Any:
     """Return the innermost frame that is neither symgrad's nor NumPy's."""
     frame = sys._getframe(1)
     while frame is not None:
-        if not frame.f_code.co_filename.startswith(_OUR_FOLDERS):
+        if is_users(frame):
             return frame
         frame = frame.f_back  # type: ignore[assignment]
     return None
@@ -176,30 +195,25 @@ def _origin() -> tuple[CodeType, int] | None:
     return (frame.f_code, frame.f_lasti) if frame is not None else None
 
 
-def call_front(function: Any, args: Any, kwargs: Any, builder: TraceBuilder) -> Any:
+def call_front(function: Any, args: Any, kwargs: Any) -> Any:
     """Do what NumPy's ``function`` would do, or refuse by name what is not known."""
     front = FRONT.get(function)
     name = _name_of(function)
     if front is None:
         known = {_name_of(f) for f in FRONT}
-        raise TraceError(
-            f"{name} is not known to symgrad{did_you_mean(name, known)}\n  in {builder.location()}"
-        )
+        raise TraceError(f"{name} is not known to symgrad{did_you_mean(name, known)}")
     if kwargs:
         kwargs = {k: v for k, v in kwargs.items() if not _is_default(k, v)}
         if "out" in kwargs:
             raise TraceError(
-                f"{name}(..., out=...) writes into an array: use the returned value instead\n"
-                f"  in {builder.location()}"
+                f"{name}(..., out=...) writes into an array: use the returned value instead"
             )
     try:
         return front(*args, **kwargs)
     except TypeError as error:
         if isinstance(error, SymgradError):
             raise
-        raise TraceError(
-            f"{name}: {_mismatch(front, args, kwargs) or error}\n  in {builder.location()}"
-        ) from error
+        raise TraceError(f"{name}: {_mismatch(front, args, kwargs) or error}") from error
 
 
 def _is_default(keyword: str, value: Any) -> bool:
@@ -292,50 +306,45 @@ class Tracer(Value):
             raise self._needs_a_number(f"`.{name}`")
         if not name.startswith("_") and hasattr(np.ndarray, name):
             raise TraceError(
-                f"arrays' `.{name}` is not known to symgrad{did_you_mean(name, METHODS)}\n"
-                f"  in {self.builder.location()}"
+                f"arrays' `.{name}` is not known to symgrad{did_you_mean(name, METHODS)}"
             )
-        raise AttributeError(f"a traced array has no attribute {name!r}{did_you_mean(name, METHODS)}")
+        raise AttributeError(
+            f"a traced array has no attribute {name!r}{did_you_mean(name, METHODS)}"
+        )
 
     # --- NumPy's protocols
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if kwargs.get("out") is not None and any(type(x) is Tracer for x in kwargs["out"]):
             out = kwargs.pop("out")[0]
-            return out._become(call_front(ufunc, inputs, kwargs, self.builder))
+            return out._become(call_front(ufunc, inputs, kwargs))
         if method == "reduce":
             return self._reduce(ufunc, *inputs, **kwargs)
         if method != "__call__":
-            raise TraceError(
-                f"np.{ufunc.__name__}.{method} is not known to symgrad\n"
-                f"  in {self.builder.location()}"
-            )
-        return call_front(ufunc, inputs, kwargs, self.builder)
+            raise TraceError(f"np.{ufunc.__name__}.{method} is not known to symgrad")
+        return call_front(ufunc, inputs, kwargs)
 
     def _reduce(self, ufunc: Any, array: Any, axis: Any = 0, **kwargs: Any) -> Any:
         found = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
                  np.logical_and: np.all, np.logical_or: np.any}.get(ufunc)  # fmt: skip
         if found is None:
-            raise TraceError(
-                f"np.{ufunc.__name__}.reduce is not known to symgrad\n"
-                f"  in {self.builder.location()}"
-            )
-        return call_front(found, (array,), {"axis": axis, **kwargs}, self.builder)
+            raise TraceError(f"np.{ufunc.__name__}.reduce is not known to symgrad")
+        return call_front(found, (array,), {"axis": axis, **kwargs})
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return call_front(func, args, kwargs, self.builder)
+        return call_front(func, args, kwargs)
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TraceError(
             "a traced array was turned into a plain NumPy array: the code that does this cannot "
-            f"be read, so its function cannot be staged\n  in {self.builder.location()}"
+            "be read, so its function cannot be staged"
         )
 
     # --- numbers that Python itself asks for
 
     def __bool__(self) -> bool:
         self.builder_operand()
-        if self.aval.kind != "python" and self.aval.shape == () or self.aval.shape:
+        if (self.aval.kind != "python" and self.aval.shape == ()) or self.aval.shape:
             self._force_or_explain(
                 f"`if`, `while`, `and`, `or` or `not` on {self._described()}: its truth is not "
                 "known while tracing. Use np.where(condition, a, b), or decide before"
@@ -343,8 +352,8 @@ class Tracer(Value):
         return self._forced("a truth value")  # type: ignore[no-any-return]
 
     def _force_or_explain(self, message: str) -> None:
-        if self._static_roots() is None:
-            raise TraceError(f"{message}\n  in {self.builder.location()}")
+        if self.static_roots() is None:
+            raise TraceError(message)
 
     def _described(self) -> str:
         name = self.builder.notes.names.get(self.symbol) if isinstance(self.symbol, Sym) else None  # type: ignore[call-overload]
@@ -366,7 +375,7 @@ class Tracer(Value):
         return size if isinstance(size, int) else int(size)
 
     def _forced(self, what: str) -> Any:
-        roots = self._static_roots()
+        roots = self.static_roots()
         if roots is None:
             raise self._needs_a_number(what)
         raise Specialise(*roots, self.builder.location())
@@ -375,10 +384,9 @@ class Tracer(Value):
         return TraceError(
             f"{what} needs the value of {self._described()}, which is not known while tracing: "
             f"calculate with it as it is (np.float64(x) converts), or compute it before the call"
-            f"\n  in {self.builder.location()}"
         )
 
-    def _static_roots(self) -> tuple[tuple[Sym, ...], tuple[Dim, ...]] | None:
+    def static_roots(self) -> tuple[tuple[Sym, ...], tuple[Dim, ...]] | None:
         """Return the static inputs and dims this value is made of, or None if of more."""
         inputs: dict[Sym, None] = {}
         dims: dict[Dim, None] = {}
@@ -433,7 +441,7 @@ class Tracer(Value):
         if name == "reshape" and not self._is_contiguous(self.base):
             raise TraceError(
                 "an array is written while a reshaped form of it is in use, which NumPy may have "
-                f"copied or not: write .copy()\n  in {self.builder.location()}"
+                "copied or not: write .copy()"
             )
         self.symbol = self.builder.apply(name, self.base, *rest, **settings).symbol
         self.seen = now
@@ -457,7 +465,7 @@ class Tracer(Value):
             name = self.name or "an argument"
             raise TraceError(
                 f"this would write into the caller's array `{name}`: copy it first "
-                f"({name} = {name}.copy())\n  in {self.builder.location()}"
+                f"({name} = {name}.copy())"
             )
         if new.aval.shape != self.aval.shape:
             same = len(new.aval.shape) == self.ndim and all(
@@ -467,14 +475,12 @@ class Tracer(Value):
             if not same:
                 raise ShapeError(
                     f"an array of shape {self.builder.shapes.show_shape(self.aval.shape)} cannot "
-                    f"hold {self.builder.shapes.show_shape(new.aval.shape)}\n"
-                    f"  in {self.builder.location()}"
+                    f"hold {self.builder.shapes.show_shape(new.aval.shape)}"
                 )
         if new.dtype != self.dtype:
             if not np.can_cast(new.dtype, self.dtype, "same_kind"):
                 raise TraceError(
                     f"an array of {self.dtype} cannot hold {new.dtype} in place: write x = x + y"
-                    f"\n  in {self.builder.location()}"
                 )
             new = op.astype(new, dtype=self.dtype.name)
         symbol = new.builder_operand()
@@ -503,7 +509,7 @@ class Tracer(Value):
         else:
             raise TraceError(
                 f"writing through a view made by {name} is not followed: write into the array "
-                f"itself, or .copy() the view\n  in {self.builder.location()}"
+                "itself, or .copy() the view"
             )
         written.base = None
         base._become(written)
@@ -578,9 +584,7 @@ class _Method:
             if "out" in kwargs:
                 error = TypeError("out= writes into an array: use the returned value instead")
             reason = _mismatch(self.front, args, kwargs) or error
-            raise TraceError(
-                f".{self.__name__}: {reason}\n  in {self.owner.builder.location()}"
-            ) from error
+            raise TraceError(f".{self.__name__}: {reason}") from error
 
 
 def _binary(function: Any, reflected: bool = False) -> Callable[[Tracer, Any], Any]:
@@ -673,7 +677,7 @@ class SymbolicSize:
         return self.value().__array_ufunc__(ufunc, method, *values, **kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return call_front(func, args, kwargs, self.builder)
+        return call_front(func, args, kwargs)
 
     def __round__(self, decimals: int = 0) -> Any:
         return self
@@ -763,6 +767,13 @@ def size_extreme(values: list[Any], word: str) -> Any:
 
 def is_traced(value: Any) -> bool:
     return isinstance(value, (Tracer, SymbolicSize))
+
+
+def is_fixable(value: Any) -> bool:
+    """Return whether a value is a plain one or could become one by specialising."""
+    if isinstance(value, Tracer):
+        return value.aval.dtype.kind in "iub" and value.static_roots() is not None
+    return True
 
 
 def holds_traced(value: Any) -> bool:
