@@ -225,10 +225,9 @@ def code_of(function: Any) -> types.CodeType | None:
     """Return the code that a callable comes down to, where it is written in Python."""
     while not hasattr(function, "__code__"):
         inner = getattr(function, "func", None) or getattr(function, "__func__", None)
-        inner = inner or getattr(type(function), "__call__", None)
-        if inner is None or inner is function or isinstance(inner, types.MethodWrapperType):
+        function = inner or type(function).__call__
+        if isinstance(function, types.WrapperDescriptorType):
             return None
-        function = inner
     return function.__code__  # type: ignore[no-any-return]
 
 

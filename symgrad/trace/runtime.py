@@ -106,7 +106,7 @@ class TraceRuntime:
                 f"{getattr(function, '__name__', function)}() draws random numbers inside the "
                 "function: draw them outside and pass them as an argument"
             )
-        inside = getattr(type(function), "__call__", None)
+        inside = type(function).__call__
         if isinstance(inside, types.FunctionType) and not _is_library(inside):
             return self._call_python(types.MethodType(inside, function), args, kwargs)
         return self._call_library(function, args, kwargs)

@@ -343,21 +343,17 @@ class Tracer(Value):
     # --- numbers that Python itself asks for
 
     def __bool__(self) -> bool:
-        self.builder_operand()
-        if (self.aval.kind != "python" and self.aval.shape == ()) or self.aval.shape:
-            self._force_or_explain(
+        if self.static_roots() is None:
+            raise TraceError(
                 f"`if`, `while`, `and`, `or` or `not` on {self._described()}: its truth is not "
                 "known while tracing. Use np.where(condition, a, b), or decide before"
             )
         return self._forced("a truth value")  # type: ignore[no-any-return]
 
-    def _force_or_explain(self, message: str) -> None:
-        if self.static_roots() is None:
-            raise TraceError(message)
-
     def _described(self) -> str:
-        name = self.builder.notes.names.get(self.symbol) if isinstance(self.symbol, Sym) else None  # type: ignore[call-overload]
-        return f"the traced value {name or ''} {self.builder.shapes.show_shape(self.aval.shape)}"
+        name = self.builder.notes.names.get(self.symbol)  # type: ignore[call-overload]
+        shape = self.builder.shapes.show_shape(self.aval.shape)
+        return f"the traced value {name} {shape}" if name else f"a traced value {shape}"
 
     def __index__(self) -> int:
         return self._forced("an integer")  # type: ignore[no-any-return]
