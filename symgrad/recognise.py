@@ -60,6 +60,10 @@ def recognise(graph: Graph, exact: bool = False) -> tuple[Graph, tuple[Firing, .
         new[x] = builder.input(graph.avals[x])
         builder.notes.copy(x, new[x], graph.notes)
     for eqn in graph.equations:
+        if eqn.rhs.name == "alias":  # alias(x) = x: it had done its work when it was traced
+            new[eqn.lhs[0]] = same = new.get(eqn.rhs.operands[0], eqn.rhs.operands[0])
+            builder.notes.copy(eqn.lhs[0], same, graph.notes)
+            continue
         if any(isinstance(value, Graph) for value in eqn.rhs.settings):
             eqn = _with_bodies_searched(eqn, exact, firings)
         new.update(zip(eqn.lhs, builder.replay(eqn, new, graph), strict=True))
