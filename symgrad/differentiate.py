@@ -152,7 +152,9 @@ def unbroadcast(value: Value, aval: Aval) -> Value:
 
 def _note(builder: Builder, ct: Value, x: Sym) -> None:
     if isinstance(ct.symbol, Sym):
-        builder.notes.cotangent_of.setdefault(ct.symbol, x)
+        known = builder.notes.cotangent_of.setdefault(ct.symbol, x)
+        if known not in builder.notes.names and x in builder.notes.names:
+            builder.notes.cotangent_of[ct.symbol] = x
 
 
 def is_real_scalar(graph: Graph, output: Operand) -> bool:

@@ -144,12 +144,16 @@ def _backward_part(
         if y in backward or y in residuals or y in seeds:
             continue
         eqn = defined.get(y)
-        if eqn is None or (y in forward and eqn.rhs.name not in RECOMPUTED):
+        if eqn is None or (y in forward and not _is_recomputed(eqn.rhs)):
             residuals.add(y)
             continue
         backward.update(eqn.lhs)
         todo += [x for x in eqn.rhs.operands if isinstance(x, Sym)]
     return residuals, backward
+
+
+def _is_recomputed(rhs: Op) -> bool:
+    return rhs.name in RECOMPUTED or is_element(rhs)
 
 
 def _with_sizes(
@@ -267,7 +271,7 @@ def inline_single_use(
         weights[y] = weight
         if y in keep or y in returned or len(eqn.lhs) > 1 or not _may_fold(half, eqn, folded):
             continue
-        if reads[y] == 1 or _is_free(half, eqn, weight):
+        if reads[y] == 1 or _is_free(half, eqn, weight, reads[y]):
             folded[y] = eqn
     return folded
 
@@ -305,16 +309,19 @@ def _may_fold(half: Half, eqn: Equation, folded: Mapping[Sym, Equation]) -> bool
     return name is None or eqn.lhs[0] not in half.primal
 
 
-def _is_free(half: Half, eqn: Equation, weight: float) -> bool:
+def _is_free(half: Half, eqn: Equation, weight: float, reads: int) -> bool:
     rhs = eqn.rhs
     if rhs.name == "size":
         return True
     if rhs.name in FREE_VIEWS:
         return weight <= 0.25
+    if is_element(rhs) and half.graph.avals[eqn.lhs[0]].kind != "array":
+        return weight <= 0.5
     cheap = rhs.name in ARITHMETIC or rhs.name == "negative"
     return (
         cheap
         and weight <= 1.0
+        and reads <= 2
         and _scalar(half.graph, eqn.lhs[0])
         and eqn.lhs[0] not in half.primal
     )
@@ -413,8 +420,7 @@ def _choose_mode(made: Plan, statement: Statement, is_dying: Any) -> None:
         base = operands[0]
         if isinstance(base, Sym) and base in made.inlined:
             zeros = made.inlined[base].rhs
-            is_zero = zeros.name == "full" and zeros.setting("value") == 0
-            statement.starts = "zeros" if is_zero else "make"
+            statement.starts = "zeros" if _is_zeros(zeros) else "make"
         else:
             statement.starts = "own" if is_dying(base) else "copy"
         return
@@ -427,6 +433,17 @@ def _choose_mode(made: Plan, statement: Statement, is_dying: Any) -> None:
         if not users and is_dying(x) and graph.avals[x] == graph.avals[y]:  # type: ignore[index]
             statement.mode, statement.reused = "update", k
             return
+
+
+def _is_zeros(rhs: Op) -> bool:
+    if rhs.name == "full":
+        return bool(rhs.setting("value") == 0)
+    return rhs.name == "full_like" and getattr(rhs.operands[1], "value", None) == 0
+
+
+def is_element(rhs: Op) -> bool:
+    """Return whether ``rhs`` reads one element at a fixed place: ``w[0]``."""
+    return rhs.name == "index" and all(type(k) is int for k in rhs.setting("key"))
 
 
 def _aliased_outputs(made: Plan, outputs: Sequence[Operand]) -> frozenset[int]:
@@ -462,8 +479,9 @@ _ROLES: Mapping[str, str] = {
 class Names:
     """Gives every symbol that needs a line one unique, legal name."""
 
-    def __init__(self, notes: Notes, taken: Iterable[str]):
+    def __init__(self, notes: Notes, taken: Iterable[str], primal: frozenset[Sym] = frozenset()):
         self.notes = notes
+        self.primal = primal
         self.taken = set(taken) | _RESERVED
         self.of: dict[Sym, str] = {}
 
@@ -485,7 +503,7 @@ class Names:
         if users is not None:
             return users, True
         primal = self.notes.cotangent_of.get(y)
-        if primal is not None:
+        if primal is not None and y not in self.primal:
             base = self.of.get(primal) or self.notes.names.get(primal)
             if base is None and primal in defined:
                 base = self._role(defined[primal])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,10 +63,18 @@ class Simplifier(Builder):
         super().__init__(graph.shapes)
         self.first_new = 0
         self.own_inputs = len(graph.inputs)
+        self.shared: set[Operand] = set()
 
     def begin_laws(self) -> None:
         self.first_new = self._next
         self.laws = LAWS
+
+    def sole(self, operand: Operand, head: str) -> Op | None:
+        """Return what `new` returns, unless more than one equation reads ``operand``.
+
+        A law that takes a product apart would compute it again for the other readers.
+        """
+        return None if operand in self.shared else self.new(operand, head)
 
     def new(self, operand: Operand, head: str) -> Op | None:
         """Return the definition of ``operand`` if it is a new application of ``head``."""
@@ -86,11 +95,14 @@ def simplify(graph: Graph, start: int, seeds: int = 0) -> Graph:
     new: dict[Sym, Operand] = {
         x: builder.input(graph.avals[x], graph.notes.names.get(x)) for x in graph.inputs
     }
+    reads = Counter(x for eqn in graph.equations for x in eqn.rhs.operands)
+    reads.update(graph.outputs)
     with building(builder):
         for k, eqn in enumerate(graph.equations):
             if k == start:
                 builder.begin_laws()
             new.update(zip(eqn.lhs, builder.replay(eqn, new, graph), strict=True))
+            builder.shared.update(new[y] for y in eqn.lhs if reads[y] > 1)
     for ct, x in graph.notes.cotangent_of.items():
         mine, primal = new.get(ct), new.get(x)
         if isinstance(mine, Sym) and isinstance(primal, Sym):
@@ -124,7 +136,10 @@ def _keeps(b: Builder, result: Value, head: str, operands: tuple[Operand, ...]) 
 
 def _is_zeros(b: Any, x: Operand) -> bool:
     row = b.new(x, "full")
-    return row is not None and row.setting("value") == 0
+    if row is not None:
+        return bool(row.setting("value") == 0)
+    row = b.new(x, "full_like")
+    return row is not None and _literal(row.operands[1]) == 0
 
 
 def _zeros_with(b: Any, x: Operand) -> Op | None:
@@ -135,7 +150,7 @@ def _zeros_with(b: Any, x: Operand) -> Op | None:
 
 def _scaled(b: Any, x: Operand) -> tuple[Operand, Operand] | None:
     """Return ``(s, z)`` if ``x`` is a new product of a scalar ``s`` and an array ``z``."""
-    row = b.new(x, "multiply")
+    row = b.sole(x, "multiply")
     if row is None or _is_scalar(b, x):
         return None
     s, z = row.operands
@@ -339,7 +354,7 @@ def _scalar_order(b: Any, xs: tuple[Operand, ...]) -> Operand | None:
     left, right = (_value(b, x) for x in xs)
     if left.literal is None and (right.literal is not None or _is_later(b, xs[0], xs[1])):
         return (right * left).symbol
-    row = b.new(xs[1], "multiply")
+    row = b.sole(xs[1], "multiply")
     if row is not None:
         first, rest = (_value(b, v) for v in row.operands)
         return ((left * first) * rest).symbol
@@ -367,11 +382,9 @@ def _scalar_quotient(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
 @rule("multiply", "a (b / c) = (a b) / c")
 def _product_of_quotient(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for x, other in (xs, xs[::-1]):
-        row = b.new(x, "divide")
-        if row is None:
-            continue
-        if _is_scalar(b, x) and not _is_scalar(b, other):
-            continue  # (a / c) stays one scalar factor of the array
+        row = b.sole(x, "divide")
+        if row is None or _is_scalar(b, x) != _is_scalar(b, other):
+            continue  # a scalar stays a factor of its own
         above, below = (_value(b, v) for v in row.operands)
         if _is_scalar(b, below.symbol) and not _is_scalar(b, x):
             continue
@@ -734,6 +747,27 @@ def _subtract_scatter(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None
         _, value, *indices = (_value(b, v) for v in row.operands)
         return op.add_at(-_value(b, right), value, *indices, key=row.setting("key")).symbol  # type: ignore[no-any-return]
     return None
+
+
+@rule("add_at", "add_at(0, v at [:, 0]) = v[:, None]")
+def _scatter_into_one(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    base, value, *indices = xs
+    (key,) = settings
+    if indices or not _is_zeros(b, base) or any(k is None for k in key):
+        return None
+    shape = b.aval(base).shape
+    ones = []
+    for axis, entry in enumerate(key):
+        if type(entry) is int and shape[axis] == 1 and isinstance(shape[axis], int):
+            ones.append(axis)
+        elif entry != slice(None, None, None):
+            return None
+    want = tuple(size for axis, size in enumerate(shape) if axis not in ones)
+    if not ones or not _same_shape(b, b.aval(value).shape, want):
+        return None
+    if not want:
+        return op.broadcast_to(_value(b, value), shape=shape).symbol  # type: ignore[no-any-return]
+    return op.expand_dims(_value(b, value), axis=tuple(ones)).symbol  # type: ignore[no-any-return]
 
 
 @rule("add_at", "add_at(s x, -s) = s add_at(x, -1)")

@@ -96,7 +96,9 @@ class Specialisation:
             self.traced = trace(
                 function, self.arguments, self._shapes, _caller(signature), options.has_aux
             )
-            self.primal, self.firings = recognise(self.traced.graph, options.exact)
+            self.primal, self.firings = (
+                (self.traced.graph, ()) if options.exact else recognise(self.traced.graph)
+            )
         graph = self.traced.graph
         taken = [*signature.parameters, *graph.notes.names.values()]
         graph.shapes.name_rest(taken, _batch(graph, list(self.traced.leaves.values())))

@@ -92,12 +92,14 @@ class Writer:
     names: Names = field(init=False)
     speller: Speller = field(init=False)
     dim_names: dict[Dim, str] = field(init=False, default_factory=dict)
+    written: dict[Sym, set[Any]] = field(init=False, default_factory=dict)
 
     def lines(self, taken: Sequence[str]) -> list[str]:
         """Return the statements, planned again until every line fits."""
         keep: frozenset[Sym] = frozenset()
         while True:
             self.plan = plan(self.half, self.extra, keep)
+            self.written.clear()
             self._name_all(taken)
             written = [self._statement(s) for s in self.plan.statements]
             too_long = {
@@ -121,7 +123,7 @@ class Writer:
 
     def _name_all(self, taken: Sequence[str]) -> None:
         notes = self.half.graph.notes
-        self.names = Names(notes, [*taken, self.np])
+        self.names = Names(notes, [*taken, self.np], self.half.primal)
         self.names.of.update(self.preset)
         self.speller = Speller(
             self.half.graph, self.plan.inlined, self.name, self._dim_name, self.np, self.half.primal
@@ -138,12 +140,16 @@ class Writer:
     def _best_name(self, members: Sequence[Sym]) -> str:
         wanted = [self.names.wanted(y, self.half.graph, self.defined) for y in members]
         users = [w for w, is_users in wanted if is_users]
-        cotangents = [
-            w for y, (w, _) in zip(members, wanted, strict=True)
-            if y in self.half.graph.notes.cotangent_of
-        ]  # fmt: skip
-        chosen = users[0] if users else cotangents[-1] if cotangents else wanted[-1][0]
+        chosen = users[0] if users else self._cotangent_name(members) or wanted[-1][0]
         return self.names.claim(chosen, bool(users))
+
+    def _cotangent_name(self, members: Sequence[Sym]) -> str | None:
+        """Return the last ``d<name>`` in a buffer's life, the user's names before others."""
+        notes = self.half.graph.notes
+        cotangents = [y for y in members if y in notes.cotangent_of and y not in self.half.primal]
+        named = [y for y in cotangents if notes.cotangent_of[y] in notes.names]
+        chosen = named or cotangents
+        return self.names.wanted(chosen[-1], self.half.graph, self.defined)[0] if chosen else None
 
     # --- sizes
 
@@ -267,7 +273,7 @@ class Writer:
         if rhs.name == "put_at":
             return f"{place} = {text}"
         if writes_once([self._known(x) for x in rhs.operands[2:]]):
-            if s.starts == "zeros":
+            if self._is_first_write(s):
                 return f"{place} = {text}"
             if text.text.startswith("-") and text.precedence < ATOM:
                 return f"{place} -= {text.text[1:]}"
@@ -276,6 +282,21 @@ class Writer:
         if ":" in key:
             index = f"{self.np}.s_[{key}]"
         return f"{self.np}.add.at({target}, {index}, {text})"
+
+    def _is_first_write(self, s: Statement) -> bool:
+        """Return whether the elements written are still the zeros the array began with."""
+        slot, key = self.plan.slot_of(s.eqn.lhs[0]), s.eqn.rhs.setting("key")
+        is_element = all(type(k) is int and k >= 0 for k in key)
+        if s.starts == "zeros":
+            self.written[slot] = {key} if is_element else set()
+            return True
+        before = self.written.get(slot)
+        if not before or not is_element or len(key) != len(next(iter(before))):
+            self.written.pop(slot, None)
+            return False
+        is_new = key not in before
+        before.add(key)
+        return is_new
 
     def _known(self, x: Operand) -> tuple[Aval, Op | None]:
         eqn = self.defined.get(x) if isinstance(x, Sym) else None
@@ -454,8 +475,11 @@ class ModuleWriter:
     ) -> FunctionView:
         graph = half.graph
         seed_names = self._seed_names(seeds, set(kept_names.values()))
+        inputs, _ = self._input_names(joint)
         preset = {**kept_names, **seed_names}
-        writer = Writer(half, self.interface, self.np, _definitions(joint), (), preset)
+        writer = Writer(
+            half, self.interface, self.np, _definitions(joint), (), {**inputs, **preset}
+        )
         taken = [*preset.values(), "residuals"]
         body = writer.lines(taken)
         unpack = _unpack_residuals([*self._mirrored(), *kept_names.values()])

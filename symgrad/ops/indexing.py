@@ -147,8 +147,14 @@ def _slice_text(s: Any, part: slice) -> str:
 
 @indexed
 def _index_vjp(i: int, ct: Value, y: Value, x: Value, *indices: Value, key: Any) -> Any:
-    zeros = op.full(shape=x.shape, value=0, dtype=x.dtype.name)
-    return op.add_at(zeros, ct, *indices, key=key)
+    return op.add_at(_zeros_of(x), ct, *indices, key=key)
+
+
+def _zeros_of(x: Value) -> Value:
+    """Return zeros of the shape of ``x``; an input brings its own shape along."""
+    if x.builder.definition(x.symbol) is None:
+        return op.full_like(x, 0)  # type: ignore[no-any-return]
+    return op.full(shape=x.shape, value=0, dtype=x.dtype.name)  # type: ignore[no-any-return]
 
 
 structural(
@@ -276,8 +282,7 @@ def _grid(x: Value, indices: Value, axis: int) -> list[Any]:
 
 @indexed
 def _take_along_vjp(i: int, ct: Value, y: Value, x: Value, indices: Value, axis: int) -> Any:
-    zeros = op.full(shape=x.shape, value=0, dtype=x.dtype.name)
-    return op.add_at(zeros, ct, *_grid(x, indices, axis), key=(ARRAY,) * x.ndim)
+    return op.add_at(_zeros_of(x), ct, *_grid(x, indices, axis), key=(ARRAY,) * x.ndim)
 
 
 def _take_along_aval(shapes: Shapes, x: Aval, indices: Aval, axis: int) -> Aval:

@@ -181,9 +181,14 @@ class _Run:
         self.leaves[key] = symbol
         if leaf.may_be_static:
             self.builder.static_inputs.add(symbol)
+        if leaf.name != key[0] and not _is_own_key(leaf.name, self._tree(key[0]), key[1]):
+            self.builder.unnamed_inputs.add(symbol)
         tracer = Tracer(self.builder, symbol, argument=aval.kind == "array")
         tracer.name = leaf.name
         return tracer
+
+    def _tree(self, name: str) -> Tree:
+        return next(a.tree for a in self.arguments if a.name == name)
 
     def _output(self, value: Any) -> Operand:
         if value is None:
@@ -229,6 +234,11 @@ def code_of(function: Any) -> types.CodeType | None:
         if isinstance(function, types.WrapperDescriptorType):
             return None
     return function.__code__  # type: ignore[no-any-return]
+
+
+def _is_own_key(name: str, tree: Tree, k: int) -> bool:
+    """Return whether a nested leaf is called by its own key, as in ``params["W1"]``."""
+    return list(tree.paths())[k][-1][1] == name
 
 
 def canonical(graph: Graph) -> tuple[Graph, dict[Sym, Sym]]:

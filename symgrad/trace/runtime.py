@@ -168,6 +168,9 @@ class TraceRuntime:
 
     def name(self, name: str, value: Any) -> Any:
         if type(value) is Tracer:
+            if value.symbol in self.builder.unnamed_inputs:  # params[0][1]: the first name given
+                self.builder.unnamed_inputs.discard(value.symbol)
+                self.builder.notes.names[value.symbol] = value.name = name
             if isinstance(value.symbol, Sym) and not value.argument:
                 self.builder.notes.names.setdefault(value.symbol, name)
             value.name = value.name or name

@@ -45,6 +45,7 @@ class TraceBuilder(Builder):
         self.shapes.where = self.location
         self.constants: dict[int, tuple[Any, Tracer]] = {}
         self.static_inputs: set[Sym] = set()
+        self.unnamed_inputs: set[Sym] = set()
         self.runtime: Any = None
         self.warnings: dict[Location | None, str] = {}
 
