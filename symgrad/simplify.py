@@ -364,6 +364,9 @@ def _scalar_order(b: Any, xs: tuple[Operand, ...]) -> Operand | None:
 def _is_later(b: Any, x: Operand, y: Operand) -> bool:
     """Return whether ``x`` is of the gradient and ``y`` of the user's own: 2 lam dloss."""
     seeds = b.inputs[b.own_inputs :]
+    row = b.new(x, "multiply")
+    if row is not None and type(row.operands[1]) is Sym:  # as its last factor: a product of the user's own is not later
+        return _is_later(b, row.operands[1], y)
     return (x in seeds or x.index >= b.first_new) and y not in seeds and y.index < b.first_new  # type: ignore[union-attr]
 
 
