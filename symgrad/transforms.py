@@ -255,7 +255,7 @@ class _OfAnArgument(Transform):
     def emitted(self, names: tuple[str, ...], extra: tuple[str, ...]) -> _ValueOnly:
         found = self._emitted.get(names)
         if found is None:
-            found = self._emitted[names] = _ValueOnly(_Whole(self, names, extra), check=None)
+            found = self._emitted[names] = _ValueOnly(_Whole(self, names, extra))
         return found
 
 
@@ -344,6 +344,9 @@ class _Whole:
 
 class _ValueOnly(Compiled):
     """A function compiled for its value alone."""
+
+    def __init__(self, fn: Callable[..., Any]):
+        super().__init__(fn, check=None, any_output=True)
 
     def _prepare(self) -> None:
         self.signature = inspect.signature(self.function)
