@@ -191,6 +191,11 @@ def _at_least(size: Size, level: int, name: Callable[[Dim], str]) -> str:
     return text if precedence >= level else f"({text})"
 
 
+def _is_free(size: Size, other: Size) -> bool:
+    """Return whether ``size`` is a dim that ``other`` may stand for: ``n`` is no ``min(4, n)``."""
+    return isinstance(size, Dim) and size not in dims_of(other)
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """A comparison that the trace took as decided: ``left (relation) right`` must stay so."""
@@ -321,7 +326,7 @@ class Shapes:
             return left
         if self._contradict(left, right):
             raise ShapeError(f"sizes {self.show(a)} and {self.show(b)} disagree")
-        if isinstance(left, Dim) or isinstance(right, Dim):
+        if _is_free(left, right) or _is_free(right, left):
             return self._bind(left, right)
         if self.value(left) is None:
             raise ShapeError(

@@ -93,6 +93,7 @@ class Writer:
     speller: Speller = field(init=False)
     dim_names: dict[Dim, str] = field(init=False, default_factory=dict)
     written: dict[Sym, set[Any]] = field(init=False, default_factory=dict)
+    unseen: set[Dim] = field(init=False, default_factory=set)
 
     def lines(self, taken: Sequence[str]) -> list[str]:
         """Return the statements, planned again until every line fits."""
@@ -100,6 +101,7 @@ class Writer:
         while True:
             self.plan = plan(self.half, self.extra, keep)
             self.written.clear()
+            self.unseen = self._unseen_sizes()
             self._name_all(taken)
             written = [self._statement(s) for s in self.plan.statements]
             too_long = {
@@ -176,9 +178,8 @@ class Writer:
             read.update(dict.fromkeys(sorted(dims, key=str)))
         for guard in self.interface.guards:
             if guarded and guard.symbol in graph.inputs:
-                read.update(
-                    dict.fromkeys(d for d in graph.avals[guard.symbol].shape if isinstance(d, Dim))
-                )
+                for size in graph.avals[guard.symbol].shape:
+                    read.update(dict.fromkeys(sorted(dims_of(size), key=str)))
         return self._reads(read)
 
     def _reads(self, read: Mapping[Dim, None]) -> list[str]:
@@ -235,22 +236,20 @@ class Writer:
 
     def _selected_sizes(self, eqn: Equation) -> list[str]:
         """Return a line for a size that only this value shows (what a mask selected)."""
-        graph = self.half.graph
-        known = {d for x in graph.inputs for d in graph.avals[x].shape}
-        read = {d for e in graph.equations for d in sizes_read(e.rhs)}
         lines = []
         for y in eqn.lhs:
-            for k, d in enumerate(graph.avals[y].shape):
-                if isinstance(d, Dim) and d in read and d not in known and self._first_shows(y, d):
-                    lines.append(f"{self.dim_names[d]} = {self.name(y)}.shape[{k}]")
+            shape = self.half.graph.avals[y].shape
+            for d in shape:
+                if isinstance(d, Dim) and d in self.unseen:
+                    self.unseen.discard(d)
+                    lines.append(f"{self.dim_names[d]} = {self.name(y)}.shape[{shape.index(d)}]")
         return lines
 
-    def _first_shows(self, y: Sym, d: Dim) -> bool:
-        for s in self.plan.statements:
-            for z in s.eqn.lhs:
-                if d in self.half.graph.avals[z].shape:
-                    return z is y
-        return False
+    def _unseen_sizes(self) -> set[Dim]:
+        """Return the sizes that the text mentions and no input shows."""
+        graph = self.half.graph
+        known = {d for x in graph.inputs for d in graph.avals[x].shape}
+        return {d for e in graph.equations for d in sizes_read(e.rhs)} - known
 
     def _store(self, s: Statement) -> list[str]:
         y, rhs = s.eqn.lhs[0], s.eqn.rhs
