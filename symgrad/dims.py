@@ -130,6 +130,17 @@ def evaluate(size: Size, values: Mapping[Dim, int]) -> int:
     return _INTEGER[type(size)](*parts)
 
 
+def dims_in(sizes: Iterable[Size]) -> list[Dim]:
+    """Return the dims that sizes are made of, in order of appearance."""
+    found: dict[Dim, None] = {}
+    for size in sizes:
+        if isinstance(size, Dim):
+            found[size] = None
+        elif not isinstance(size, int):
+            found.update(dict.fromkeys(sorted(size.atoms(Dim), key=str)))
+    return list(found)
+
+
 def dims_of(size: Size) -> set[Dim]:
     """Return the dims that ``size`` is made of."""
     return set() if isinstance(size, int) else set(size.atoms(Dim))

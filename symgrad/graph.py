@@ -208,7 +208,6 @@ class Notes:
         for mine, theirs in (
             (self.names, source.names),
             (self.origins, source.origins),
-            (self.spellings, source.spellings),
         ):
             if old in theirs:
                 mine.setdefault(new, theirs[old])  # type: ignore[attr-defined, index]
@@ -406,7 +405,17 @@ class Builder:
         ys = self.bind(type(rhs), operands, rhs.settings, tuple([old.avals[y] for y in eqn.lhs]))
         for y, mine in zip(eqn.lhs, ys, strict=True):
             self.notes.copy(y, mine, old.notes)
+            if y in old.notes.spellings:
+                self._copy_spelling(y, mine, rhs, operands, old)
         return ys
+
+    def _copy_spelling(
+        self, y: Sym, mine: Operand, rhs: Op, operands: tuple[Operand, ...], old: Graph
+    ) -> None:
+        # The user's text says what the user's op does: a law that rewrote it needs another.
+        now = self.definition(mine)
+        if now is not None and type(now) is type(rhs) and now.operands == operands:
+            self.notes.spellings.setdefault(mine, old.notes.spellings[y])  # type: ignore[arg-type]
 
     @classmethod
     def continuing(cls, graph: Graph) -> Builder:

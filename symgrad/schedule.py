@@ -16,7 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from symgrad.dims import Dim, Size, dims_of
+import sympy as sp
+
+from symgrad.dims import Dim, Size, dims_in
 from symgrad.graph import Builder, Equation, Graph, Notes, Op, Operand, Sym, Value, building
 from symgrad.ops.table import op
 
@@ -164,7 +166,7 @@ def _with_sizes(
     wanted: dict[Dim, None] = {}
     for eqn in joint.equations:
         if any(y in backward for y in eqn.lhs):
-            wanted.update(dict.fromkeys(sorted(sizes_read(eqn.rhs), key=str)))
+            wanted.update(dict.fromkeys(sizes_read(eqn.rhs)))
     found = set(residuals)
     for dim in wanted:
         if dim in shown:
@@ -182,19 +184,21 @@ def _with_sizes(
     return found
 
 
-def sizes_read(rhs: Op) -> set[Dim]:
+def sizes_read(rhs: Op) -> list[Dim]:
     """Return the dims that the text of one op mentions."""
-    found: set[Dim] = set()
+    if not rhs.params:
+        return []
+    found: list[Size] = []
     todo = list(rhs.settings)
     while todo:
-        value = todo.pop()
-        if isinstance(value, (tuple, list)):
-            todo += value
+        value = todo.pop(0)
+        if isinstance(value, tuple):
+            todo[:0] = value
         elif isinstance(value, slice):
-            todo += [value.start, value.stop]
-        elif value is not None and hasattr(value, "free_symbols"):
-            found |= dims_of(value)
-    return found
+            todo[:0] = [value.start, value.stop]
+        elif isinstance(value, sp.Expr):
+            found.append(value)
+    return dims_in(found)
 
 
 # --- plan --------------------------------------------------------------------------------------
@@ -375,7 +379,9 @@ def _buffers(made: Plan) -> dict[Sym, Sym]:
 def _reuse_buffers(made: Plan, outputs: Sequence[Operand]) -> None:
     """Mark the statements that update an array nobody reads again."""
     graph = made.half.graph
-    owner = _buffers(made)
+    first = _buffers(made)
+    moved: dict[Sym, Sym] = {}
+    owner = _Owner(first, moved)
     last: dict[Sym, int] = {}
     reads = [_read_through(statement.eqn, made.inlined) for statement in made.statements]
     for k, names in enumerate(reads):
@@ -384,7 +390,7 @@ def _reuse_buffers(made: Plan, outputs: Sequence[Operand]) -> None:
     for y in outputs:
         for x in _leaves(y, made.inlined):
             last[owner[x]] = len(reads)
-    fresh = set(owner.values()) - set(graph.inputs)
+    fresh = set(first.values()) - set(graph.inputs)
     for k, statement in enumerate(made.statements):
         times = Counter(owner[x] for x in reads[k])
 
@@ -398,11 +404,20 @@ def _reuse_buffers(made: Plan, outputs: Sequence[Operand]) -> None:
         if statement.mode != "assign" and statement.starts in ("", "own"):
             y, x = statement.eqn.lhs[0], statement.eqn.rhs.operands[statement.reused]
             made.slot[y] = made.slot_of(x)  # type: ignore[arg-type]
-            moved = owner[x]  # type: ignore[index]
-            last[moved] = last.get(owner[y], k)
-            for z, o in owner.items():
-                if o is y:
-                    owner[z] = moved
+            buffer = owner[x]  # type: ignore[index]
+            last[buffer] = last.get(owner[y], k)
+            moved[y] = buffer
+
+
+class _Owner:
+    """Which symbol owns the memory of another, as results move into reused buffers."""
+
+    def __init__(self, first: Mapping[Sym, Sym], moved: Mapping[Sym, Sym]):
+        self.first, self.moved = first, moved
+
+    def __getitem__(self, x: Sym) -> Sym:
+        buffer = self.first[x]
+        return self.moved.get(buffer, buffer)
 
 
 def _leaves(y: Operand, inlined: Mapping[Sym, Equation]) -> list[Sym]:
@@ -484,16 +499,17 @@ class Names:
         self.primal = primal
         self.taken = set(taken) | _RESERVED
         self.of: dict[Sym, str] = {}
+        self.numbers: dict[str, int] = {}
 
     def claim(self, wanted: str, is_users: bool = False) -> str:
         """Return ``wanted``, or the first free name like it."""
         if not is_users and hasattr(builtins, wanted):
             wanted = f"{wanted}_"
-        name, number = wanted, 2
+        name, number = wanted, self.numbers.get(wanted, 2)
+        between = "_" if wanted[-1:].isdigit() else ""
         while name in self.taken:
-            name, number = f"{wanted}_{number}" if wanted[-1:].isdigit() else f"{wanted}{number}", (
-                number + 1
-            )
+            name, number = f"{wanted}{between}{number}", number + 1
+        self.numbers[wanted] = number
         self.taken.add(name)
         return name
 

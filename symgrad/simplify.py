@@ -354,11 +354,18 @@ def _scalar_order(b: Any, xs: tuple[Operand, ...]) -> Operand | None:
     left, right = (_value(b, x) for x in xs)
     if left.literal is None and (right.literal is not None or _is_later(b, xs[0], xs[1])):
         return (right * left).symbol
-    row = b.sole(xs[1], "multiply")
-    if row is not None:
+    row = b.new(xs[1], "multiply")
+    if row is not None and (
+        xs[1] not in b.shared or (left.literal is not None and _of_leaves(b, row))
+    ):
         first, rest = (_value(b, v) for v in row.operands)
         return ((left * first) * rest).symbol
     return None
+
+
+def _of_leaves(b: Any, row: Op) -> bool:
+    """Return whether ``row`` is so plain that writing it twice reads better: lam dloss."""
+    return all(b.definition(x) is None for x in row.operands)
 
 
 def _is_later(b: Any, x: Operand, y: Operand) -> bool:

@@ -100,9 +100,8 @@ def vjp(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tup
     leaves, tree = flatten(value, is_leaf)
 
     def pullback(ct: Any) -> tuple[Any, ...]:
-        given = _leaves_like(ct, tree, "cotangent")
-        cts = [_like(c, y) for c, y in zip(given, leaves, strict=True)]
-        return _one_each(compiled, compiled.backward(residuals, tree.build(iter(cts))))
+        cts = iter(_seeds_like(ct, leaves, tree, "cotangent"))
+        return _one_each(compiled, compiled.backward(residuals, tree.build(cts)))
 
     return value, pullback
 
@@ -279,6 +278,8 @@ class HessianProduct(_OfAnArgument):
         args, v = _without_v(args, self)
         values = _given(self.compiled.signature, self.__name__, args, kwargs)
         v_name = _unused("v", values)
+        leaves, tree = _wrt_values(self.compiled, args, kwargs)
+        v = tree.build(iter(_seeds_like(v, leaves, tree, "v of hvp")))
         return self.emitted(tuple(values), (v_name,)).value(*values.values(), v)
 
     def inside(self, builder: TraceBuilder, args: Any, kwargs: Any) -> Any:
@@ -298,10 +299,11 @@ class Pushforward(_OfAnArgument):
     def outside(self, args: Any, kwargs: Any) -> Any:
         primals, tangents = args
         values = _given(self.compiled.signature, self.__name__, tuple(primals), {})
-        names = [f"{name}_dot" for name in values]
-        return self.emitted(tuple(values), tuple(_unused(n, values) for n in names)).value(
-            *values.values(), *_given(self.compiled.signature, "", tuple(tangents), {}).values()
-        )
+        dots = _given(self.compiled.signature, "", tuple(tangents), {}).values()
+        leaves, tree = flatten(tuple(values.values()), is_leaf)
+        dots = tree.build(iter(_seeds_like(tuple(dots), leaves, tree, "tangents")))
+        names = tuple(_unused(f"{name}_dot", values) for name in values)
+        return self.emitted(tuple(values), names).value(*values.values(), *dots)
 
     def inside(self, builder: TraceBuilder, args: Any, kwargs: Any) -> Any:
         primals, tangents = args
@@ -463,7 +465,7 @@ class Recorded:
         except ShapeError:
             raise ShapeError(
                 f"the {what} has shape {shapes.show_shape(have.shape)}, what it belongs to "
-                f"{shapes.show_shape(aval.shape)}\n  in {builder.location()}"
+                f"{shapes.show_shape(aval.shape)}"
             ) from None
         if have.dtype == aval.dtype or (have.kind == "python" and have.inexact and not aval.shape):
             return builder.operand(value)
@@ -550,13 +552,12 @@ def _check_loss(run: Recorded) -> None:
         raise LossError(
             f"the function returns a {run.out_tree.type.__name__} of {run.out_tree.count}: the "
             "gradient needs one number (return the loss alone, or use has_aux=True)"
-            f"\n  in {run.builder.location()}"
         )
     if not is_real_scalar(run.graph, run.graph.outputs[0]):
         shown = run.builder.shapes.show_shape(run.graph.aval(run.graph.outputs[0]).shape)
         raise LossError(
             f"the function returns an array of shape {shown}, not one number: reduce it "
-            f"(.sum(), .mean()), or use symgrad.jacobian\n  in {run.builder.location()}"
+            "(.sum(), .mean()), or use symgrad.jacobian"
         )
 
 
@@ -667,12 +668,15 @@ def _leaves_like(given: Any, tree: Tree, what: str) -> list[Any]:
     return leaves
 
 
-def _like(ct: Any, y: Any) -> Any:
-    """Return a cotangent in the shape and dtype of the value it belongs to."""
-    if np.shape(ct) != np.shape(y):
-        raise ShapeError(
-            f"the cotangent has shape {np.shape(ct)}, the value it belongs to {np.shape(y)}"
-        )
-    if isinstance(y, np.ndarray) and y.dtype.kind == "f":
-        return np.asarray(ct, y.dtype)
-    return ct
+def _seeds_like(given: Any, leaves: Sequence[Any], tree: Tree, what: str) -> list[Any]:
+    """Return cotangents or tangents in the shape and dtype of what they belong to."""
+    cts = _leaves_like(given, tree, what)
+    for ct, y in zip(cts, leaves, strict=True):
+        if np.shape(ct) != np.shape(y):
+            raise ShapeError(
+                f"the {what} has shape {np.shape(ct)}, what it belongs to {np.shape(y)}"
+            )
+    return [
+        np.asarray(ct, y.dtype) if isinstance(y, np.ndarray) and y.dtype.kind == "f" else ct
+        for ct, y in zip(cts, leaves, strict=True)
+    ]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.dims import Dim
+from symgrad.dims import Dim, dims_in
 from symgrad.emit.layout import array_lines, bracketed, fits, paragraph, with_note
 from symgrad.emit.spell import ATOM, PRODUCT, Speller, Spelling, Text, literal
 from symgrad.graph import FLOAT64, Aval, Equation, Graph, Op, Operand, Sym
@@ -173,13 +173,10 @@ class Writer:
         graph = self.half.graph
         read: dict[Dim, None] = {}
         for eqn in graph.equations:
-            found = {graph.shapes.resolve(d) for d in sizes_read(eqn.rhs)}
-            dims = {d for size in found if not isinstance(size, int) for d in size.atoms(Dim)}
-            read.update(dict.fromkeys(sorted(dims, key=str)))
+            read.update(dict.fromkeys(sizes_read(eqn.rhs)))
         for guard in self.interface.guards:
             if guarded and guard.symbol in graph.inputs:
-                for size in graph.avals[guard.symbol].shape:
-                    read.update(dict.fromkeys(sorted(dims_of(size), key=str)))
+                read.update(dict.fromkeys(dims_in(graph.avals[guard.symbol].shape)))
         return self._reads(read)
 
     def _reads(self, read: Mapping[Dim, None]) -> list[str]:
@@ -312,17 +309,12 @@ class Writer:
 
 def _all_dims(graph: Graph, extra: Sequence[Operand]) -> list[Dim]:
     seen: dict[Dim, None] = {}
-    symbols = [*graph.inputs, *(y for e in graph.equations for y in e.lhs)]
-    for x in symbols:
-        for size in graph.avals[x].shape:
-            size = graph.shapes.resolve(size)
-            if not isinstance(size, int):
-                seen.update(dict.fromkeys(sorted(size.atoms(Dim), key=str)))
+    for x in (*graph.inputs, *(y for e in graph.equations for y in e.lhs)):
+        shape = graph.avals[x].shape
+        if shape:
+            seen.update(dict.fromkeys(dims_in(shape)))
     for eqn in graph.equations:
-        for d in sorted(sizes_read(eqn.rhs), key=str):
-            size = graph.shapes.resolve(d)
-            if not isinstance(size, int):
-                seen.update(dict.fromkeys(sorted(size.atoms(Dim), key=str)))
+        seen.update(dict.fromkeys(sizes_read(eqn.rhs)))
     return list(seen)
 
 

@@ -256,11 +256,14 @@ structural(
 # --- NumPy's functions ------------------------------------------------------------------------
 
 
-def _own_spelling(value: Any, template: str, precedence: float = ATOM) -> Any:
+def _own_spelling(
+    value: Any, operands: Sequence[Any], template: str, precedence: float = ATOM
+) -> Any:
     """Keep the user's way to write a contraction, for as long as no law touches it."""
     if isinstance(value.symbol, Sym):
         row = value.builder.definition(value.symbol)
-        if row is not None and row.name == "contract":
+        given = tuple(x.symbol for x in operands)
+        if row is not None and row.name == "contract" and row.operands == given:
             value.builder.notes.spellings.setdefault(value.symbol, (template, precedence))
     return value
 
@@ -280,10 +283,10 @@ def matmul(a: Any, b: Any) -> Any:
     batch = tuple(n for n in range(width) if n in a_term or n in b_term)
     out = (*batch, *((i,) if i in a_term else ()), *((j,) if j in b_term else ()))
     value = contract([a, b], [a_term, b_term], out)
-    if [a, b] != plain:
+    if a is not plain[0] or b is not plain[1]:
         shape = _matmul_shape(plain, width)
         return op.reshape(value, shape=shape) if value.ndim != len(shape) else value
-    return _own_spelling(value, "{0:@} @ {1:8}", MATMUL)
+    return _own_spelling(value, plain, "{0:@} @ {1:8}", MATMUL)
 
 
 def _drop_ones(
@@ -330,14 +333,14 @@ def dot(a: Any, b: Any) -> Any:
     rest = tuple(range(a.ndim, a.ndim + b.ndim - 1))
     b_term = (*rest[:-1], k, *rest[-1:]) if b.ndim > 1 else (k,)
     value = contract([a, b], [a_term, b_term], (*a_term[:-1], *rest))
-    return _own_spelling(value, "{np}.dot({0}, {1})")
+    return _own_spelling(value, (a, b), "{np}.dot({0}, {1})")
 
 
 @accept(np.vdot)
 def vdot(a: Any, b: Any) -> Any:
     a, b = _as_values(a, b)
     a, b = (op.reshape(x, shape=(_elements(x),)) if x.ndim != 1 else x for x in (a, b))
-    return _own_spelling(contract([a, b], [(0,), (0,)], ()), "{np}.vdot({0}, {1})")
+    return _own_spelling(contract([a, b], [(0,), (0,)], ()), (a, b), "{np}.vdot({0}, {1})")
 
 
 def _elements(x: Any) -> Size:
@@ -354,7 +357,7 @@ def inner(a: Any, b: Any) -> Any:
         return a * b
     left, right = tuple(range(1, a.ndim)), tuple(range(a.ndim, a.ndim + b.ndim - 1))
     value = contract([a, b], [(*left, 0), (*right, 0)], left + right)
-    return _own_spelling(value, "{np}.inner({0}, {1})")
+    return _own_spelling(value, (a, b), "{np}.inner({0}, {1})")
 
 
 @accept(np.outer)
@@ -378,7 +381,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     b_term = tuple(left[right.index(k)] if k in right else a.ndim + k for k in range(b.ndim))
     out = (*[n for n in a_term if n not in left], *[n for n in b_term if n >= a.ndim])
     value = contract([a, b], [a_term, b_term], out)
-    return _own_spelling(value, f"{{np}}.tensordot({{0}}, {{1}}, axes=({left}, {right}))")
+    text = f"{{np}}.tensordot({{0}}, {{1}}, axes=({left}, {right}))"
+    return _own_spelling(value, (a, b), text)
 
 
 @accept(np.einsum)
@@ -393,7 +397,7 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
     value = contract(operands, terms, out)
     path = ", optimize=True" if optimize else ""
     fields = ", ".join(f"{{{k}}}" for k in range(len(operands)))
-    return _own_spelling(value, f'{{np}}.einsum("{text}", {fields}{path})')
+    return _own_spelling(value, operands, f'{{np}}.einsum("{text}", {fields}{path})')
 
 
 def _parse_subscripts(text: str, ndims: Sequence[int]) -> tuple[list[Labels], Labels]:
@@ -417,7 +421,8 @@ def _parse_subscripts(text: str, ndims: Sequence[int]) -> tuple[list[Labels], La
 
 
 @accept(np.trace, method="trace")
-def trace(a: Any, offset: int = 0) -> Any:
+def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     if offset or a.ndim != 2:
-        return op.sum(np.diagonal(a, offset), axis=(a.ndim - 2,), keepdims=False)
+        line = np.diagonal(a, offset, axis1, axis2)
+        return op.sum(line, axis=(a.ndim - 2,), keepdims=False)
     return contract([a], [(0, 0)], ())

@@ -194,9 +194,15 @@ def array(value: np.ndarray[Any, Any]) -> Any:
 @accept(np.array, np.asarray, np.ascontiguousarray, np.asanyarray)
 def array_of(a: Any, dtype: Any = None) -> Any:
     """Return nested lists of traced and plain numbers as one array."""
-    built = a if hasattr(a, "aval") else np.stack([_element(item) for item in a])
+    built = a if hasattr(a, "aval") else _joined(a)
     return built if dtype is None else op.astype(built, dtype=np.dtype(dtype).name)
 
 
-def _element(item: Any) -> Any:
-    return array_of(item) if isinstance(item, (list, tuple)) else item
+def _joined(a: Any) -> Any:
+    if not _holds_traced(a):
+        return array(np.asarray(a))
+    return np.stack([_joined(item) if isinstance(item, (list, tuple)) else item for item in a])
+
+
+def _holds_traced(a: Any) -> bool:
+    return any(map(_holds_traced, a)) if isinstance(a, (list, tuple)) else hasattr(a, "aval")

@@ -46,6 +46,9 @@ def slice_length(size: Size, part: slice) -> Size:
                 "a backward slice with ends needs a known size: slice forward, then flip"
             )
         return floor_div(size - step - 1, -step)
+    if stop is None and (start is None or (isinstance(start, int) and start >= 0)):
+        length = largest(size - (start or 0), 0)
+        return length if step in (None, 1) else floor_div(length + step - 1, step)
     first = _end(size, start, 0)
     last = size if stop is None else _end(size, stop, size)
     length = largest(last - first, 0)
@@ -232,7 +235,18 @@ def index(x: Any, key: Any) -> Any:
     if not static:
         return x
     _meet_rows(x, static, arrays)
+    _need_sizes(x, static, arrays)
     return op.index(x, *arrays, key=static)
+
+
+def _need_sizes(x: Any, key: Sequence[Any], arrays: Sequence[Any]) -> None:
+    """Ask for the number that a size is where ``x[3:0:-1]`` means nothing without it."""
+    axis = 0
+    for entry, used in zip(key, _consumed(key, arrays), strict=True):
+        backward = isinstance(entry, slice) and entry.step is not None and entry.step < 0
+        if backward and (entry.start is not None or entry.stop is not None):
+            operator.index(x.shape[axis])
+        axis += used
 
 
 def _index_operand(a: Any) -> Any:
@@ -365,7 +379,7 @@ def _write_aval(shapes: Shapes, x: Aval, value: Aval, *indices: Aval, key: Any) 
 
 
 def _summed_to(ct: Value, key: Any, indices: Sequence[Value]) -> Value:
-    return op.index(ct, *indices, key=key)  # type: ignore[no-any-return]
+    return op.index(ct, *indices, key=key) if key else ct  # type: ignore[no-any-return]
 
 
 @indexed

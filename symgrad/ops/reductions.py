@@ -9,6 +9,7 @@ import numpy as np
 from symgrad.dims import Shape, Shapes, product
 from symgrad.graph import Aval, Value, size_value
 from symgrad.ops.table import (
+    FRONT,
     accept,
     array_aval,
     keyword_text,
@@ -89,6 +90,14 @@ def _axes(a: Any, axis: Any) -> tuple[int, ...]:
     return normal_axes(axis, a.ndim)
 
 
+def _reduce(ufunc: Any, front: Any) -> None:
+    """Let ``np.add.reduce`` be ``np.sum``, over the first axis unless told otherwise."""
+
+    @accept(ufunc.reduce)
+    def reduce(array: Any, axis: Any = 0, **settings: Any) -> Any:
+        return front(array, axis, **settings)
+
+
 # --- sum, mean, product -----------------------------------------------------------------------
 
 structural(
@@ -99,9 +108,21 @@ structural(
 )  # fmt: skip
 
 
+def _only(a: Any, where: Any, neutral: Any) -> Any:
+    """Return ``a`` with the elements that do not count replaced by one that changes nothing."""
+    return a if where is True else op.where(where, a, neutral)
+
+
 @accept(np.sum, method="sum")
-def sum_(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return op.sum(a, axis=_axes(a, axis), keepdims=bool(keepdims))
+def sum_(
+    a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = 0, where: Any = True
+) -> Any:
+    total = op.sum(_only(a, where, 0), axis=_axes(a, axis), keepdims=bool(keepdims))
+    return total if _is_number(initial, 0) else total + initial
+
+
+def _is_number(value: Any, number: int) -> bool:
+    return isinstance(value, (int, float)) and value == number
 
 
 structural(
@@ -113,8 +134,15 @@ structural(
 
 
 @accept(np.mean, method="mean")
-def mean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return op.mean(a, axis=_axes(a, axis), keepdims=bool(keepdims))
+def mean(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
+    if where is True:
+        return op.mean(a, axis=_axes(a, axis), keepdims=bool(keepdims))
+    counted = op.broadcast_to(where, shape=a.aval.shape)
+    total = sum_(a, axis, keepdims=keepdims, where=where)
+    return total / op.sum(counted, axis=_axes(a, axis), keepdims=bool(keepdims))
+
+
+_reduce(np.add, sum_)
 
 
 @accept(np.average)
@@ -125,7 +153,8 @@ def average(a: Any, axis: Any = None, weights: Any = None) -> Any:
         weights = op.expand_dims(
             weights, axis=tuple(i for i in range(a.ndim) if i != normal_axis(axis, a.ndim))
         )
-    return sum_(a * weights, axis) / sum_(op.broadcast_to(weights, shape=(a * weights).shape), axis)
+    product = a * weights
+    return sum_(product, axis) / sum_(op.broadcast_to(weights, shape=product.aval.shape), axis)
 
 
 def _product_vjp(ct: Value, y: Value, x: Value, axis: Any, keepdims: bool) -> Value:
@@ -160,9 +189,14 @@ structural(
 
 
 @accept(np.prod, method="prod")
-def prod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return op.prod(a, axis=_axes(a, axis), keepdims=bool(keepdims))
+def prod(
+    a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = 1, where: Any = True
+) -> Any:
+    total = op.prod(_only(a, where, 1), axis=_axes(a, axis), keepdims=bool(keepdims))
+    return total if _is_number(initial, 1) else total * initial
 
+
+_reduce(np.multiply, prod)
 
 # --- extremes ---------------------------------------------------------------------------------
 
@@ -173,7 +207,7 @@ def _extreme_vjp(ct: Value, y: Value, x: Value, axis: Any, keepdims: bool) -> Va
     return hit * (kept(ct, x, axis, keepdims) / ties)
 
 
-def _extreme(name: str, word: str, function: Any, alias: Any) -> None:
+def _extreme(name: str, word: str, function: Any, alias: Any, of_two: Any) -> None:
     structural(
         name, f"The {word} element along axes.", params=REDUCE, defaults=WHOLE,
         aval=_reduce_aval(lambda dtype: dtype), vjp=_extreme_vjp,
@@ -182,12 +216,21 @@ def _extreme(name: str, word: str, function: Any, alias: Any) -> None:
     )  # fmt: skip
 
     @accept(function, alias, method=name)
-    def front(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-        return getattr(op, name)(a, axis=_axes(a, axis), keepdims=bool(keepdims))
+    def front(
+        a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True
+    ) -> Any:
+        if where is not True and initial is None:
+            raise TypeError("where= needs initial=, as in NumPy")
+        found = getattr(op, name)(
+            _only(a, where, initial), axis=_axes(a, axis), keepdims=bool(keepdims)
+        )
+        return found if initial is None else FRONT[of_two](found, initial)
+
+    _reduce(of_two, front)
 
 
-_extreme("max", "largest", np.max, np.amax)
-_extreme("min", "smallest", np.min, np.amin)
+_extreme("max", "largest", np.max, np.amax, np.maximum)
+_extreme("min", "smallest", np.min, np.amin, np.minimum)
 
 
 @accept(np.ptp)
@@ -216,7 +259,7 @@ _which("argmax", np.argmax)
 _which("argmin", np.argmin)
 
 
-def _truth(name: str, function: Any, dtype: Any) -> None:
+def _truth(name: str, function: Any, dtype: Any, ufunc: Any) -> None:
     structural(
         name, f"NumPy's {name}.", params=REDUCE, defaults=WHOLE,
         aval=_reduce_aval(lambda _: np.dtype(dtype)), differentiable=False, numpy=_spell(name),
@@ -226,9 +269,11 @@ def _truth(name: str, function: Any, dtype: Any) -> None:
     def front(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
         return getattr(op, name)(a, axis=_axes(a, axis), keepdims=bool(keepdims))
 
+    _reduce(ufunc, front)
 
-_truth("any", np.any, np.bool_)
-_truth("all", np.all, np.bool_)
+
+_truth("any", np.any, np.bool_, np.logical_or)
+_truth("all", np.all, np.bool_, np.logical_and)
 
 
 structural(
@@ -311,6 +356,19 @@ def cumsum(a: Any, axis: Any = None) -> Any:
     return op.cumsum(a, axis=normal_axis(axis, a.ndim))
 
 
+@accept(np.add.accumulate)
+def accumulate(array: Any, axis: int = 0) -> Any:
+    return cumsum(array, axis)
+
+
+@accept(np.diff)
+def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+    before = (slice(None),) * normal_axis(axis, a.ndim)
+    for _ in range(n):
+        a = a[(*before, slice(1, None))] - a[(*before, slice(None, -1))]
+    return a
+
+
 def _sorting(name: str, function: Any) -> None:
     structural(
         name, f"NumPy's {name}: indices, so nothing flows back.", params=("axis",),
@@ -326,3 +384,10 @@ def _sorting(name: str, function: Any) -> None:
 
 
 _sorting("argsort", np.argsort)
+
+
+@accept(np.sort)
+def sort(a: Any, axis: Any = -1) -> Any:
+    if axis is None:
+        a, axis = a.ravel(), 0
+    return np.take_along_axis(a, np.argsort(a, axis=axis), axis=axis)

@@ -463,11 +463,11 @@ def flipud(m: Any) -> Any:
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     """Move elements round: the tail joined in front of the rest."""
     if axis is None:
-        return reshape(roll(ravel(a), shift, 0), a.aval.shape)
+        return op.reshape(roll(ravel(a), shift, 0), shape=a.aval.shape)
     k = normal_axis(axis, a.ndim)
-    size = a.aval.shape[k]
     steps = operator.index(shift)
-    if isinstance(size, int):
+    if abs(steps) > a.shape[k]:
+        size = operator.index(a.shape[k])
         steps = steps % size if size else 0
     if not steps:
         return a

@@ -158,7 +158,18 @@ def elementwise(
     front = functools.partial(_apply_elementwise, name, arity)
     for function in accepts:
         FRONT[function] = front
+        if isinstance(function, np.ufunc) and arity == 2:
+            FRONT[function.outer] = functools.partial(_apply_outer, name)
     return new
+
+
+def _apply_outer(name: str, a: Any, b: Any) -> Any:
+    """Apply an op to each pair of elements, as ``np.subtract.outer`` does."""
+    builder = builder_of((a, b))
+    a, b = (builder.wrap(builder.operand(x)) for x in (a, b))
+    if a.ndim and b.ndim:
+        a = op.expand_dims(a, axis=tuple(range(a.ndim, a.ndim + b.ndim)))
+    return builder.apply(name, a, b)
 
 
 def _apply_elementwise(name: str, arity: int, *xs: Any) -> Any:
@@ -193,7 +204,7 @@ class _Zero:
 ZERO = _Zero()
 
 
-def zero(*_: Any) -> _Zero:
+def zero(*_: Any, **__: Any) -> _Zero:
     """Say that a derivative is zero wherever it exists."""
     return ZERO
 

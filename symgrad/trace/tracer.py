@@ -114,7 +114,8 @@ class TraceBuilder(Builder):
             raise ShapeError(f"{self._spoken(name, operands)}: {error}") from None
         if row.facts.elementwise:
             self._notice_outer(result.aval, operands)
-        if row.facts.view and type(operands[0]) is Tracer and result.aval.kind == "array":
+        copies = name == "index" and len(operands) > 1  # x[[0, 2]] is an array of its own
+        if row.facts.view and not copies and type(operands[0]) is Tracer and result.aval.kind == "array":
             result.base, result.seen = operands[0], operands[0].symbol
             result.remake = (name, operands[1:], settings)
         return result
@@ -241,6 +242,9 @@ def _mismatch(front: Any, args: Any, kwargs: Any) -> str:
 def _name_of(function: Any) -> str:
     module = getattr(function, "__module__", None) or "np"
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", repr(function))
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):  # np.add.accumulate
+        return f"np.{owner.__name__}.{function.__name__}"
     if isinstance(function, np.ufunc):
         module = "np"
     short = module.replace("numpy", "np").replace("builtins", "").replace("_core", "")
@@ -319,18 +323,7 @@ class Tracer(Value):
         if kwargs.get("out") is not None and any(type(x) is Tracer for x in kwargs["out"]):
             out = kwargs.pop("out")[0]
             return out._become(call_front(ufunc, inputs, kwargs))
-        if method == "reduce":
-            return self._reduce(ufunc, *inputs, **kwargs)
-        if method != "__call__":
-            raise TraceError(f"np.{ufunc.__name__}.{method} is not known to symgrad")
-        return call_front(ufunc, inputs, kwargs)
-
-    def _reduce(self, ufunc: Any, array: Any, axis: Any = 0, **kwargs: Any) -> Any:
-        found = {np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
-                 np.logical_and: np.all, np.logical_or: np.any}.get(ufunc)  # fmt: skip
-        if found is None:
-            raise TraceError(f"np.{ufunc.__name__}.reduce is not known to symgrad")
-        return call_front(found, (array,), {"axis": axis, **kwargs})
+        return call_front(ufunc if method == "__call__" else getattr(ufunc, method), inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return call_front(func, args, kwargs)
