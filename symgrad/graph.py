@@ -406,10 +406,10 @@ class Builder:
         for y, mine in zip(eqn.lhs, ys, strict=True):
             self.notes.copy(y, mine, old.notes)
             if y in old.notes.spellings:
-                self._copy_spelling(y, mine, rhs, operands, old)
+                self.copy_spelling(y, mine, rhs, operands, old)
         return ys
 
-    def _copy_spelling(
+    def copy_spelling(
         self, y: Sym, mine: Operand, rhs: Op, operands: tuple[Operand, ...], old: Graph
     ) -> None:
         # The user's text says what the user's op does: a law that rewrote it needs another.

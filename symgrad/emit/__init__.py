@@ -199,7 +199,7 @@ class Writer:
             return [f"{', '.join(self.dim_names[d] for d in shape)} = {self.name(x)}.shape"]  # type: ignore[index]
         return [
             f"{self.dim_names[d]} = {self.name(x)}.shape[{shape.index(d)}]"
-            for d in shape
+            for d in dict.fromkeys(shape)
             if d in wanted
         ]
 

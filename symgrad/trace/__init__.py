@@ -261,6 +261,8 @@ def canonical(graph: Graph) -> tuple[Graph, dict[Sym, Sym]]:
         for y, mine in zip(eqn.lhs, ys, strict=True):
             new[y] = mine
             builder.notes.copy(y, mine, graph.notes)
+            if y in graph.notes.spellings:
+                builder.copy_spelling(y, mine, rhs, operands, graph)
     outputs = [new[y] if type(y) is Sym else y for y in graph.outputs]
     return check(builder.graph(outputs)), {x: new[x] for x in graph.inputs}  # type: ignore[misc]
 
