@@ -97,7 +97,7 @@ class Writer:
 
     def lines(self, taken: Sequence[str]) -> list[str]:
         """Return the statements, planned again until every line fits."""
-        keep: frozenset[Sym] = frozenset()
+        keep = self._shows_a_size()
         while True:
             self.plan = plan(self.half, self.extra, keep)
             self.written.clear()
@@ -247,6 +247,15 @@ class Writer:
         graph = self.half.graph
         known = {d for x in graph.inputs for d in graph.avals[x].shape}
         return {d for e in graph.equations for d in sizes_read(e.rhs)} - known
+
+    def _shows_a_size(self) -> frozenset[Sym]:
+        """Return the values that such a size is read from: each needs a line of its own."""
+        unseen, found = self._unseen_sizes(), set()
+        for y in (y for eqn in self.half.graph.equations for y in eqn.lhs):
+            if shown := unseen.intersection(self.half.graph.avals[y].shape):
+                unseen -= shown
+                found.add(y)
+        return frozenset(found)
 
     def _store(self, s: Statement) -> list[str]:
         y, rhs = s.eqn.lhs[0], s.eqn.rhs
