@@ -130,17 +130,6 @@ def evaluate(size: Size, values: Mapping[Dim, int]) -> int:
     return _INTEGER[type(size)](*parts)
 
 
-def dims_in(sizes: Iterable[Size]) -> list[Dim]:
-    """Return the dims that sizes are made of, in order of appearance."""
-    found: dict[Dim, None] = {}
-    for size in sizes:
-        if isinstance(size, Dim):
-            found[size] = None
-        elif not isinstance(size, int):
-            found.update(dict.fromkeys(sorted(size.atoms(Dim), key=str)))
-    return list(found)
-
-
 def dims_of(size: Size) -> set[Dim]:
     """Return the dims that ``size`` is made of."""
     return set() if isinstance(size, int) else set(size.atoms(Dim))
@@ -185,7 +174,10 @@ def _spell(size: Size, name: Callable[[Dim], str]) -> tuple[str, int]:
                 text += f" + {_at_least(plain(term), 1, name)}"
         return text, 1
     if size.is_Mul:
-        return " * ".join(_at_least(plain(f), 2, name) for f in size.as_ordered_factors()), 2
+        if size.could_extract_minus_sign():
+            return f"-{_at_least(plain(-size), 2, name)}", 1
+        first, *rest = (plain(f) for f in size.as_ordered_factors())
+        return " * ".join([_at_least(first, 2, name), *(_at_least(f, 3, name) for f in rest)]), 2
     if size.is_Pow:
         return f"{_at_least(plain(size.args[0]), 4, name)}**{size.args[1]}", 3
     a, b = (plain(part) for part in size.args)
@@ -200,11 +192,6 @@ def _spell(size: Size, name: Callable[[Dim], str]) -> tuple[str, int]:
 def _at_least(size: Size, level: int, name: Callable[[Dim], str]) -> str:
     text, precedence = _spell(size, name)
     return text if precedence >= level else f"({text})"
-
-
-def _is_free(size: Size, other: Size) -> bool:
-    """Return whether ``size`` is a dim that ``other`` may stand for: ``n`` is no ``min(4, n)``."""
-    return isinstance(size, Dim) and size not in dims_of(other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,8 +324,10 @@ class Shapes:
             return left
         if self._contradict(left, right):
             raise ShapeError(f"sizes {self.show(a)} and {self.show(b)} disagree")
-        if _is_free(left, right) or _is_free(right, left):
-            return self._bind(left, right)
+        keep, drop = sorted((left, right), key=self._rank)
+        if isinstance(drop, Dim) and drop not in dims_of(keep):
+            self._known[drop] = keep
+            return keep
         if self.value(left) is None:
             raise ShapeError(
                 f"sizes {self.show(a)} and {self.show(b)} cannot be compared without example data"
@@ -347,18 +336,11 @@ class Shapes:
         return left
 
     def _contradict(self, left: Size, right: Size) -> bool:
-        if isinstance(left, int) and isinstance(right, int):
-            return True
+        difference = plain(sp.expand(left - right))
+        if isinstance(difference, int):
+            return difference != 0
         values = self.value(left), self.value(right)
         return None not in values and values[0] != values[1]
-
-    def _bind(self, left: Size, right: Size) -> Size:
-        keep, drop = sorted((left, right), key=self._rank)
-        if not isinstance(drop, Dim) or drop in dims_of(keep):
-            keep, drop = drop, keep
-        assert isinstance(drop, Dim)
-        self._known[drop] = keep
-        return keep
 
     def _rank(self, size: Size) -> tuple[int, int]:
         # A static int represents a class first, then an expression, the user's name, the earliest.
@@ -410,12 +392,13 @@ class Shapes:
 
     def resolved_guards(self) -> list[Guard]:
         """Return the guards over representatives, without those that always hold."""
-        found = []
+        found: dict[Any, Guard] = {}
         for g in self.guards:
             left, right = self.resolve(g.left), self.resolve(g.right)
             if not (isinstance(left, int) and isinstance(right, int)):
-                found.append(Guard(left, g.relation, right, g.location))
-        return list(dict.fromkeys(found))
+                sides = frozenset((left, right)) if g.relation in ("==", "!=") else (left, right)
+                found.setdefault((g.relation, sides), Guard(left, g.relation, right, g.location))
+        return list(found.values())
 
     def show(self, size: Size) -> str:
         """Return the size as people read it: ``N = 120`` where it has a name, else ``120``."""

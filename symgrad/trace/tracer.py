@@ -154,7 +154,11 @@ class TraceBuilder(Builder):
     def _is_pairwise(self, column: Value, row: Value) -> bool:
         # x[:, None] - x asks for every pair on purpose.
         made = self.definition(column.symbol)
-        return made is not None and made.name == "expand_dims" and made.operands[0] is row.symbol
+        return (
+            made is not None
+            and made.name in ("index", "expand_dims")
+            and made.operands[0] is row.symbol
+        )
 
     def _named(self, x: Value) -> str:
         return self.notes.names.get(x.symbol, "an array")  # type: ignore[call-overload, no-any-return]
