@@ -35,7 +35,7 @@ from symgrad.arguments import (
 from symgrad.errors import ArgumentError, CheckError, SpecError, WrtError
 from symgrad.graph import Graph
 from symgrad.report import Report
-from symgrad.specialise import Options, Specialisation
+from symgrad.specialise import Options, Specialisation, is_plain
 from symgrad.trace import in_trace
 from symgrad.trace.tracer import is_traced
 from symgrad.trees import flatten
@@ -119,6 +119,8 @@ class Compiled:
             raise ArgumentError(f"{self.function!r} has no signature: wrap it in a def") from None
         name = getattr(self.function, "__name__", "function")
         self.wrt, self.single = wrt_names(self.signature, self._given_wrt, name)
+        defaults = [p.default for p in self.signature.parameters.values()]
+        self._fills = not all(d is inspect.Parameter.empty or is_plain(d) for d in defaults)
         if self.specs is not None:
             describe_specs(self._without_missing(), self.specs, self.wrt, name)
 
@@ -207,6 +209,9 @@ class Compiled:
         values = bind(self.signature, name, args, kwargs)
         if float_ints(values, self.wrt):
             values = {k: with_floats(v) if k in self.wrt else v for k, v in values.items()}
+            bound = inspect.BoundArguments(self.signature, dict(values))  # type: ignore[arg-type]
+            args, kwargs = bound.args, bound.kwargs
+        elif self._fills:
             bound = inspect.BoundArguments(self.signature, dict(values))  # type: ignore[arg-type]
             args, kwargs = bound.args, bound.kwargs
         with self._lock:

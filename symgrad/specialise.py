@@ -13,7 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from symgrad.emit import (
     print_module,
 )
 from symgrad.emit import Guard as ShapeGuard
-from symgrad.emit.spell import literal
+from symgrad.emit.spell import written_out
 from symgrad.errors import LossError, WrtError
 from symgrad.expand import drop_dead, expand
 from symgrad.graph import Aval, Graph, Sym
@@ -39,7 +39,7 @@ from symgrad.load import load_function
 from symgrad.recognise import Firing, recognise
 from symgrad.schedule import Half, cut, own_outputs
 from symgrad.simplify import simplify
-from symgrad.trace import Argument, Capture, Leaf, Traced, aval_of, trace
+from symgrad.trace import LARGEST_CONSTANT, Argument, Capture, Leaf, aval_of, trace
 from symgrad.trees import LEAF, Tree
 
 
@@ -139,7 +139,7 @@ class Specialisation:
                 symbol = self.leaves.get((name, k))
                 if leaf.aval is None or symbol is None:
                     raise WrtError(
-                        f"`{leaf.name}` in wrt is {type(leaf.value).__name__}, not a number or array"
+                        f"`{leaf.name}` in wrt is {type(leaf.value).__name__}, no number or array"
                     )
                 if not leaf.aval.inexact:
                     raise WrtError(
@@ -255,7 +255,7 @@ class Specialisation:
     def views(self) -> tuple[FunctionView, FunctionView]:
         """Return forward and backward as text."""
         with self._lock, uncollected():
-            joint, wrt, seeds = self.joint(seeded=True)
+            joint, _, seeds = self.joint(seeded=True)
             primal = self._primal_symbols(joint)
             schedule = cut(joint, self.output_count, seeds, primal)
             writer = ModuleWriter(self._interface(joint))
@@ -269,7 +269,7 @@ class Specialisation:
     def combined_view(self) -> FunctionView:
         """Return value_and_grad as text."""
         with self._lock, uncollected():
-            joint, wrt, _ = self.joint(seeded=False)
+            joint, *_ = self.joint(seeded=False)
             half = Half(joint, self._primal_symbols(joint))
             return ModuleWriter(self._interface(joint)).value_and_grad(half, self.output_count)
 
@@ -305,7 +305,7 @@ class Specialisation:
         )
         return Parameter(
             argument.name, _KINDS[declared.kind], argument.tree, leaves,
-            _default_text(declared), statics,
+            statics=statics, **_default(declared.default, argument),
         )  # fmt: skip
 
     def _unchecked(self) -> list[Sym]:
@@ -314,7 +314,7 @@ class Specialisation:
         first: dict[Size, Size] = {}
         unchecked = []
         originals = [(x, self._dims[key]) for key, x in self.leaves.items()]
-        originals += [(x, np.shape(c.example)) for c, x in self.captures]
+        originals += [(x, c.shape) for c, x in self.captures]
         for x, shape in originals:
             needs = False
             for size in shape:
@@ -416,28 +416,46 @@ def _caller(signature: inspect.Signature) -> Callable[..., Any]:
     return call
 
 
-def _default_text(declared: inspect.Parameter) -> str | None:
-    value = declared.default
+def _default(value: Any, argument: Argument) -> dict[str, Any]:
+    """Return how the emitted signature gives a parameter's default."""
     if value is inspect.Parameter.empty:
-        return None
-    if isinstance(value, str):
-        return f'"{value}"' if value.isidentifier() else repr(value)
-    if value is None or isinstance(value, (bool, int, float)):
-        return str(literal(value))
-    return "None"
+        return {"default": None}
+    if is_plain(value):
+        return {"default": written_out(value)}
+    fill = value if _can_be_written(value) and any(leaf.aval for leaf in argument.leaves) else None
+    return {"default": "None", "fill": fill}
+
+
+def is_plain(value: Any) -> bool:
+    """Return whether a default can stand in a signature as it is."""
+    if isinstance(value, tuple) and type(value) is tuple:
+        return all(map(is_plain, value))
+    return value is None or type(value) in (bool, int, float, str)
+
+
+def _can_be_written(value: Any) -> bool:
+    if type(value) in (list, tuple):
+        return all(map(_can_be_written, value))
+    if type(value) is dict:
+        return all(map(is_plain, value)) and all(map(_can_be_written, value.values()))
+    is_small = isinstance(value, np.ndarray) and value.size <= LARGEST_CONSTANT
+    return is_plain(value) or is_small or isinstance(value, np.generic)
 
 
 def _captured_parameter(capture: Capture, symbol: Sym | None) -> Parameter:
     value = capture.example
-    default = None
+    given: dict[str, Any] = {}
     if np.ndim(value) == 0:
-        default = str(literal(value.item() if isinstance(value, np.ndarray) else value))
-    return Parameter(capture.name, "keyword", Tree(LEAF), (symbol,), default)
+        given = {"default": written_out(getattr(value, "item", lambda: value)())}
+    elif capture.small:
+        given = {"default": "None", "fill": value}
+    return Parameter(capture.name, "keyword", Tree(LEAF), (symbol,), **given)
 
 
 def _unique(
     captured: Sequence[Parameter], parameters: Sequence[Parameter]
 ) -> tuple[Parameter, ...]:
+    """Return the captured parameters under names that no other parameter has."""
     taken = {p.name for p in parameters}
     result = []
     for p in captured:
@@ -445,9 +463,8 @@ def _unique(
         while name in taken:
             name, number = f"{p.name}{number}", number + 1
         taken.add(name)
-        result.append(Parameter(name, p.kind, p.tree, p.leaves, p.default))
-    required = [p for p in result if p.default is None]
-    return (*required, *(p for p in result if p.default is not None)) if False else tuple(result)
+        result.append(replace(p, name=name))
+    return tuple(result)
 
 
 def _bind(pairs: Sequence[tuple[Shape, Shape]], values: dict[Dim, int]) -> bool:

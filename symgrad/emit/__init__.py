@@ -15,7 +15,7 @@ import numpy as np
 
 from symgrad.dims import Dim, dims_in
 from symgrad.emit.layout import array_lines, bracketed, fits, paragraph, with_note
-from symgrad.emit.spell import ATOM, PRODUCT, Speller, Spelling, Text, literal
+from symgrad.emit.spell import ATOM, PRODUCT, Speller, Spelling, Text, literal, written_out
 from symgrad.graph import FLOAT64, Aval, Equation, Graph, Op, Operand, Sym
 from symgrad.ops.indexing import key_text, writes_once
 from symgrad.schedule import Half, Names, Plan, Statement, plan, sizes_read
@@ -33,6 +33,7 @@ class Parameter:
     leaves: tuple[Sym | None, ...]
     default: str | None = None
     statics: tuple[tuple[int, Any], ...] = ()  # leaves whose value the code was made for
+    fill: Any = None  # what a default of None stands for: an array or a container
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +356,17 @@ def declaration(
     return bracketed(f"def {name}(", items, "):", 0)
 
 
+def fill_lines(parameters: Sequence[Parameter], np_name: str) -> list[str]:
+    """Return the lines that put a default in place which no signature should hold."""
+    lines = []
+    for p in parameters:
+        if p.fill is not None:
+            text = written_out(p.fill, np_name)
+            filled = array_lines(f"{p.name} = ", text, "", 8)
+            lines += [f"if {p.name} is None:", *(f"    {line}" for line in filled)]
+    return lines
+
+
 def unpack_lines(parameters: Sequence[Parameter], names: Callable[[Sym], str], used: Any) -> list[str]:
     """Return the lines that take the leaves out of nested arguments."""
     lines = []
@@ -511,7 +523,8 @@ class ModuleWriter:
         words = " ".join(sizes)
         used |= {x for x in graph.inputs if f" = {writer.name(x)}.shape" in words}
         unpack = unpack_lines(self.all_parameters, writer.name, used)
-        return [*unpack, *sizes, *guard_lines(writer, self.all_parameters)]
+        fills = fill_lines(self.all_parameters, self.np)
+        return [*fills, *unpack, *sizes, *guard_lines(writer, self.all_parameters)]
 
     def _value_words(self) -> str:
         words = "the value" if self.interface.value_name == "value" else f"the {self.interface.value_name}"

@@ -16,6 +16,7 @@ from symgrad import dims
 from symgrad.dims import Dim, Size
 from symgrad.graph import Aval, Equation, Graph, Op, Operand, Static, Sym
 from symgrad.ops.table import ATOM, MATMUL, PRODUCT, SUM, UNARY
+from symgrad.trees import quoted
 
 TARGET = "numpy"
 
@@ -94,6 +95,25 @@ def literal(value: Any, np_name: str = "np") -> Text:
         return Text(f"-{np_name}.inf", UNARY) if value < 0 else Text(f"{np_name}.{word}")
     text = repr(value)
     return Text(text, UNARY if text.startswith("-") else ATOM)
+
+
+def written_out(value: Any, np_name: str = "np") -> str:
+    """Return an array, a number or a list, tuple or dict of them as Python text."""
+    if isinstance(value, np.ndarray):
+        plain = np.array(value.tolist()).dtype == value.dtype and value.size
+        kind = "" if plain else f", dtype={np_name}.{value.dtype.name}"
+        if not value.size:
+            return f"{np_name}.zeros({value.shape}{kind})"
+        return f"{np_name}.array({written_out(value.tolist(), np_name)}{kind})"
+    if isinstance(value, dict):
+        pairs = (f"{quoted(k)}: {written_out(v, np_name)}" for k, v in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, (list, tuple)):
+        inside = ", ".join(written_out(v, np_name) for v in value)
+        if isinstance(value, list):
+            return f"[{inside}]"
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    return quoted(value) if isinstance(value, str) else str(literal(value, np_name))
 
 
 class Speller:

@@ -20,10 +20,18 @@ from symgrad.dims import Dim, Shapes
 from symgrad.errors import LossError, ShapeError, SymgradError, SymgradWarning, TraceError, locating
 from symgrad.graph import Aval, Builder, Graph, Operand, Static, Sym, Value, check
 from symgrad.trace.runtime import Capture, Loop, StaticCapture, TraceRuntime, aval_of, tracing
-from symgrad.trace.tracer import Specialise, SymbolicSize, TraceBuilder, Tracer, refuse_dtype
+from symgrad.trace.tracer import (
+    LARGEST_CONSTANT,
+    Specialise,
+    SymbolicSize,
+    TraceBuilder,
+    Tracer,
+    refuse_dtype,
+)
 from symgrad.trees import Tree, flatten
 
 __all__ = [
+    "LARGEST_CONSTANT",
     "Argument",
     "Capture",
     "Leaf",

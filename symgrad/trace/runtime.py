@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.dims import Shape
 from symgrad.errors import Location, TraceError
 from symgrad.graph import Aval, Sym, building
 from symgrad.ops import FRONT, op
@@ -47,6 +48,7 @@ class Capture:
     read: Callable[[], Any]
     symbol: Sym
     example: Any
+    shape: Shape
 
     @property
     def small(self) -> bool:
@@ -233,7 +235,7 @@ class TraceRuntime:
             for k, size in enumerate(aval.shape)
         )
         symbol = self.builder.input(aval._replace(shape=shape), name)
-        self.captures.append(Capture(name, read, symbol, value))
+        self.captures.append(Capture(name, read, symbol, value, shape))
         tracer = Tracer(self.builder, symbol, argument=bool(aval.shape) or aval.kind == "array")
         tracer.name = name
         if isinstance(value, np.ndarray):
