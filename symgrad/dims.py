@@ -130,6 +130,17 @@ def evaluate(size: Size, values: Mapping[Dim, int]) -> int:
     return _INTEGER[type(size)](*parts)
 
 
+def dims_in(sizes: Iterable[Size]) -> list[Dim]:
+    """Return the dims that sizes are made of, in order of appearance."""
+    found: dict[Dim, None] = {}
+    for size in sizes:
+        if isinstance(size, Dim):
+            found[size] = None
+        elif not isinstance(size, int):
+            found.update(dict.fromkeys(sorted(size.atoms(Dim), key=str)))
+    return list(found)
+
+
 def dims_of(size: Size) -> set[Dim]:
     """Return the dims that ``size`` is made of."""
     return set() if isinstance(size, int) else set(size.atoms(Dim))
@@ -284,7 +295,8 @@ class Shapes:
             f"{letter}{number}" for number in ("", *range(2, 10_000)) for letter in "dkmpqrsuvw"
         )
         free = (name for name in letters if name not in used and name.upper() not in used)
-        if batch is not None and "n" not in used and "N" not in used and self.user_name(batch) is None:
+        taken_n = "n" in used or "N" in used
+        if batch is not None and not taken_n and self.user_name(batch) is None:
             self._plain.setdefault(batch, "n")
         for dim in self._order:
             if self.resolve(dim) is dim and dim not in self._user_named and dim not in self._plain:
