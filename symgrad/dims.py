@@ -70,7 +70,7 @@ def plain(size: Any) -> Size:
 def floor_div(a: Size, b: Size) -> Size:
     if isinstance(a, int) and isinstance(b, int):
         return a // b
-    exact = sp.cancel(sp.sympify(a) / sp.sympify(b))
+    exact = sp.cancel(sp.Mul(a, sp.Pow(b, -1)))
     if exact.is_polynomial() and all(c.is_integer for c in sp.Poly(exact).coeffs()):
         return plain(exact)
     return DimFloorDiv(a, b)  # type: ignore[no-any-return]
@@ -93,7 +93,7 @@ def largest(a: Size, b: Size) -> Size:
 def _extreme(a: Size, b: Size, decide: Callable[[int, int], int], head: type) -> Size:
     if isinstance(a, int) and isinstance(b, int):
         return decide(a, b)
-    difference = sp.sympify(a) - sp.sympify(b)
+    difference = sp.Add(a, -b)
     if difference.is_nonnegative:
         return a if head is DimMax else b
     if difference.is_nonpositive:

@@ -679,7 +679,7 @@ class SymbolicSize:
     __trunc__ = __floor__ = __ceil__ = __pos__ = lambda self: self  # type: ignore[assignment]
 
     def __neg__(self) -> Any:
-        return self._make(-sp.sympify(self.size_expression))
+        return self._make(-self.size_expression)
 
     def __abs__(self) -> Any:
         return self if self._compare("<=", 0) is False else -self
@@ -722,7 +722,7 @@ def _size_comparison(relation: str, swap: bool, name: str) -> Any:
 
 
 def _power(a: Any, b: Any) -> Any:
-    return sp.sympify(a) ** sp.sympify(b)
+    return sp.Pow(a, b)
 
 
 for _name, _exact in {
