@@ -301,7 +301,7 @@ class Pushforward(_OfAnArgument):
         values = _given(self.compiled.signature, self.__name__, tuple(primals), {})
         dots = _given(self.compiled.signature, "", tuple(tangents), {}).values()
         leaves, tree = flatten(tuple(values.values()), is_leaf)
-        dots = tree.build(iter(_seeds_like(tuple(dots), leaves, tree, "tangents")))
+        dots = tree.build(iter(_seeds_like(tuple(dots), leaves, tree, "tangent")))
         names = tuple(_unused(f"{name}_dot", values) for name in values)
         return self.emitted(tuple(values), names).value(*values.values(), *dots)
 
@@ -447,7 +447,7 @@ class Recorded:
         ]
 
     def tangents(self, given: Any) -> list[Operand]:
-        leaves = _leaves_like(given, self.in_tree, "tangents")
+        leaves = _leaves_like(given, self.in_tree, "tangent")
         return [
             self._matched(t, x.aval, "tangent") for t, x in zip(leaves, self.leaves, strict=True)
         ]
