@@ -434,8 +434,9 @@ def _choose_mode(made: Plan, statement: Statement, is_dying: Any) -> None:
         statement.mode = "store"
         base = operands[0]
         if isinstance(base, Sym) and base in made.inlined:
-            zeros = made.inlined[base].rhs
-            statement.starts = "zeros" if _is_zeros(zeros) else "make"
+            start = made.inlined[base].rhs
+            is_view = start.facts.view or start.name == "alias"
+            statement.starts = "copy" if is_view else "zeros" if _is_zeros(start) else "make"
         else:
             statement.starts = "own" if is_dying(base) else "copy"
         return
