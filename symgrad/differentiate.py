@@ -91,7 +91,8 @@ def _transpose(
         _note(builder, ct, y)
     ct: Any = cts[0] if row.results == 1 else tuple(cts)
     ys, xs = list(map(builder.wrap, eqn.lhs)), list(map(builder.wrap, operands))
-    for i, x in enumerate(operands):
+    for i, x in reversed(list(enumerate(operands))):
+        # Last operand first: what a write passes to its value is read before it is blanked.
         if not isinstance(x, Sym) or x not in active:
             continue
         if row.vjp is None:

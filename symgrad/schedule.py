@@ -263,6 +263,7 @@ def inline_single_use(
     reads = Counter(x for eqn in graph.equations for x in eqn.rhs.operands)
     reads.update(y for y in outputs)
     returned = set(outputs)
+    written = {eqn.rhs.operands[0] for eqn in graph.equations if eqn.rhs.name in WRITES}
     folded: dict[Sym, Equation] = {}
     weights: dict[Sym, float] = {}
     for eqn in graph.equations:
@@ -273,7 +274,7 @@ def inline_single_use(
             del folded[heavy]
             weight = _weight(graph, eqn, folded, weights)
         weights[y] = weight
-        if y in keep or y in returned or len(eqn.lhs) > 1 or not _may_fold(half, eqn, folded):
+        if y in keep or y in returned or len(eqn.lhs) > 1 or not _may_fold(half, eqn, written):
             continue
         if reads[y] == 1 or _is_free(half, eqn, weight, reads[y]):
             folded[y] = eqn
@@ -304,7 +305,9 @@ def _scalar(graph: Graph, y: Sym) -> bool:
     return graph.avals[y].shape == ()
 
 
-def _may_fold(half: Half, eqn: Equation, folded: Mapping[Sym, Equation]) -> bool:
+def _may_fold(half: Half, eqn: Equation, written: set[Operand]) -> bool:
+    if eqn.rhs.name == "index" and eqn.rhs.operands[0] in written:
+        return False  # read before the array is written, so that it need not be copied
     if eqn.rhs.name in WRITES or (eqn.rhs.name == "constant" and half.graph.avals[eqn.lhs[0]].shape):
         return False
     if eqn.rhs.name == "size":
@@ -446,9 +449,15 @@ def _choose_mode(made: Plan, statement: Statement, is_dying: Any) -> None:
     for k in choices:
         x = operands[k]
         users = x in made.half.primal or x in graph.notes.names
-        if not users and is_dying(x) and graph.avals[x] == graph.avals[y]:  # type: ignore[index]
+        if not users and not _renames(graph.notes, x, y) and is_dying(x) and graph.avals[x] == graph.avals[y]:  # type: ignore[index]
             statement.mode, statement.reused = "update", k
             return
+
+
+def _renames(notes: Notes, x: Operand, y: Sym) -> bool:
+    """Return whether ``x`` and ``y`` are gradients by different names: each keeps its own."""
+    before, after = notes.cotangent_of.get(x), notes.cotangent_of.get(y)  # type: ignore[call-overload]
+    return before is not None and after is not None and before is not after
 
 
 def _is_zeros(rhs: Op) -> bool:
@@ -488,7 +497,7 @@ _ROLES: Mapping[str, str] = {
     "greater": "mask", "less": "mask", "greater_equal": "mask", "less_equal": "mask",
     "equal": "hit", "not_equal": "mask", "logical_and": "mask", "logical_or": "mask",
     "full": "zeros", "eye": "eye", "clip": "clipped", "maximum": "peak", "minimum": "least",
-    "transpose": "turned", "flip": "flipped", "astype": "cast", "absolute": "size_of",
+    "transpose": "turned", "flip": "flipped", "astype": "cast", "absolute": "magnitude",
 }  # fmt: skip
 
 

@@ -199,9 +199,16 @@ def _where(b: Builder, mask: Operand, value: Value, first: bool) -> Value:
 
 
 def _unbroadcast_operand(b: Any, x: Operand) -> Operand | None:
-    """Return what a new ``broadcast_to`` copies."""
+    """Return what a new copy along leading axes, or of a Python number, copies."""
     row = b.new(x, "broadcast_to")
-    return row.operands[0] if row is not None else None
+    if row is not None:
+        return row.operands[0]
+    row = b.new(x, "expand_dims")
+    if row is not None and row.setting("axis") == tuple(range(len(row.setting("axis")))):
+        return row.operands[0]
+    row = b.new(x, "astype")
+    inner = _unbroadcast_operand(b, row.operands[0]) if row is not None else None
+    return inner if inner is not None and b.aval(inner).kind == "python" else None
 
 
 _FOLD = {
@@ -313,6 +320,26 @@ def _sum(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     return None
 
 
+@rule("add", "where(m, a, 0) + where(m, 0, b) = where(m, a, b)")
+def _join_masks(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    one, two = _masked(b, xs[0]), _masked(b, xs[1])
+    if one is None or two is None or one[0] != two[0] or one[2] == two[2]:
+        return None
+    first, second = (one, two) if one[2] else (two, one)
+    joined = op.where(*(_value(b, v) for v in (one[0], first[1], second[1])))
+    return _keeps(b, joined, "add", xs)
+
+
+@rule("add", "x + (x + y) = 2 x + y")
+def _collect(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for x, other in (xs, xs[::-1]):
+        row = b.sole(other, "add")
+        if row is not None and x in row.operands:
+            rest = row.operands[1] if row.operands[0] == x else row.operands[0]
+            return (2 * _value(b, x) + _value(b, rest)).symbol
+    return None
+
+
 @rule("subtract", "x - 0 = x,  0 - x = -x,  a - (-b) = a + b")
 def _difference(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     left, right = xs
@@ -344,9 +371,23 @@ def _scalars_first(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
         if _is_scalar(b, other):
             return ((s * _value(b, other)) * z).symbol
         return (s * (_value(b, other) * z)).symbol
+    merged = _numbers_together(b, *xs)
+    if merged is not None:
+        return merged
     if _is_scalar(b, xs[1]) and not _is_scalar(b, xs[0]):
         return (_value(b, xs[1]) * _value(b, xs[0])).symbol
     return None
+
+
+def _numbers_together(b: Any, number: Operand, x: Operand) -> Operand | None:
+    """Return (2 0.5) x for 2 (0.5 x), also where others read 0.5 x."""
+    row = b.definition(x)
+    if _literal(number) is None or row is None or row.name != "multiply":
+        return None
+    inner, rest = row.operands
+    if _literal(inner) is None:
+        return None
+    return (b.apply("multiply", number, inner) * _value(b, rest)).symbol  # type: ignore[no-any-return]
 
 
 def _scalar_order(b: Any, xs: tuple[Operand, ...]) -> Operand | None:
@@ -393,13 +434,18 @@ def _scalar_quotient(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
 def _product_of_quotient(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for x, other in (xs, xs[::-1]):
         row = b.sole(x, "divide")
-        if row is None or _is_scalar(b, x) != _is_scalar(b, other):
-            continue  # a scalar stays a factor of its own
+        if row is None or _is_smaller(b, x, xs):
+            continue  # the smaller quotient is cheaper as it is
         above, below = (_value(b, v) for v in row.operands)
         if _is_scalar(b, below.symbol) and not _is_scalar(b, x):
             continue
         return ((_value(b, other) * above) / below).symbol
     return None
+
+
+def _is_smaller(b: Any, x: Operand, xs: tuple[Operand, ...]) -> bool:
+    whole = b.infer(OPS["multiply"], xs, ())[0].shape
+    return not _same_shape(b, b.aval(x).shape, whole)
 
 
 # --- masks -----------------------------------------------------------------------------------
@@ -826,6 +872,28 @@ def _leading_ratio(b: Any, value: Operand, s: Operand) -> int | None:
 
 
 # --- small ones ------------------------------------------------------------------------------
+
+
+@rule("index", "copies of s at [k] = s,  (x with v at [j]) at [k] = v if j = k, else x at [k]")
+def _element(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    (key,) = settings
+    x, *indices = xs
+    if indices or not all(type(k) is int and k >= 0 for k in key):
+        return None
+    source = _unbroadcast_operand(b, x)
+    if source is not None and _is_scalar(b, source) and len(key) == len(b.aval(x).shape):
+        return source
+    row = b.new(x, "put_at")
+    if row is None or len(row.operands) > 2:
+        return None
+    base, value = row.operands
+    other = row.setting("key")
+    if len(other) != len(key) or not all(type(k) is int and k >= 0 for k in other):
+        return None
+    if other != key:
+        return op.index(_value(b, base), key=key).symbol  # type: ignore[no-any-return]
+    part = b.infer(OPS["index"], (x,), settings)[0]
+    return value if b.aval(value).shape == part.shape else None
 
 
 @rule("power", "x**1 = x,  x**2 = square,  x**-1 = 1 / x")

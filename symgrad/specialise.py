@@ -290,7 +290,7 @@ class Specialisation:
         return Interface(
             self.name, parameters, _unique(captured, parameters), wrt, self.options.single,
             self.traced.out_tree, self.traced.aux_tree, self.value_name,
-            tuple(ShapeGuard(symbol(x)) for x in self._unchecked()),  # type: ignore[arg-type]
+            tuple(ShapeGuard(symbol(x), axes) for x, axes in self._unchecked()),  # type: ignore[arg-type]
         )  # fmt: skip
 
     def _parameter(self, argument: Argument, symbol: Callable[[Sym | None], Any]) -> Parameter:
@@ -308,30 +308,25 @@ class Specialisation:
             statics=statics, **_default(declared.default, argument),
         )  # fmt: skip
 
-    def _unchecked(self) -> list[Sym]:
-        """Return the array inputs whose shape no operation checks by itself."""
-        shapes = self.primal.shapes
-        first: dict[Size, Size] = {}
-        unchecked = []
+    def _unchecked(self) -> list[tuple[Sym, tuple[int, ...]]]:
+        """Return the axes of array inputs whose size no operation checks by itself."""
         originals = [(x, self._dims[key]) for key, x in self.leaves.items()]
         originals += [(x, c.shape) for c, x in self.captures]
+        first: dict[Size, Size] = {}
+        found = []
         for x, shape in originals:
-            needs = False
-            for size in shape:
-                if isinstance(size, int):
-                    needs = True
-                    continue
-                root = shapes.resolve(size)
-                if isinstance(root, int):
-                    needs = needs or not shapes.checks_itself(size, root)  # type: ignore[arg-type]
-                    continue
-                if root in first:
-                    needs = needs or not shapes.checks_itself(size, first[root])  # type: ignore[arg-type]
-                else:
-                    first[root] = size
-            if needs:
-                unchecked.append(x)
-        return unchecked
+            axes = tuple(k for k, size in enumerate(shape) if self._is_unchecked(size, first))
+            if axes:
+                found.append((x, axes))
+        return found
+
+    def _is_unchecked(self, size: Size, first: dict[Size, Size]) -> bool:
+        if isinstance(size, int):
+            return True
+        shapes = self.primal.shapes
+        root = shapes.resolve(size)
+        known = root if isinstance(root, int) else first.setdefault(root, size)
+        return known is not size and not shapes.checks_itself(size, known)  # type: ignore[arg-type]
 
     # --- text and functions
 

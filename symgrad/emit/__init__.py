@@ -38,9 +38,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A parameter whose shape no operation checks by itself."""
+    """The axes of a parameter whose sizes no operation checks by itself."""
 
     symbol: Sym
+    axes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,8 @@ class Writer:
             read.update(dict.fromkeys(sizes_read(eqn.rhs)))
         for guard in self.interface.guards:
             if guarded and guard.symbol in graph.inputs:
-                read.update(dict.fromkeys(dims_in(graph.avals[guard.symbol].shape)))
+                shape = graph.avals[guard.symbol].shape
+                read.update(dict.fromkeys(dims_in(shape[k] for k in guard.axes)))
         return self._reads(read)
 
     def _reads(self, read: Mapping[Dim, None]) -> list[str]:
@@ -218,6 +220,8 @@ class Writer:
             return array_lines(f"{targets} = ", value, "", 4)
         if value == targets:
             return []
+        if s.eqn.rhs.name in ("full", "eye", "arange", "full_like"):
+            note = ""  # the line says its shape itself
         lines = [with_note(f"{targets} = {value}", note)]
         return lines + self._selected_sizes(s.eqn)
 
@@ -393,12 +397,27 @@ def guard_lines(writer: Writer, parameters: Sequence[Parameter]) -> list[str]:
                 place = access(place, kind, key)
             lines += _static_guard(place, value)
     for guard in writer.interface.guards:
-        aval = writer.half.graph.avals[guard.symbol]
-        name = writer.name(guard.symbol)
+        lines += _shape_guard(writer, guard)
+    return lines
+
+
+def _shape_guard(writer: Writer, guard: Guard) -> list[str]:
+    aval = writer.half.graph.avals[guard.symbol]
+    name = writer.name(guard.symbol)
+    if len(guard.axes) == len(aval.shape):
         shape = writer.shape_text(aval)
-        lines += [
+        return [
             f"if {name}.shape != {shape}:",
             f'    raise ValueError(f"{name} has shape {{{name}.shape}}, expected {{{shape}}}")',
+        ]
+    lines = []
+    for k in guard.axes:
+        size = writer.speller.size(aval.shape[k])
+        expected = size if isinstance(aval.shape[k], int) else f"{{{size}}}"
+        lines += [
+            f"if {name}.shape[{k}] != {size}:",
+            f'    raise ValueError(f"{name} has shape {{{name}.shape}}, '
+            f'expected {expected} along axis {k}")',
         ]
     return lines
 

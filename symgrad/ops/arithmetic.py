@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symgrad.errors import ShapeError
 from symgrad.graph import Value
 from symgrad.ops.table import (
     AND,
@@ -140,6 +141,15 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     return op.where(condition, x, y)
 
 
+@accept(np.select)
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    if len(condlist) != len(choicelist) or not condlist:
+        raise ShapeError(f"select: {len(condlist)} conditions for {len(choicelist)} choices")
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        default = op.where(condition, choice, default)
+    return default
+
+
 elementwise(
     "clip", "Value limited to an interval.", arity=3,
     dtype=promoted,
@@ -217,6 +227,19 @@ elementwise(
 )  # fmt: skip
 
 
+elementwise(
+    "copysign", "The first value with the sign of the second.",
+    accepts=(np.copysign, math.copysign), arity=2,
+    partials=(lambda y, a, b: op.sign(a) * op.copysign(1.0, b), zero),
+    numpy="np.copysign({0}, {1})", tex=r"\operatorname{{copysign}}({0}, {1})", kinks="0 at 0",
+)  # fmt: skip
+elementwise(
+    "heaviside", "0 below zero, 1 above, the second value at zero.", accepts=(np.heaviside,),
+    arity=2, partials=(zero, lambda y, x, h: op.equal(x, 0)),
+    numpy="np.heaviside({0}, {1})", tex=r"H({0})", kinks="0 everywhere in the first value",
+)  # fmt: skip
+
+
 def _rounding(name: str, accepts: tuple[Any, ...], head: Any) -> None:
     elementwise(
         name, f"NumPy's {name}: constant between its steps.", accepts=accepts, math=head,
@@ -247,6 +270,13 @@ elementwise(
     accepts=(np.remainder, np.mod, operator.mod), arity=2,
     math=sp.Mod, partials=(one, lambda y, a, b: -op.floor_divide(a, b)),
     numpy="{0:7} % {1:8}", precedence=PRODUCT, tex=r"{0} \bmod {1}", domain=(0.5, 2.0),
+    kinks="the one-sided value at the jumps",
+)  # fmt: skip
+elementwise(
+    "fmod", "What is left after division rounded towards zero.",
+    accepts=(np.fmod, math.fmod), arity=2,
+    partials=(one, lambda y, a, b: -op.trunc(a / b)),
+    numpy="np.fmod({0}, {1})", tex=r"\operatorname{{fmod}}({0}, {1})", domain=(0.5, 2.0),
     kinks="the one-sided value at the jumps",
 )  # fmt: skip
 elementwise(
@@ -281,6 +311,11 @@ def astype(a: Any, dtype: Any) -> Any:
 @accept(np.positive, operator.pos)
 def positive(x: Any) -> Any:
     return x
+
+
+@accept(np.real, np.conjugate, method="conj")
+def real(val: Any) -> Any:
+    return val
 
 
 structural(

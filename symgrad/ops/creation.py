@@ -36,8 +36,13 @@ def _spell_full(s: Any) -> str:
         return repr(value)
     kind = "" if dtype == FLOAT64 else f", dtype={s.dtype(s['dtype'])}"
     if value in (0, 1) and str(value)[0] != "-":
-        return f"{s.np}.{'ones' if value else 'zeros'}({s.shape(s['shape'])}{kind})"
-    return f"{s.np}.full({s.shape(s['shape'])}, {value!r}{kind})"
+        return f"{s.np}.{'ones' if value else 'zeros'}({_shape_text(s)}{kind})"
+    return f"{s.np}.full({_shape_text(s)}, {value!r}{kind})"
+
+
+def _shape_text(s: Any) -> str:
+    shape = s["shape"]
+    return s.size(shape[0]) if len(shape) == 1 else s.shape(shape)  # type: ignore[no-any-return]
 
 
 def _name_of(dtype: Any, default: Any = np.float64) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symgrad.ops.table import accept, elementwise, op
+from symgrad.graph import Value
+from symgrad.ops.table import accept, elementwise, op, ufunc_dtype
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
 
@@ -72,6 +73,25 @@ _function("deg2rad", "Degrees to radians.", lambda x: x * sp.pi / 180,
 _function("rad2deg", "Radians to degrees.", lambda x: x * 180 / sp.pi,
           (np.degrees, math.degrees), lambda y, x: 180 / math.pi, cost="cheap",
           tex=r"\frac{{180}}{{\pi}} {0}")  # fmt: skip
+
+
+
+def _sinc_slope(y: Value, x: Value) -> Any:
+    # (cos(pi x) - y) / x loses all digits near 0: there the series, exact to the last digit.
+    small = op.less(op.absolute(x), 0.1)
+    t = op.square(math.pi * x)
+    series: Any = 0.0
+    for k in range(8, 0, -1):
+        series = (-1) ** k * 2 * k / math.factorial(2 * k + 1) + t * series
+    far = op.where(small, 1, x)
+    return op.where(small, math.pi**2 * x * series, (op.cos(math.pi * far) - y) / far)
+
+
+elementwise(
+    "sinc", "sin(pi x) / (pi x).", accepts=(np.sinc,), dtype=ufunc_dtype(np.sin),
+    math=lambda x: sp.sin(sp.pi * x) / (sp.pi * x), partials=(_sinc_slope,),
+    numpy="np.sinc({0})", tex=r"\operatorname{{sinc}} {0}", cost="slow",
+)  # fmt: skip
 
 elementwise(
     "arctan2", "Angle of the point (b, a).", accepts=(np.arctan2, math.atan2), arity=2,

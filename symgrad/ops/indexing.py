@@ -349,6 +349,11 @@ def diag(v: Any, k: int = 0) -> Any:
     return op.put_at(square, v, row, column, key=(ARRAY, ARRAY))
 
 
+@accept(np.diagflat)
+def diagflat(v: Any, k: int = 0) -> Any:
+    return diag(v.ravel(), k)
+
+
 def _triangle(name: str, function: Any, word: str) -> None:
     structural(
         name, f"The {word} triangle of a matrix, zeros elsewhere.", params=("k",),

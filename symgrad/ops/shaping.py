@@ -12,6 +12,7 @@ import numpy as np
 from symgrad.dims import DimFloorDiv, Shape, Shapes, Size, floor_div, product
 from symgrad.errors import ShapeError, TraceError
 from symgrad.graph import Aval, Value
+from symgrad.ops.creation import filled
 from symgrad.ops.table import (
     accept,
     array_aval,
@@ -96,6 +97,8 @@ def reshape(a: Any, shape: Any, order: str = "C") -> Any:
 
 @accept(np.ravel, method="ravel")
 def ravel(a: Any, order: str = "C") -> Any:
+    if a.ndim == 1:
+        return a
     return reshape(a, (-1,), order) if a.ndim else reshape(a, (1,), order)
 
 
@@ -488,6 +491,54 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     before = (slice(None),) * k
     ends = zip(cuts[:-1], cuts[1:], strict=True)
     return [op.index(ary, key=(*before, slice(a, b, None))) for a, b in ends]
+
+
+@accept(np.hsplit)
+def hsplit(ary: Any, indices_or_sections: Any) -> Any:
+    return split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)
+
+
+@accept(np.vsplit)
+def vsplit(ary: Any, indices_or_sections: Any) -> Any:
+    return split(ary, indices_or_sections, 0)
+
+
+@accept(np.append)
+def append(arr: Any, values: Any, axis: Any = None) -> Any:
+    return concatenate([arr, values], axis)
+
+
+@accept(np.rot90)
+def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
+    i, j = (normal_axis(axis, m.ndim) for axis in axes)
+    for _ in range(operator.index(k) % 4):
+        m = swapaxes(op.flip(m, axis=(j,)), i, j)
+    return m
+
+
+@accept(np.meshgrid)
+def meshgrid(*xi: Any, indexing: str = "xy") -> Any:
+    n = len(xi)
+    order = (1, 0, *range(2, n)) if indexing == "xy" and n > 1 else tuple(range(n))
+    lines = [
+        op.expand_dims(x, axis=tuple(k for k in range(n) if k != order[i])) if n > 1 else x
+        for i, x in enumerate(map(ravel, _all_values(xi)))
+    ]
+    return tuple(op.broadcast_to(x, shape=broadcast(x.builder.shapes, *[a.aval.shape for a in lines])) for x in lines)
+
+
+@accept(np.pad)
+def pad(array: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Any:
+    """Put an array in the middle of a constant one."""
+    if mode != "constant" or np.ndim(constant_values):
+        raise TypeError("only mode='constant' with one constant value is known")
+    widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2)).tolist()
+    sizes = zip(array.aval.shape, widths, strict=True)
+    frame = filled(tuple(size + a + b for size, (a, b) in sizes), constant_values, array.dtype.name)
+    part = tuple(
+        slice(a, a + size, None) for size, (a, _) in zip(array.aval.shape, widths, strict=True)
+    )
+    return op.put_at(frame, array, key=part)
 
 
 @accept(np.copy, method="copy")
