@@ -434,8 +434,8 @@ def _scalar_quotient(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
 def _product_of_quotient(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for x, other in (xs, xs[::-1]):
         row = b.sole(x, "divide")
-        if row is None or _is_smaller(b, x, xs):
-            continue  # the smaller quotient is cheaper as it is
+        if row is None or _is_smaller(b, x, xs) or _is_scalar(b, other) != _is_scalar(b, x):
+            continue  # the smaller quotient is cheaper as it is; a scalar stays a factor
         above, below = (_value(b, v) for v in row.operands)
         if _is_scalar(b, below.symbol) and not _is_scalar(b, x):
             continue

@@ -80,9 +80,10 @@ def _sinc_slope(y: Value, x: Value) -> Any:
     # (cos(pi x) - y) / x loses all digits near 0: there the series, exact to the last digit.
     small = op.less(op.absolute(x), 0.1)
     t = op.square(math.pi * x)
-    series: Any = 0.0
-    for k in range(8, 0, -1):
-        series = (-1) ** k * 2 * k / math.factorial(2 * k + 1) + t * series
+    terms = [(-1) ** k * 2 * k / math.factorial(2 * k + 1) for k in range(1, 8)]
+    series: Any = terms.pop()
+    while terms:
+        series = terms.pop() + t * series
     far = op.where(small, 1, x)
     return op.where(small, math.pi**2 * x * series, (op.cos(math.pi * far) - y) / far)
 
