@@ -352,7 +352,7 @@ class _ValueOnly(Compiled):
 
     def _prepare(self) -> None:
         self.signature = inspect.signature(self.function)
-        self.wrt, self.single = (), False
+        self.wrt, self.single, self._fills = (), False, False
 
     def value(self, *args: Any) -> Any:
         return self.value_and_grad(*args)[0]
