@@ -56,6 +56,9 @@ def rule(head: str, law: str) -> Callable[[Law], Law]:
     return register
 
 
+DEEPEST_CHAIN = 60  # laws applied to the result of laws
+
+
 class Simplifier(Builder):
     """A builder that applies the laws to equations beyond the user's own."""
 
@@ -64,6 +67,21 @@ class Simplifier(Builder):
         self.first_new = 0
         self.own_inputs = len(graph.inputs)
         self.shared: set[Operand] = set()
+        self.depth = 0
+
+    def bind(self, op: type[Op], operands: Any, settings: Any = (), avals: Any = None) -> Any:
+        # A law's result goes through the laws again; a chain this long is left as it is.
+        self.depth += 1
+        try:
+            if self.depth > DEEPEST_CHAIN:
+                laws, self.laws = self.laws, {}
+                try:
+                    return super().bind(op, operands, settings, avals)
+                finally:
+                    self.laws = laws
+            return super().bind(op, operands, settings, avals)
+        finally:
+            self.depth -= 1
 
     def begin_laws(self) -> None:
         self.first_new = self._next

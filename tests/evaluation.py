@@ -77,6 +77,7 @@ def with_functions(exp, log, log1p, sqrt, largest):
         "max": largest,
         "sigmoid": lambda z: 1 / (1 + exp(-z)),
         "softplus": lambda z: log(1 + exp(z)),
+        "logistic_loss": lambda z, y: log(1 + exp(z)) - y * z,
         "softmax": lambda x, axis: exp(x) / total(x, axis),
         "log_softmax": lambda x, axis: x - log(total(x, axis)),
         "logsumexp": lambda x, axis, keepdims: log(total(x, axis, keepdims)),

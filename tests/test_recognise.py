@@ -95,6 +95,32 @@ SOFTPLUS = [
         "negative(softplus(index(x, key=(slice(None, None, None), 0))))",
     ),
 ]
+
+
+def log_likelihood(z):
+    y = op.square(z)
+    return y * op.log(sigmoid(z)) + (1 - y) * op.log(1 - sigmoid(z))
+
+
+def loss_by_difference(z):
+    y = op.square(z)
+    return -y * op.log(sigmoid(z)) - (1 - y) * op.log(1 - sigmoid(z))
+
+
+LOGISTIC = [
+    ("stability", log_likelihood, "negative(logistic_loss(x, square(x)))"),
+    ("stability", loss_by_difference, "logistic_loss(x, square(x))"),
+    (
+        "stability",
+        lambda z: -op.mean(log_likelihood(z), axis=(0, 1), keepdims=False),
+        "mean(logistic_loss(x, square(x)), axis=(0, 1), keepdims=False)",
+    ),
+    (
+        "stability",
+        lambda z: -op.sum(log_likelihood(z), axis=(0,), keepdims=False),
+        "sum(logistic_loss(x, square(x)), axis=(0,), keepdims=False)",
+    ),
+]
 SOFTMAX = [
     ("exact", softmax, "softmax(x, axis=1)"),
     (
@@ -276,7 +302,7 @@ LENGTH = [
         "root_of_squares(x, axis=(0, 1), keepdims=False)",
     ),
 ]
-FOUND = [*SIGMOID, *SOFTPLUS, *SOFTMAX, *LOGSUMEXP, *LOG_SOFTMAX, *LENGTH]
+FOUND = [*SIGMOID, *SOFTPLUS, *LOGISTIC, *SOFTMAX, *LOGSUMEXP, *LOG_SOFTMAX, *LENGTH]
 KINDS = ("exact", "rounding", "stability")
 
 
