@@ -244,6 +244,7 @@ class Shapes:
         self.guards: list[Guard] = []
         self.where: Callable[[], Location | None] = lambda: None
         self._known: dict[Dim, Size] = {}
+        self._guarded: dict[Size, Size] = {}  # expressions that a guard holds equal to another
         self._checked: dict[Dim, Dim | int] = {}
         self._order: dict[Dim, int] = {}
         self._user_named: dict[Dim, str] = {}
@@ -266,15 +267,23 @@ class Shapes:
 
     def resolve(self, size: Size) -> Size:
         """Return the representative of ``size`` under all that is known now."""
-        if isinstance(size, int) or not self._known:
+        if isinstance(size, int) or not (self._known or self._guarded):
             return size
         if isinstance(size, Dim):
             known = self._known.get(size)
             return size if known is None else self.resolve(known)
+        found = self._over_roots(size)
+        return self.resolve(self._guarded[found]) if found in self._guarded else found
+
+    def _over_roots(self, size: Size) -> Size:
+        """Return an expression over representatives, its guards not yet used."""
+        if isinstance(size, (int, Dim)):
+            return self.resolve(size)
         return substitute(size, {d: self.resolve(d) for d in dims_of(size)})
 
     def resolve_shape(self, shape: Shape) -> Shape:
-        return tuple(self.resolve(size) for size in shape) if self._known else shape
+        known = self._known or self._guarded
+        return tuple(self.resolve(size) for size in shape) if known else shape
 
     def name(self, size: Size, name: str) -> None:
         """Give the dim a name that the user chose, unless it has one."""
@@ -345,7 +354,11 @@ class Shapes:
                 f"sizes {self.show(a)} and {self.show(b)} cannot be compared without example data"
             )
         self.guards.append(Guard(left, "==", right, self.where()))
-        return left
+        keep, drop = sorted((left, right), key=lambda size: len(str(size)))
+        if isinstance(drop, Dim):
+            keep, drop = drop, keep
+        self._guarded[drop] = keep
+        return keep
 
     def _contradict(self, left: Size, right: Size) -> bool:
         difference = plain(sp.expand(left - right))
@@ -406,7 +419,7 @@ class Shapes:
         """Return the guards over representatives, without those that always hold."""
         found: dict[Any, Guard] = {}
         for g in self.guards:
-            left, right = self.resolve(g.left), self.resolve(g.right)
+            left, right = self._over_roots(g.left), self._over_roots(g.right)
             if not (isinstance(left, int) and isinstance(right, int)):
                 sides = frozenset((left, right)) if g.relation in ("==", "!=") else (left, right)
                 found.setdefault((g.relation, sides), Guard(left, g.relation, right, g.location))
