@@ -1,0 +1,56 @@
+"""What README shows is what symgrad does: every block is run, and compared to the letter."""
+
+import doctest
+import re
+from pathlib import Path
+
+import numpy as np
+
+import symgrad
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+SPECS = {
+    "W1": ("D", "H"), "W2": ("H", "C"), "X": ("N", "D"), "y": (("N",), "int"), "lam": (),
+}  # fmt: skip
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_sessions_print_what_they_show():
+    sessions = [block for block in blocks("python") if block.startswith(">>>")]
+    assert len(sessions) >= 3
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    parser, space = doctest.DocTestParser(), {}
+    for number, block in enumerate(sessions):
+        test = parser.get_doctest(block, space, f"README session {number}", "README.md", 0)
+        runner.run(test, clear_globs=False)
+        space = test.globs
+    assert runner.failures == 0
+
+
+def test_the_first_screen_shows_the_emitted_backward(tmp_path, monkeypatch):
+    loss, backward = blocks("python")[:2]
+    path = tmp_path / "first_screen.py"
+    path.write_text(f"import numpy as np\n\n\n{loss}")
+    monkeypatch.syspath_prepend(tmp_path)
+    import first_screen
+
+    source = symgrad.compile(first_screen.loss, wrt=("W1", "W2"), specs=SPECS).source
+    assert backward in source
+
+
+def test_the_losses_are_those_of_the_lecture():
+    shown = [float(x) for x in re.findall(r"epoch +\d+ +loss ([\d.]+)", README)]
+    lecture = [1.125203, 1.009721, 0.816235, 0.585993, 0.400339,
+               0.267947, 0.179635, 0.121656, 0.086065, 0.065226]  # fmt: skip
+    np.testing.assert_allclose(shown, lecture, atol=1e-6)
+
+
+def test_the_two_commands_are_those_of_the_continuous_check():
+    commands = blocks("sh")[0].splitlines()
+    script = (ROOT / ".ci/run").read_text()
+    assert len(commands) == 2
+    assert all(command in script for command in commands)
