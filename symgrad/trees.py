@@ -60,8 +60,8 @@ class Tree:
             for key, part in zip(self.keys, self.parts, strict=True)
         ]
         if self.kind == "dict":
-            pairs = ", ".join(f"{k!r}: {v}" for k, v in zip(self.keys, parts, strict=True))
-            return f"{{{pairs}}}".replace("'", '"')
+            pairs = ", ".join(f"{quoted(k)}: {v}" for k, v in zip(self.keys, parts, strict=True))
+            return f"{{{pairs}}}"
         if self.kind == "field":
             pairs = ", ".join(f"{k}={v}" for k, v in zip(self.keys, parts, strict=True))
             return f"type({owner})({pairs})"
@@ -85,10 +85,11 @@ def spell_path(owner: str, path: Sequence[tuple[str, Any]]) -> str:
 
 
 def quoted(key: Any) -> str:
-    """Return a key as code, strings in double quotes."""
+    """Return a key as code, strings in double quotes unless that takes more backslashes."""
     text = repr(key)
-    if isinstance(key, str) and text.startswith("'") and '"' not in text:
-        return f'"{text[1:-1]}"'
+    if isinstance(key, str) and text.startswith("'") and key.count('"') <= key.count("'"):
+        inside = text[1:-1].replace("\\'", "'").replace('"', '\\"')
+        return f'"{inside}"'
     return text
 
 

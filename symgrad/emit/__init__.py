@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.dims import Dim, dims_in
-from symgrad.emit.layout import array_lines, bracketed, fits, paragraph, with_note
+from symgrad.emit.layout import bracketed, exploded, fits, paragraph, with_note
 from symgrad.emit.spell import ATOM, PRODUCT, Speller, Spelling, Text, literal, written_out
 from symgrad.graph import FLOAT64, Aval, Equation, Graph, Op, Operand, Sym
 from symgrad.ops.indexing import key_text, writes_once
@@ -217,7 +217,7 @@ class Writer:
             return [self._update(s, targets)]
         value = str(self.speller.equation(s.eqn))
         if s.eqn.rhs.name == "constant":
-            return array_lines(f"{targets} = ", value, "", 4)
+            return exploded(f"{targets} = ", value, "", 4)
         if value == targets:
             return []
         if s.eqn.rhs.name in ("full", "eye", "arange", "full_like"):
@@ -366,7 +366,7 @@ def fill_lines(parameters: Sequence[Parameter], np_name: str) -> list[str]:
     for p in parameters:
         if p.fill is not None:
             text = written_out(p.fill, np_name)
-            filled = array_lines(f"{p.name} = ", text, "", 8)
+            filled = exploded(f"{p.name} = ", text, "", 8)
             lines += [f"if {p.name} is None:", *(f"    {line}" for line in filled)]
     return lines
 
@@ -408,7 +408,7 @@ def _shape_guard(writer: Writer, guard: Guard) -> list[str]:
         shape = writer.shape_text(aval)
         return [
             f"if {name}.shape != {shape}:",
-            f'    raise ValueError(f"{name} has shape {{{name}.shape}}, expected {{{shape}}}")',
+            *_raise_lines(f"{name} has shape {{{name}.shape}}, ", f"expected {{{shape}}}"),
         ]
     lines = []
     for k in guard.axes:
@@ -416,10 +416,19 @@ def _shape_guard(writer: Writer, guard: Guard) -> list[str]:
         expected = size if isinstance(aval.shape[k], int) else f"{{{size}}}"
         lines += [
             f"if {name}.shape[{k}] != {size}:",
-            f'    raise ValueError(f"{name} has shape {{{name}.shape}}, '
-            f'expected {expected} along axis {k}")',
+            *_raise_lines(
+                f"{name} has shape {{{name}.shape}}, ", f"expected {expected} along axis {k}"
+            ),
         ]
     return lines
+
+
+def _raise_lines(first: str, second: str) -> list[str]:
+    """Return the line, indented once, that raises with a formatted message of two parts."""
+    lines = bracketed("raise ValueError(", [f'f"{first}{second}"'], ")", 8)
+    if not all(fits(line, 8) for line in lines):
+        lines = ["raise ValueError(", f'    f"{first}"', f'    f"{second}"', ")"]
+    return [f"    {line}" for line in lines]
 
 
 def _static_guard(place: str, value: Any) -> list[str]:
@@ -591,12 +600,12 @@ class ModuleWriter:
         if fits(line):
             return [line]
         if self.interface.single:
-            return [*_assigned("grad", grads), f"return {value}, grad"]
-        return [*_assigned("grads", f"({grads})"), f"return {value}, grads"]
+            return [*exploded("grad = ", grads, "", 4), f"return {value}, grad"]
+        return [*exploded("grads = ", f"({grads})", "", 4), f"return {value}, grads"]
 
     def _long_return(self, grads: str) -> list[str]:
         text = grads if self.interface.single else f"({grads})"
-        return [*_assigned("grads", text), "return grads"]
+        return [*exploded("grads = ", text, "", 4), "return grads"]
 
     def _seed_names(self, seeds: Sequence[Sym], taken: set[str]) -> dict[Sym, str]:
         base = f"d{self.interface.value_name}"
@@ -626,24 +635,6 @@ class ModuleWriter:
                 place = access(place, kind, key)
             lines.append(f"{names[seed]} = {place}")
         return [f"def backward(residuals, {word}):"], lines, word
-
-
-def _assigned(name: str, text: str) -> list[str]:
-    if fits(f"{name} = {text}"):
-        return [f"{name} = {text}"]
-    from symgrad.emit.layout import _exploded
-
-    opening, closing = text[0], text[-1]
-    lines = _exploded("[" + text[1:-1] + "]", 4) if opening in "([" else _exploded_dict(text)
-    lines[0] = f"{name} = {opening}"
-    lines[-1] = closing
-    return lines
-
-
-def _exploded_dict(text: str) -> list[str]:
-    from symgrad.emit.layout import _items
-
-    return ["{", *(f"    {item}," for item in _items(text[1:-1])), "}"]
 
 
 def _has_fields(tree: Tree) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 WIDTH = 100
 
@@ -46,50 +46,76 @@ def paragraph(words: Sequence[str], between: str = "  ") -> list[str]:
     return lines
 
 
-def array_lines(before: str, text: str, after: str, indent: int) -> list[str]:
-    """Return a long ``np.array([...])`` with one element, or one row, a line."""
+def exploded(before: str, text: str, after: str, indent: int) -> list[str]:
+    """Return ``before``, an expression and ``after``, opened at its last bracket where too long.
+
+    A call tries its arguments together on one line first; a tuple, list or dict goes straight to
+    one item a line, and an only argument takes no comma.
+    """
     one = f"{before}{text}{after}"
-    if fits(one, indent):
+    opening = _last_bracket(text)
+    if fits(one, indent) or opening < 0:
         return [one]
-    open_call, inside = text.split("(", 1)
-    inside, more = _split_literal(inside[:-1])
-    lines = _exploded(inside, indent + 4)
-    tail = [f"    {part}," for part in more]
-    if not tail and len(lines) == 1:
-        return [f"{before}{open_call}(", *(f"    {line}" for line in lines), f"){after}"]
-    if tail:
-        lines[-1] += ","
-    return [f"{before}{open_call}(", *(f"    {line}" for line in lines), *tail, f"){after}"]
+    head, inside, closing = text[: opening + 1], text[opening + 1 : -1], text[-1]
+    items = split_items(inside)
+    is_call = opening > 0
+    if is_call and fits(f"    {inside}", indent):
+        return [f"{before}{head}", f"    {inside}", f"{closing}{after}"]
+    comma = "" if is_call and len(items) == 1 else ","
+    lines = [f"{before}{head}"]
+    for item in items:
+        name, value = _named(item, closing)
+        lines += [f"    {line}" for line in exploded(name, value, comma, indent + 4)]
+    return [*lines, f"{closing}{after}"]
 
 
-def _split_literal(text: str) -> tuple[str, list[str]]:
-    """Divide ``[...], dtype=...`` into the list and what follows."""
-    depth = 0
-    for k, c in enumerate(text):
-        depth += (c == "[") - (c == "]")
-        if depth == 0:
-            rest = text[k + 1 :].lstrip(", ")
-            return text[: k + 1], [rest] if rest else []
-    return text, []
-
-
-def _exploded(text: str, indent: int) -> list[str]:
-    if fits(text, indent):
-        return [text]
-    lines = ["["]
-    for item in _items(text[1:-1]):
-        inner = _exploded(item, indent + 4)
-        inner[-1] += ","
-        lines += [f"    {line}" for line in inner]
-    return [*lines, "]"]
-
-
-def _items(text: str) -> list[str]:
+def split_items(text: str) -> list[str]:
+    """Divide at the commas outside of brackets and strings."""
     items, depth, start = [], 0, 0
-    for k, c in enumerate(text):
-        depth += (c in "[(") - (c in "])")
+    for k, c in _code(text):
+        depth += (c in "[({") - (c in "])}")
         if c == "," and depth == 0:
             items.append(text[start:k].strip())
             start = k + 1
     items.append(text[start:].strip())
     return [item for item in items if item]
+
+
+def _code(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the characters outside of strings, with their places."""
+    k, quote = 0, ""
+    while k < len(text):
+        c = text[k]
+        if quote:
+            k += c == "\\"
+            quote = "" if c == quote else quote
+        elif c in "\"'":
+            quote = c
+        else:
+            yield k, c
+        k += 1
+
+
+def _last_bracket(text: str) -> int:
+    """Return where the bracket that closes the whole text opens, or -1."""
+    stack, last = [], -1
+    for k, c in _code(text):
+        if c in "[({":
+            stack.append(k)
+        elif c in "])}":
+            last = stack.pop()
+            if k == len(text) - 1 and not stack:
+                return last
+    return -1
+
+
+def _named(item: str, closing: str) -> tuple[str, str]:
+    """Divide ``key: value`` of a dict and ``name=value`` of a call from the value."""
+    depth = 0
+    mark = {"}": ":", ")": "="}.get(closing, "")
+    for k, c in _code(item):
+        depth += (c in "[({") - (c in "])}")
+        if c == mark and depth == 0:
+            end = k + 2 if mark == ":" else k + 1
+            return item[:end], item[end:]
+    return "", item
