@@ -285,7 +285,7 @@ class Writer:
         if writes_once([self._known(x) for x in rhs.operands[2:]]):
             if self._is_first_write(s):
                 return f"{place} = {text}"
-            if text.text.startswith("-") and text.precedence < ATOM:
+            if text.text.startswith("-") and text.precedence >= PRODUCT:
                 return f"{place} -= {text.text[1:]}"
             return f"{place} += {text}"
         index = f"({key})" if ", " in key or ":" in key else key
