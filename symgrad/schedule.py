@@ -394,11 +394,14 @@ def _reuse_buffers(made: Plan, outputs: Sequence[Operand]) -> None:
         for x in _leaves(y, made.inlined):
             last[owner[x]] = len(reads)
     fresh = set(first.values()) - set(graph.inputs)
+    repeated = _repeated(made)
     for k, statement in enumerate(made.statements):
         times = Counter(owner[x] for x in reads[k])
 
         def is_dying(x: Operand, k: int = k, times: Counter[Sym] = times) -> bool:
             if not isinstance(x, Sym) or x in made.inlined or owner[x] not in fresh:
+                return False
+            if x in repeated:
                 return False
             whole = owner[x] is x or graph.avals[owner[x]] == graph.avals[x]
             return whole and last[owner[x]] == k and times[owner[x]] == 1
@@ -410,6 +413,22 @@ def _reuse_buffers(made: Plan, outputs: Sequence[Operand]) -> None:
             buffer = owner[x]  # type: ignore[index]
             last[buffer] = last.get(owner[y], k)
             moved[y] = buffer
+
+
+def _repeated(made: Plan) -> set[Sym]:
+    """Return the names of broadcast views: NumPy lets nobody write to one."""
+    found: set[Sym] = set()
+    for statement in made.statements:
+        rhs = statement.eqn.rhs
+        while rhs.facts.view or rhs.name == "alias":
+            base = rhs.operands[0]
+            if rhs.name == "broadcast_to" or base in found:
+                found.update(statement.eqn.lhs)
+                break
+            if base not in made.inlined:
+                break
+            rhs = made.inlined[base].rhs  # type: ignore[index]
+    return found
 
 
 class _Owner:
@@ -474,13 +493,13 @@ def is_element(rhs: Op) -> bool:
 def _aliased_outputs(made: Plan, outputs: Sequence[Operand]) -> frozenset[int]:
     """Return which outputs would share memory with an input or an earlier output."""
     owner = _buffers(made)
-    taken = set(made.half.graph.inputs)
+    taken = set(made.half.graph.inputs) | _repeated(made)
     shared = set()
     for k, y in enumerate(outputs):
         if not isinstance(y, Sym) or made.half.graph.avals[y].kind != "array":
             continue
         buffer = owner.get(y, y)
-        if buffer in taken:
+        if buffer in taken or y in taken:
             shared.add(k)
         taken.add(buffer)
     return frozenset(shared)
