@@ -609,6 +609,13 @@ def _sign_out(b: Builder, operands: Operands, settings: Any, name: str) -> Opera
     return (-b.apply(name, inner, axis=axis, keepdims=keepdims)).symbol  # type: ignore[no-any-return]
 
 
+def _sign_out_of_difference(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    inner = _argument(b, operands[1], "negative")
+    if inner is None or _argument_of(b, inner, "logistic_loss") is None:
+        return None
+    return b.apply("add", operands[0], inner).symbol  # type: ignore[no-any-return]
+
+
 def _argument_of(b: Builder, v: Operand, name: str) -> Operand | None:
     row = b.definition(v)
     return row.operands[0] if row is not None and row.name == name else None
@@ -672,6 +679,7 @@ RULES = (
          _logistic_loss_by_difference, "stability"),
     Rule("mean(-loss) = -mean(loss)", "mean", _sign_out_of_mean, "exact"),
     Rule("sum(-loss) = -sum(loss)", "sum", _sign_out_of_sum, "exact"),
+    Rule("a - (-loss) = a + loss", "subtract", _sign_out_of_difference, "exact"),
     Rule("-(-mean(loss)) = mean(loss)", "negative", _no_double_sign, "exact"),
     Rule("log(sum(exp(x))) = logsumexp(x)", "log", _logsumexp, "stability"),
     Rule("m + log(sum(exp(x - m))) = logsumexp(x), m = max(x)", "add", _logsumexp_by_max,

@@ -20,6 +20,7 @@ import sympy as sp
 
 from symgrad.dims import Dim, Size, dims_in
 from symgrad.graph import Builder, Equation, Graph, Notes, Op, Operand, Sym, Value, building
+from symgrad.ops.indexing import ARRAY
 from symgrad.ops.table import op
 
 PRIMAL_WEIGHT, DERIVATIVE_WEIGHT = 14.0, 4.0
@@ -556,8 +557,28 @@ class Names:
                 return f"d{base}", False
         return (self._role(defined[y]) if y in defined else "value"), False
 
+    def _name(self, x: Operand) -> str | None:
+        return (self.of.get(x) or self.notes.names.get(x)) if isinstance(x, Sym) else None
+
+    def _part(self, row: Op) -> str | None:
+        """Return ``U_i`` for ``U[i]`` and ``X_0`` for ``X[:, 0]``."""
+        whole = self._name(row.operands[0])
+        indices = iter(row.operands[1:])
+        words = [
+            self._name(next(indices)) if k == ARRAY else str(k).replace("-", "m")
+            for k in row.setting("key")
+            if k == ARRAY or type(k) is int
+        ]
+        if whole is None or not words or None in words:
+            return None
+        name = "_".join([whole, *words])  # type: ignore[list-item]
+        return name if len(name) <= 16 else None
+
     def _role(self, eqn: Equation) -> str:
         row = eqn.rhs
+        part = self._part(row) if row.name == "index" else None
+        if part is not None:
+            return part
         base = row.facts.role or _ROLES.get(row.name, row.name)
         x = next((x for x in row.operands if isinstance(x, Sym)), None)
         of = (self.of.get(x) or self.notes.names.get(x)) if x is not None else None

@@ -112,6 +112,11 @@ LOGISTIC = [
     ("stability", loss_by_difference, "logistic_loss(x, square(x))"),
     (
         "stability",
+        lambda z: z - log_likelihood(z),
+        "add(x, logistic_loss(x, square(x)))",
+    ),
+    (
+        "stability",
         lambda z: -op.mean(log_likelihood(z), axis=(0, 1), keepdims=False),
         "mean(logistic_loss(x, square(x)), axis=(0, 1), keepdims=False)",
     ),
