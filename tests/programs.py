@@ -179,6 +179,7 @@ program("np.exp of nothing", lambda x: np.exp(x), real(0, 3))
 program("np.exp of a scalar", lambda x: np.exp(x), 0.3)
 program("np.exp of a 0-d array", lambda x: np.exp(x), np.array(0.3))
 program("np.exp of size 1", lambda x: np.exp(x), real(1, 1))
+program("a Python root beside an array", lambda x: x / math.sqrt(x.shape[1]) + math.exp(0.5), X)
 program("math functions", lambda x: math.exp(x) * math.sin(x) + math.tanh(x), 0.7)
 program("more math functions", lambda x: math.sqrt(x) + math.log(x) * math.cos(x), 0.7)
 program("math.log to a base", lambda x: math.log(x, 3) + math.log2(x) + math.log10(x), 0.7)
@@ -189,6 +190,7 @@ program("abs", lambda x: abs(x) * x, X)
 program("round", lambda x: np.round(x) + np.round(x, 1) * x + x.round(2), TENTHS)
 program("np.around by keyword", lambda x: np.around(x, decimals=1) * x, TENTHS)
 program("built-in round of a scalar", lambda x: round(x, 1) * x, 0.37)
+program("logistic loss as people write it", lambda z, y: cross_entropy(z, y), X, 0.5 + 0.2 * Y)
 program("sigmoid as people write it", lambda x: 1 / (1 + np.exp(-x)), X)
 program("softplus as people write it", lambda x: np.log(1 + np.exp(x)), X)
 program("softplus by log1p", lambda x: np.log1p(np.exp(x)), X)
@@ -199,6 +201,13 @@ program("leaky relu", lambda x: np.where(x > 0, x, 0.1 * x), X)
 program("astype", lambda x: x.astype(np.float64) * x.astype(int), X)
 program("np.float64 of a value", lambda x: np.float64(x) * 2, 0.7)
 program("np.real", lambda x: np.real(x) * x.real, X)
+
+
+
+def cross_entropy(z, y):
+    p = 1 / (1 + np.exp(-z))
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p))
+
 
 # --- functions of two numbers, choice ------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 
 from symgrad.errors import ShapeError
-from symgrad.graph import Value
+from symgrad.graph import FLOAT64, Aval, Value
 from symgrad.ops.table import (
     AND,
     COMPARE,
@@ -89,11 +89,45 @@ elementwise(
 )  # fmt: skip
 
 
-@accept(np.power, np.float_power, operator.pow, pow, math.pow)
+@accept(np.power, operator.pow, pow)
 def power(a: Any, b: Any) -> Any:
     if type(b) in (int, float) and b == 2:
         return op.square(a)
     return op.power(a, b)
+
+
+@accept(np.float_power)
+def float_power(a: Any, b: Any) -> Any:
+    return power(_double(a), _double(b))
+
+
+def _double(x: Any) -> Any:
+    return op.astype(x, dtype="float64") if hasattr(x, "aval") and x.dtype != np.float64 else x
+
+
+structural(
+    "as_float", "A number as Python's float, which takes the precision of what it meets.",
+    aval=lambda shapes, x: Aval((), FLOAT64, "python"), vjp=lambda ct, y, x: ct,
+    numpy="float({0})", tex="{0}",
+)  # fmt: skip
+
+
+def accept_math(name: str, *functions: Any) -> None:
+    """Register an elementwise op as what functions of Python's numbers do.
+
+    They return a float, where NumPy's return np.float64, which would make float32 wider.
+    """
+
+    def front(*xs: Any) -> Any:
+        found = getattr(op, name)(*xs)
+        weak = all(not hasattr(x, "aval") or x.aval.kind == "python" for x in xs)
+        return op.as_float(found) if weak and found.aval.kind != "python" else found
+
+    for function in functions:
+        FRONT[function] = front
+
+
+accept_math("power", math.pow)
 
 
 # --- choice -----------------------------------------------------------------------------------
@@ -123,6 +157,8 @@ _choice("maximum", np.maximum, "greater", sp.Max, "larger")
 _choice("minimum", np.minimum, "less", sp.Min, "smaller")
 FRONT[np.fmax] = FRONT[np.maximum]
 FRONT[np.fmin] = FRONT[np.minimum]
+accept_math("maximum", max)
+accept_math("minimum", min)
 
 elementwise(
     "where", "The second value where the first is true, else the third.", arity=3,
@@ -216,10 +252,11 @@ _logic("signbit", (np.signbit,), "np.signbit({0})", 10, 1)
 # --- size, sign and rounding ------------------------------------------------------------------
 
 elementwise(
-    "absolute", "Distance from zero.", accepts=(np.absolute, np.fabs, abs, math.fabs),
+    "absolute", "Distance from zero.", accepts=(np.absolute, np.fabs),
     math=sp.Abs, partials=(lambda y, x: op.sign(x),),
     numpy="np.abs({0})", tex=r"\left|{0}\right|", kinks="0 at 0",
 )  # fmt: skip
+accept_math("absolute", abs, math.fabs)
 elementwise(
     "sign", "-1, 0 or 1 by the sign of the value.", accepts=(np.sign,),
     math=sp.sign, partials=(zero,), numpy="np.sign({0})", tex=r"\operatorname{{sign}} {0}",
@@ -229,10 +266,11 @@ elementwise(
 
 elementwise(
     "copysign", "The first value with the sign of the second.",
-    accepts=(np.copysign, math.copysign), arity=2,
+    accepts=(np.copysign,), arity=2,
     partials=(lambda y, a, b: op.sign(a) * op.copysign(1.0, b), zero),
     numpy="np.copysign({0}, {1})", tex=r"\operatorname{{copysign}}({0}, {1})", kinks="0 at 0",
 )  # fmt: skip
+accept_math("copysign", math.copysign)
 elementwise(
     "heaviside", "0 below zero, 1 above, the second value at zero.", accepts=(np.heaviside,),
     arity=2, partials=(zero, lambda y, x, h: op.equal(x, 0)),
@@ -256,13 +294,28 @@ _rounding("rint", (np.rint,), None)
 structural(
     "round", "Value rounded to a number of decimals.", params=("decimals",),
     aval=lambda shapes, x, decimals: x, vjp=zero,
-    numpy="np.round({0}, {decimals})", tex=r"\operatorname{{round}} {0}", kinks="0 everywhere",
+    numpy=lambda s: (
+        f"{'' if s.aval(0).kind == 'python' else s.np + '.'}round({s[0]}, {s['decimals']})"
+    ),
+    tex=r"\operatorname{{round}} {0}", kinks="0 everywhere",
 )  # fmt: skip
 
 
-@accept(np.round, np.around, round, method="round")
+@accept(np.round, np.around, method="round")
 def round_(a: Any, decimals: int = 0) -> Any:
-    return op.rint(a) if not decimals else op.round(a, decimals=operator.index(decimals))
+    if not decimals:
+        return op.rint(a)
+    if a.aval.kind == "python":
+        a = op.astype(a, dtype=a.dtype.name)
+    return op.round(a, decimals=operator.index(decimals))
+
+
+@accept(round)
+def python_round(number: Any, ndigits: int = 0) -> Any:
+    # Python rounds the decimal number that it prints, NumPy the product with a power of ten.
+    if number.aval.kind != "python":
+        return round_(number, ndigits)
+    return op.round(number, decimals=operator.index(ndigits))
 
 
 elementwise(
@@ -274,11 +327,12 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "fmod", "What is left after division rounded towards zero.",
-    accepts=(np.fmod, math.fmod), arity=2,
+    accepts=(np.fmod,), arity=2,
     partials=(one, lambda y, a, b: -op.trunc(a / b)),
     numpy="np.fmod({0}, {1})", tex=r"\operatorname{{fmod}}({0}, {1})", domain=(0.5, 2.0),
     kinks="the one-sided value at the jumps",
 )  # fmt: skip
+accept_math("fmod", math.fmod)
 elementwise(
     "floor_divide", "Quotient rounded down.",
     accepts=(np.floor_divide, operator.floordiv), arity=2,

@@ -9,7 +9,8 @@ import numpy as np
 import sympy as sp
 
 from symgrad.graph import Value
-from symgrad.ops.table import accept, elementwise, op, ufunc_dtype
+from symgrad.ops.arithmetic import accept_math
+from symgrad.ops.table import FRONT, accept, elementwise, op, ufunc_dtype
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
 
@@ -26,10 +27,11 @@ def _function(
     cost: str = "slow",
 ) -> None:
     elementwise(
-        name, doc, accepts=(getattr(np, name), *(f for f in also if f)), math=math,
+        name, doc, accepts=(getattr(np, name), *(f for f in also if f.__module__ != "math")), math=math,
         partials=(partial,) if partial else None, numpy=f"np.{name}({{0}})",
         tex=tex or rf"\{name} {{0}}", domain=domain, kinks=kinks, cost=cost, role=name,
     )  # fmt: skip
+    accept_math(name, *(f for f in also if f and f.__module__ == "math"))
 
 
 _function("exp", "Exponential.", sp.exp, (math.exp,), lambda y, x: y, tex="e^{{{0}}}")
@@ -95,13 +97,13 @@ elementwise(
 )  # fmt: skip
 
 elementwise(
-    "arctan2", "Angle of the point (b, a).", accepts=(np.arctan2, math.atan2), arity=2,
+    "arctan2", "Angle of the point (b, a).", accepts=(np.arctan2,), arity=2,
     math=sp.atan2,
     numpy="np.arctan2({0}, {1})", tex=r"\operatorname{{atan2}}({0}, {1})", domain=(0.5, 2.0),
     cost="slow",
 )  # fmt: skip
 elementwise(
-    "hypot", "Length of the vector (a, b).", accepts=(np.hypot, math.hypot), arity=2,
+    "hypot", "Length of the vector (a, b).", accepts=(np.hypot,), arity=2,
     math=lambda a, b: sp.sqrt(a**2 + b**2),
     partials=(
         lambda y, a, b: a / op.where(op.equal(y, 0), 1, y),
@@ -123,6 +125,12 @@ elementwise(
 )  # fmt: skip
 
 
+accept_math("arctan2", math.atan2)
+accept_math("hypot", math.hypot)
+accept_math("log", math.log)
+_natural = FRONT[math.log]
+
+
 @accept(math.log)
 def log_to_base(x: Any, base: Any = None) -> Any:
-    return op.log(x) if base is None else op.log(x) / op.log(base)
+    return _natural(x) if base is None else _natural(x) / math.log(base)

@@ -137,7 +137,7 @@ structural(
 def mean(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
     if where is True:
         return op.mean(a, axis=_axes(a, axis), keepdims=bool(keepdims))
-    counted = op.broadcast_to(where, shape=a.aval.shape)
+    counted = op.astype(op.broadcast_to(where, shape=a.aval.shape), dtype=_float_dtype(a.dtype).name)
     total = sum_(a, axis, keepdims=keepdims, where=where)
     return total / op.sum(counted, axis=_axes(a, axis), keepdims=bool(keepdims))
 

@@ -357,7 +357,7 @@ def _extreme(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
                 f"built-in {word}() of arrays has no truth value: use np.{word}imum(a, b) element "
                 f"by element, or x.{word}()"
             )
-    choose = np.minimum if word == "min" else np.maximum
+    choose = min if word == "min" else max
     return functools.reduce(lambda a, b: FRONT[choose](a, b), values)
 
 

@@ -541,7 +541,7 @@ class Tracer(Value):
         return id(self)
 
     def __round__(self, decimals: int = 0) -> Any:
-        return FRONT[np.round](self, decimals)
+        return FRONT[round](self, decimals)
 
     def __trunc__(self) -> Any:
         return FRONT[np.trunc](self)
@@ -604,7 +604,7 @@ def _install_operators() -> None:
                    "eq": np.equal, "ne": np.not_equal}  # fmt: skip
     for name, function in comparisons.items():
         setattr(Tracer, f"__{name}__", _binary(function))
-    for name, function in {"neg": np.negative, "abs": np.absolute, "invert": np.invert}.items():
+    for name, function in {"neg": np.negative, "abs": abs, "invert": np.invert}.items():
         setattr(Tracer, f"__{name}__", lambda self, _f=FRONT[function]: _f(self))
     Tracer.__pos__ = lambda self: self  # type: ignore[attr-defined]
 
