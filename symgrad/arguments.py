@@ -135,7 +135,8 @@ def _checked(name: str, dims: tuple[Any, ...], dtype: Any) -> Spec:
             kind = np.dtype(dtype)
         except TypeError:
             raise SpecError(
-                f"spec of `{name}`: {dtype!r} is not a dtype{did_you_mean(str(dtype), _DTYPE_WORDS)}"
+                f"spec of `{name}`: {dtype!r} is not a dtype"
+                f"{did_you_mean(str(dtype), _DTYPE_WORDS)}"
             ) from None
         if kind.kind not in "fiub":
             raise SpecError(f"spec of `{name}`: dtype {kind} cannot be traced")
@@ -166,12 +167,7 @@ def describe_specs(
     signature: inspect.Signature, specs: Mapping[str, Any] | None, wrt: Iterable[str], name: str
 ) -> tuple[list[Argument], dict[tuple[str, int], Shape], dict[Dim, int]]:
     """Return what `describe` returns, from specs, annotations and defaults alone."""
-    unknown = [key for key in specs or {} if key not in signature.parameters]
-    if unknown:
-        raise SpecError(
-            f"specs name `{unknown[0]}`, which {name}{signature} does not take"
-            f"{did_you_mean(unknown[0], signature.parameters)}"
-        )
+    check_specs(signature, specs, name)
     arguments, dims = [], {}
     for key, parameter in signature.parameters.items():
         spec = _spec_of(key, parameter, specs)
@@ -193,6 +189,17 @@ def describe_specs(
         arguments += more
         dims.update({k: v for k, v in sizes_of.items()})
     return arguments, dims, {}
+
+
+def check_specs(signature: inspect.Signature, specs: Mapping[str, Any] | None, name: str) -> None:
+    """Raise `SpecError` for specs that cannot be meant, as early as they are given."""
+    for key, spec in (specs or {}).items():
+        if key not in signature.parameters:
+            raise SpecError(
+                f"specs name `{key}`, which {name}{signature} does not take"
+                f"{did_you_mean(key, signature.parameters)}"
+            )
+        read_spec(key, spec)
 
 
 def _spec_of(
@@ -245,17 +252,16 @@ def with_spec_names(
 # --- wrt ---------------------------------------------------------------------------------------
 
 
-def wrt_names(signature: inspect.Signature, wrt: Any, name: str) -> tuple[tuple[str, ...], bool]:
-    """Return the names of the parameters in ``wrt``, and whether a single one was asked for."""
-    single = not isinstance(wrt, (tuple, list))
-    wanted = [wrt] if single else list(wrt)
+def wrt_names(signature: inspect.Signature, wrt: Any, name: str) -> tuple[str, ...]:
+    """Return the names of the parameters in ``wrt``."""
+    wanted = list(wrt) if isinstance(wrt, (tuple, list)) else [wrt]
     if not wanted:
         raise WrtError("wrt is empty: name what to differentiate by, e.g. wrt=0 or wrt='w'")
     names = [_wrt_name(signature, w, name) for w in wanted]
     if len(set(names)) < len(names):
         twice = next(n for n in names if names.count(n) > 1)
         raise WrtError(f"wrt names `{twice}` twice")
-    return tuple(names), single
+    return tuple(names)
 
 
 def _wrt_name(signature: inspect.Signature, wanted: Any, name: str) -> str:

@@ -15,7 +15,7 @@ import inspect
 import os
 import pickle
 import threading
-import weakref
+import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import numpy as np
 
 from symgrad.arguments import (
     bind,
+    check_specs,
     describe,
     describe_specs,
     float_ints,
@@ -97,8 +98,14 @@ class Compiled:
     ):
         if isinstance(fn, Compiled):
             fn = fn.function
+        self._descriptor = fn if isinstance(fn, (staticmethod, classmethod)) else None
+        if self._descriptor is not None:
+            fn = self._descriptor.__func__
         if not callable(fn):
-            raise ArgumentError(f"compile() needs a function, not {type(fn).__name__}")
+            raise ArgumentError(
+                f"compile() needs a function, not {type(fn).__name__}: give it the function itself "
+                "and what to differentiate by as wrt"
+            )
         self.function = fn
         self._given_wrt = wrt
         self.specs, self.check = specs, check
@@ -107,33 +114,42 @@ class Compiled:
         self._lock = threading.RLock()
         self._all: list[Specialisation] = []
         self._by_key: dict[Any, Specialisation] = {}
-        self._bound_to: Any = weakref.WeakKeyDictionary()
+        self._bound_to: dict[int, tuple[Any, Compiled]] = {}
+        self._recipes: list[tuple[Any, ...]] = []
         functools.update_wrapper(self, fn, updated=())
-        if not _looks_like_method(fn):
-            self._prepare()
+        if not _looks_like_method(fn):  # a method's wrt is counted once it is bound
+            self._check_names()
 
-    def _prepare(self) -> None:
+    def _check_names(self) -> None:
+        assert self.wrt
+        check_specs(self.signature, self.specs, self._name)
+
+    @property
+    def _name(self) -> str:
+        return getattr(self.function, "__name__", "function")
+
+    @functools.cached_property
+    def signature(self) -> inspect.Signature:
+        """The user's own signature."""
         try:
-            self.signature = inspect.signature(self.function)
+            return inspect.signature(self.function)
         except ValueError:
             raise ArgumentError(f"{self.function!r} has no signature: wrap it in a def") from None
-        name = getattr(self.function, "__name__", "function")
-        self.wrt, self.single = wrt_names(self.signature, self._given_wrt, name)
-        defaults = [p.default for p in self.signature.parameters.values()]
-        self._fills = not all(d is inspect.Parameter.empty or is_plain(d) for d in defaults)
-        if self.specs is not None:
-            describe_specs(self._without_missing(), self.specs, self.wrt, name)
 
-    def _without_missing(self) -> inspect.Signature:
-        """Return the signature with only what specs name, to check them at once."""
-        specs = self.specs or {}
-        unknown = [k for k in specs if k not in self.signature.parameters]
-        kept = (
-            self.signature.parameters.values()
-            if unknown
-            else [p for k, p in self.signature.parameters.items() if k in specs]
-        )
-        return self.signature.replace(parameters=list(kept)) if not unknown else self.signature
+    @functools.cached_property
+    def wrt(self) -> tuple[str, ...]:
+        """The names of the parameters to differentiate by."""
+        return wrt_names(self.signature, self._given_wrt, self._name)
+
+    @property
+    def single(self) -> bool:
+        """Whether the gradient is one value and not a tuple."""
+        return not isinstance(self._given_wrt, (tuple, list))
+
+    @functools.cached_property
+    def _has_array_defaults(self) -> bool:
+        defaults = [p.default for p in self.signature.parameters.values()]
+        return not all(d is inspect.Parameter.empty or is_plain(d) for d in defaults)
 
     # --- calls
 
@@ -205,13 +221,12 @@ class Compiled:
 
     def _made_for(self, args: Any, kwargs: Any) -> tuple[Specialisation, Any, Any]:
         """Return the specialisation for a call, checked, and the arguments to run it with."""
-        name = getattr(self.function, "__name__", "function")
-        values = bind(self.signature, name, args, kwargs)
+        values = bind(self.signature, self._name, args, kwargs)
         if float_ints(values, self.wrt):
             values = {k: with_floats(v) if k in self.wrt else v for k, v in values.items()}
             bound = inspect.BoundArguments(self.signature, dict(values))  # type: ignore[arg-type]
             args, kwargs = bound.args, bound.kwargs
-        elif self._fills:
+        elif self._has_array_defaults:
             bound = inspect.BoundArguments(self.signature, dict(values))  # type: ignore[arg-type]
             args, kwargs = bound.args, bound.kwargs
         with self._lock:
@@ -222,6 +237,7 @@ class Compiled:
         return made, args, {**kwargs, **captured} if captured else kwargs
 
     def _accepting(self, values: Mapping[str, Any]) -> Specialisation:
+        self._cook()
         arguments, dims, examples = describe(values, self.wrt)
         for made in reversed(self._all):
             if made.accepts(arguments):
@@ -241,17 +257,23 @@ class Compiled:
 
     def _newest(self) -> Specialisation:
         with self._lock:
+            self._cook()
             if not self._all:
-                name = getattr(self.function, "__name__", "function")
-                found = describe_specs(self.signature, self.specs, self.wrt, name)
-                self._specialise(*found)
+                self._specialise(*describe_specs(self.signature, self.specs, self.wrt, self._name))
             return self._all[-1]
+
+    def _cook(self) -> None:
+        """Make again what was made before this was pickled."""
+        while self._recipes:
+            self._specialise(*self._recipes.pop(0))
 
     def clear(self) -> None:
         """Forget every specialisation."""
         with self._lock:
             self._all.clear()
             self._by_key.clear()
+            self._bound_to.clear()
+            self._recipes.clear()
 
     # --- the check of the first call
 
@@ -273,7 +295,9 @@ class Compiled:
     @property
     def sources(self) -> tuple[str, ...]:
         """The emitted text of every specialisation, oldest first."""
-        return tuple(made.source for made in self._all)
+        with self._lock:
+            self._cook()
+            return tuple(made.source for made in self._all)
 
     @property
     def graph(self) -> Graph:
@@ -290,14 +314,15 @@ class Compiled:
 
         After several specialisations ``which`` says whose: its number in ``sources``.
         """
-        texts = list(dict.fromkeys(self.sources)) or [self.source]
-        if which is None and len(texts) > 1:
+        texts = self.sources or (self.source,)
+        if which is None and len(set(texts)) > 1:
             raise SpecError(
                 f"the function was compiled for {len(texts)} kinds of arguments: say which with "
-                f"save(path, which=k), k in 0..{len(self.sources) - 1} (see .sources)"
+                f"save(path, which=k), k in 0..{len(texts) - 1} (see .sources)"
             )
-        text = self.sources[which] if which is not None else texts[0]
-        Path(path).write_text(text, encoding="utf-8", newline="\n")
+        if which is not None and not 0 <= which < len(texts):
+            raise SpecError(f"which={which}: k is in 0..{len(texts) - 1} (see .sources)")
+        Path(path).write_text(texts[which or 0], encoding="utf-8", newline="\n")
 
     def _origin_line(self) -> str:
         from symgrad import __version__
@@ -322,8 +347,7 @@ class Compiled:
         return "From " + ", ".join(parts) + "." if place else "Made by " + ", ".join(parts) + "."
 
     def __repr__(self) -> str:
-        name = getattr(self.function, "__name__", "function")
-        return f"<symgrad.Compiled {name}, wrt {', '.join(getattr(self, 'wrt', ()))}>"
+        return f"<symgrad.Compiled {self._name}, wrt={self._given_wrt!r}>"
 
     def _repr_html_(self) -> str:
         try:
@@ -335,46 +359,52 @@ class Compiled:
     # --- methods
 
     def __get__(self, instance: Any, owner: Any = None) -> Compiled:
-        if instance is None:
+        if isinstance(self._descriptor, classmethod):
+            instance = owner
+        if instance is None or isinstance(self._descriptor, staticmethod):
             return self
-        try:
-            found = self._bound_to.get(instance)
-        except TypeError:
-            return self._bind_to(instance)
-        if found is None:
-            found = self._bound_to[instance] = self._bind_to(instance)
-        return found  # type: ignore[no-any-return]
-
-    def _bind_to(self, instance: Any) -> Compiled:
-        method = self.function.__get__(instance)  # type: ignore[attr-defined]
-        return Compiled(
-            method, self._given_wrt, self.specs, self.has_aux, self.exact, self.check, self._origin
-        )
+        with self._lock:
+            if id(instance) not in self._bound_to:
+                while len(self._bound_to) >= MOST_SPECIALISATIONS:
+                    del self._bound_to[next(iter(self._bound_to))]
+                method = types.MethodType(self.function, instance)
+                self._bound_to[id(instance)] = instance, Compiled(method, *self._settings)
+            return self._bound_to[id(instance)][1]
 
     # --- pickling
 
     def __reduce__(self) -> Any:
-        settings = (self._given_wrt, self.specs, self.has_aux, self.exact, self.check,
-                    self._origin_line_if_known(), self.any_output)  # fmt: skip
-        return _rebuild, (_reference(self.function, self), settings)
+        recipes = [(m.arguments, m.dims, m.examples) for m in self._all] or self._recipes
+        kept = [recipe for recipe in recipes if _can_pickle(recipe)]
+        return _rebuild, (_reference(self.function), self._settings, kept)
 
-    def _origin_line_if_known(self) -> str | None:
-        return self._origin
+    @property
+    def _settings(self) -> tuple[Any, ...]:
+        return (
+            self._given_wrt, self.specs, self.has_aux, self.exact, self.check, self._origin,
+            self.any_output,
+        )  # fmt: skip
 
 
-def _reference(function: Any, owner: Compiled) -> Any:
-    """Return what pickle can keep of a function: itself, or where its decorated form is."""
+def _can_pickle(value: Any) -> bool:
     try:
-        pickle.dumps(function)
-        return function
+        pickle.dumps(value)
     except (pickle.PicklingError, AttributeError, TypeError):
-        module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
-        if module and "<" not in name:
-            return _Decorated(module, name)
-        raise pickle.PicklingError(
-            f"{name or function!r} cannot be pickled: define it at the top level of a module, or "
-            "save its emitted text with .save(path)"
-        ) from None
+        return False
+    return True
+
+
+def _reference(function: Any) -> Any:
+    """Return what pickle can keep of a function: itself, or where its decorated form is."""
+    if _can_pickle(function):
+        return function
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
+    if module and name and "<" not in name:
+        return _Decorated(module, name)
+    raise pickle.PicklingError(
+        f"{name or function!r} cannot be pickled: define it at the top level of a module, or save "
+        "its emitted text with .save(path)"
+    )
 
 
 class _Decorated:
@@ -390,10 +420,10 @@ class _Decorated:
         return found.function if isinstance(found, Compiled) else found
 
 
-def _rebuild(function: Any, settings: tuple[Any, ...]) -> Compiled:
-    if isinstance(function, _Decorated):
-        function = function.find()
-    return Compiled(function, *settings)
+def _rebuild(function: Any, settings: tuple[Any, ...], recipes: list[Any]) -> Compiled:
+    made = Compiled(function.find() if isinstance(function, _Decorated) else function, *settings)
+    made._recipes = recipes
+    return made
 
 
 class _Residuals(tuple[Any, ...]):

@@ -28,6 +28,9 @@ class Dim(sp.Symbol):
     def __new__(cls, name: str) -> Dim:
         return super().__new__(cls, name, integer=True, nonnegative=True)  # type: ignore[no-any-return]
 
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
+        return (self.name,), {}
+
 
 class _DimFunction(sp.Function):
     """A function of dims that SymPy must not evaluate or expand."""

@@ -90,7 +90,7 @@ class Specialisation:
     ):
         self.signature, self.arguments, self.options = signature, tuple(arguments), options
         self.name = _function_name(function)
-        self._dims, self._examples = dims, examples
+        self.dims, self.examples = dims, examples
         self._lock = threading.RLock()
         with uncollected():
             self.traced = trace(
@@ -114,9 +114,9 @@ class Specialisation:
 
     def _shapes(self, fixed: frozenset[Dim]) -> tuple[Shapes, Mapping[tuple[str, int], Aval]]:
         shapes = Shapes()
-        for dim, example in self._examples.items():
+        for dim, example in self.examples.items():
             shapes.fresh(dim.name, example)
-        for shape in self._dims.values():
+        for shape in self.dims.values():
             for size in shape:
                 for dim in sorted(dims_of(size), key=str):
                     shapes.fresh(dim.name, None, user="." not in dim.name)
@@ -124,9 +124,9 @@ class Specialisation:
         for argument in self.arguments:
             for k, leaf in enumerate(argument.leaves):
                 if leaf.aval is not None:
-                    shape = self._dims[argument.name, k]
+                    shape = self.dims[argument.name, k]
                     sizes = tuple(
-                        self._examples[s] if isinstance(s, Dim) and s in fixed else s for s in shape
+                        self.examples[s] if isinstance(s, Dim) and s in fixed else s for s in shape
                     )
                     avals[argument.name, k] = leaf.aval._replace(shape=sizes)
         return shapes, avals
@@ -310,7 +310,7 @@ class Specialisation:
 
     def _unchecked(self) -> list[tuple[Sym, tuple[int, ...]]]:
         """Return the axes of array inputs whose size no operation checks by itself."""
-        originals = [(x, self._dims[key]) for key, x in self.leaves.items()]
+        originals = [(x, self.dims[key]) for key, x in self.leaves.items()]
         originals += [(x, c.shape) for c, x in self.captures]
         first: dict[Size, Size] = {}
         found = []

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import dataclasses
 import keyword
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-LEAF = "leaf"
+LEAF, CONSTANT = "leaf", "constant"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tree:
-    """The structure of one value: a leaf, or a container with its keys and parts."""
+    """The structure of one value: a leaf, a constant, or a container with its keys and parts."""
 
     kind: str
-    type: Any = None
+    type: Any = None  # of a constant: the constant itself
     keys: tuple[Any, ...] = ()
     parts: tuple[Tree, ...] = ()
 
@@ -40,21 +41,20 @@ class Tree:
         """Return the value with these leaves in place."""
         if self.kind == LEAF:
             return next(leaves)
+        if self.kind == CONSTANT:
+            return self.type
         parts = [part.build(leaves) for part in self.parts]
-        if self.kind == "dict":
-            return (
-                self.type(zip(self.keys, parts, strict=True))
-                if self.type is not dict
-                else dict(zip(self.keys, parts, strict=True))
-            )
-        if self.kind == "field":
-            return self.type(**dict(zip(self.keys, parts, strict=True)))
-        return self.type(parts)
+        if self.kind == "item":
+            return self.type(parts)
+        named = dict(zip(self.keys, parts, strict=True))
+        return self.type(**named) if self.kind == "field" else self.type(named)
 
     def spell(self, leaves: Iterator[str], owner: str) -> str:
         """Return the text that rebuilds the value; ``owner`` is the argument it mirrors."""
         if self.kind == LEAF:
             return next(leaves)
+        if self.kind == CONSTANT:
+            return quoted(self.type)
         parts = [
             part.spell(leaves, access(owner, self.kind, key))
             for key, part in zip(self.keys, self.parts, strict=True)
@@ -104,10 +104,16 @@ def leaf_name(parameter: str, path: Sequence[tuple[str, Any]]) -> str:
     return "_".join(words)
 
 
-def flatten(value: Any, is_leaf: Callable[[Any], bool]) -> tuple[list[Any], Tree]:
-    """Return the leaves of ``value`` and its structure."""
+def flatten(
+    value: Any,
+    is_leaf: Callable[[Any], bool],
+    is_constant: Callable[[Any], bool] = lambda value: False,
+) -> tuple[list[Any], Tree]:
+    """Return the leaves of ``value`` and its structure, which keeps the constants."""
     if is_leaf(value):
         return [value], Tree(LEAF)
+    if is_constant(value):
+        return [], Tree(CONSTANT, value)
     found = _parts(value)
     if found is None:
         return [value], Tree(LEAF)
@@ -115,14 +121,14 @@ def flatten(value: Any, is_leaf: Callable[[Any], bool]) -> tuple[list[Any], Tree
     leaves: list[Any] = []
     parts = []
     for part in values:
-        inner, tree = flatten(part, is_leaf)
+        inner, tree = flatten(part, is_leaf, is_constant)
         leaves += inner
         parts.append(tree)
     return leaves, Tree(kind, type(value), tuple(keys), tuple(parts))
 
 
 def _parts(value: Any) -> tuple[str, Sequence[Any], Sequence[Any]] | None:
-    if isinstance(value, dict):
+    if type(value) in (dict, OrderedDict):
         return "dict", list(value), list(value.values())
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return "field", value._fields, value

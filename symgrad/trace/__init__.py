@@ -135,7 +135,10 @@ class _Run:
     def once(self, call: Any, has_aux: bool) -> Traced:
         values = {a.name: a.tree.build(iter(self._stand_ins(a))) for a in self.arguments}
         with tracing(self.runtime), locating(code_of(self.function)):
-            result = call(self._runnable(), values)
+            with self.runtime.outside.guarded(
+                values, self.function, getattr(self.function, "__self__", None)
+            ):
+                result = call(self._runnable(), values)
             aux_tree = None
             aux: list[Any] = []
             if has_aux:
@@ -158,7 +161,11 @@ class _Run:
     def _split_aux(self, result: Any) -> tuple[Any, list[Any], Tree]:
         if not isinstance(result, tuple) or len(result) != 2:
             raise TraceError("has_aux=True: the function must return a pair (value, aux)")
-        aux, tree = flatten(result[1], lambda x: isinstance(x, (Value, SymbolicSize)))
+        aux, tree = flatten(
+            result[1],
+            lambda x: isinstance(x, (Value, SymbolicSize)),
+            lambda x: x is None or isinstance(x, str),
+        )
         return result[0], aux, tree
 
     def _runnable(self) -> Callable[..., Any]:

@@ -10,8 +10,13 @@ from __future__ import annotations
 import builtins
 import contextlib
 import functools
+import inspect
+import itertools
+import operator
+import random
 import sys
 import types
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -83,6 +88,74 @@ class Loop:
     equations: int = 0
 
 
+class Outside:
+    """The user's objects that a trace can reach and must leave as they are."""
+
+    def __init__(self) -> None:
+        self._before: dict[int, tuple[Any, Any]] = {}
+
+    def __contains__(self, thing: Any) -> bool:
+        return id(thing) in self._before
+
+    def watch(self, thing: Any) -> Any:
+        """Return ``thing``, remembering what it holds."""
+        if id(thing) in self._before or is_traced(thing):
+            return thing
+        if type(thing) in (list, dict, OrderedDict):
+            self._before[id(thing)] = thing, thing.copy()
+        elif isinstance(getattr(thing, "__dict__", None), dict) and not _is_code(thing):
+            self._before[id(thing)] = thing, vars(thing).copy()
+        if isinstance(thing, (list, tuple, dict)):
+            for part in thing.values() if isinstance(thing, dict) else thing:
+                self.watch(part)
+        return thing
+
+    @contextlib.contextmanager
+    def guarded(self, *things: Any) -> Iterator[None]:
+        """Undo every change of what is watched, and refuse the function that made it."""
+        for thing in things:
+            self.watch(thing)
+        try:
+            yield
+        finally:
+            changed = [
+                words for thing, old in self._before.values() if (words := _undo(thing, old))
+            ]
+        if changed:
+            raise TraceError(
+                f"the function changes {changed[0]}, which lives outside it: return the new "
+                "value instead (has_aux=True returns more than the loss)"
+            )
+
+
+def _undo(thing: Any, old: Any) -> str:
+    """Put back what ``thing`` held, and say what had changed; empty if nothing had."""
+    owner = type(thing).__name__
+    if isinstance(thing, list):
+        same = len(thing) == len(old) and all(map(operator.is_, thing, old))
+        thing[:] = old
+        return "" if same else f"a {owner}"
+    now = thing if isinstance(thing, dict) else vars(thing)
+    changed = [k for k in old if k not in now or now[k] is not old[k]]
+    # What a function keeps for later without a trace in it (a cached property) may stay.
+    changed += [k for k in now if k not in old and (now is thing or holds_traced(now[k]))]
+    for k in changed:
+        if k in old:
+            now[k] = old[k]
+        else:
+            del now[k]
+    if not changed:
+        return ""
+    return f"a {owner}'s item {changed[0]!r}" if now is thing else f"`{owner}.{changed[0]}`"
+
+
+def _is_code(thing: Any) -> bool:
+    return isinstance(thing, (type, types.ModuleType, *_CODE))
+
+
+_CODE = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, functools.partial)
+
+
 class TraceRuntime:
     """Answers the events of staged code for one trace."""
 
@@ -93,21 +166,22 @@ class TraceRuntime:
         self.statics: list[StaticCapture] = []
         self.loops: dict[tuple[str, int], Loop] = {}
         self.unread: list[str] = []
+        self.outside = Outside()
         self._known: dict[Any, Any] = {}
 
     # --- calls
 
     def call(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if _is_random(function):
+            raise TraceError(
+                f"{function.__name__}() draws random numbers inside the function, which makes it "
+                "give another value at every call: draw them outside and pass them as an argument"
+            )
         special = _SPECIAL.get(function) if _is_hashable(function) else None
         if special is not None:
             return special(self, function, args, kwargs)
         if isinstance(function, (types.FunctionType, types.MethodType, functools.partial)):
             return self._call_python(function, args, kwargs)
-        if _is_random(function):
-            raise TraceError(
-                f"{getattr(function, '__name__', function)}() draws random numbers inside the "
-                "function: draw them outside and pass them as an argument"
-            )
         inside = type(function).__call__
         if isinstance(inside, types.FunctionType) and not _is_library(inside):
             return self._call_python(types.MethodType(inside, function), args, kwargs)
@@ -123,9 +197,7 @@ class TraceRuntime:
 
     def _call_python(self, function: Any, args: Any, kwargs: Any) -> Any:
         if isinstance(function, functools.partial):
-            return self.call(
-                function.func, *function.args, *args, **{**function.keywords, **kwargs}
-            )
+            return self._call_partial(function, args, kwargs)
         if isinstance(function, types.MethodType):
             inner = function.__func__
             if isinstance(inner, types.FunctionType) and not _is_library(inner):
@@ -134,6 +206,20 @@ class TraceRuntime:
         if _is_library(function):
             return self._call_library(function, args, kwargs)
         return self._run(function, args, kwargs)
+
+    def _call_partial(self, partial: functools.partial[Any], args: Any, kwargs: Any) -> Any:
+        # What a partial holds is read from outside, like what a closure holds.
+        names = _parameter_names(partial.func)
+        held = [
+            self._captured((id(partial), k), name, functools.partial(_item, partial.args, k), value)
+            for k, (name, value) in enumerate(zip(names, partial.args, strict=False))
+        ]
+        named = {
+            k: self._captured((id(partial), k), k, functools.partial(_item, partial.keywords, k), v)
+            for k, v in partial.keywords.items()
+            if k not in kwargs
+        }
+        return self.call(partial.func, *held, *args, **named, **kwargs)
 
     def _run(self, function: types.FunctionType, args: Any, kwargs: Any) -> Any:
         return self.twin(function)(*args, **kwargs)
@@ -189,9 +275,13 @@ class TraceRuntime:
         if key is None:
             closure = getattr(read, "__closure__", None)
             key = id(closure[0]) if closure else (id(read.__globals__), name)
-        return self._captured(key, name, read, value)
+        return self.outside.watch(self._captured(key, name, read, value))
 
     def attribute(self, owner: Any, name: str) -> Any:
+        value = self._attribute(owner, name)
+        return self.outside.watch(value) if owner in self.outside else value
+
+    def _attribute(self, owner: Any, name: str) -> Any:
         value = getattr(owner, name)
         if is_traced(value) or isinstance(owner, (Tracer, SymbolicSize, type, np.ndarray)):
             return value
@@ -269,6 +359,22 @@ class TraceRuntime:
                 self.loops.setdefault((file, line), loop)
 
 
+def _item(container: Any, key: Any) -> Any:
+    return container[key]
+
+
+def _parameter_names(function: Any) -> Iterator[str]:
+    """Return names for positional arguments, as many as may be asked for."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        parameters = {}.values()
+    yield from (
+        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    )
+    yield from (f"given{k}" for k in itertools.count())
+
+
 def _read_leaf(read: Callable[[], Any], k: int) -> Any:
     return flatten(read(), _is_number_or_array)[0][k]
 
@@ -318,7 +424,8 @@ def _is_library(function: Any) -> bool:
 
 def _is_random(function: Any) -> bool:
     owner = getattr(function, "__self__", None)
-    return isinstance(owner, (np.random.RandomState, np.random.Generator))
+    drawn = isinstance(owner, (np.random.RandomState, np.random.Generator, random.Random))
+    return drawn or function is np.random.default_rng
 
 
 # --- callees that need a real number in plain Python ------------------------------------------
@@ -411,13 +518,6 @@ def _converted(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any
     return function(*args, **kwargs)
 
 
-def _random(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
-    raise TraceError(
-        f"np.random.{function.__name__}() inside the function makes it give another value at "
-        "every call: draw the numbers outside and pass them as an argument"
-    )
-
-
 _SPECIAL: dict[Any, Callable[[TraceRuntime, Any, Any, Any], Any]] = {
     len: _len,
     int: _int,
@@ -431,8 +531,6 @@ _SPECIAL: dict[Any, Callable[[TraceRuntime, Any, Any, Any], Any]] = {
     np.asarray: _array,
     **dict.fromkeys((np.zeros, np.ones, np.empty, np.full, np.eye, np.identity), _buffer),
     **dict.fromkeys((np.float64, np.float32, np.float16, np.int64, np.int32), _converted),
-    np.random.default_rng: _random,
-    np.random.seed: _random,
 }
 
 

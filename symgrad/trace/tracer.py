@@ -115,7 +115,12 @@ class TraceBuilder(Builder):
         if row.facts.elementwise:
             self._notice_outer(result.aval, operands)
         copies = name == "index" and len(operands) > 1  # x[[0, 2]] is an array of its own
-        if row.facts.view and not copies and type(operands[0]) is Tracer and result.aval.kind == "array":
+        if (
+            row.facts.view
+            and not copies
+            and type(operands[0]) is Tracer
+            and result.aval.kind == "array"
+        ):
             result.base, result.seen = operands[0], operands[0].symbol
             result.remake = (name, operands[1:], settings)
         return result
@@ -327,6 +332,11 @@ class Tracer(Value):
         if kwargs.get("out") is not None and any(type(x) is Tracer for x in kwargs["out"]):
             out = kwargs.pop("out")[0]
             return out._become(call_front(ufunc, inputs, kwargs))
+        if kwargs.get("out") is not None:
+            raise TraceError(
+                "a traced value is written into an array that the function did not make (`+=`, "
+                f"`-=` ..., or np.{ufunc.__name__}(..., out=...)): write x = x + y"
+            )
         return call_front(ufunc if method == "__call__" else getattr(ufunc, method), inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
