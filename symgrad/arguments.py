@@ -40,7 +40,8 @@ def describe(
     values: Mapping[str, Any], wrt: Iterable[str]
 ) -> tuple[list[Argument], dict[tuple[str, int], Shape], dict[Dim, int]]:
     """Return each argument's structure and leaves, the dims of each leaf, and their examples."""
-    arguments, dims, examples = [], {}, {}
+    arguments, dims = [], {}
+    examples: dict[Dim, int] = {}
     for name, value in values.items():
         leaves, tree = flatten(value, is_leaf)
         described = []
@@ -60,7 +61,7 @@ def _fresh_dims(place: str, shape: Shape, examples: dict[Dim, int]) -> Shape:
             sizes.append(1)
             continue
         dim = Dim(f"{place}.shape[{axis}]")
-        examples[dim] = size  # type: ignore[assignment]
+        examples[dim] = size
         sizes.append(dim)
     return tuple(sizes)
 

@@ -75,11 +75,10 @@ def compile(  # the public name, fixed by the design
         raise ArgumentError(f"compile() has no argument `{word}`{hint}")
     if check not in ("value", "grad", None):
         raise ArgumentError(f"check={check!r}: 'value', 'grad' or None")
-    options = {"wrt": wrt, "specs": specs, "has_aux": has_aux, "exact": exact, "check": check,
-               "origin": origin}  # fmt: skip
+    settings = wrt, specs, has_aux, exact, check, origin
     if fn is None:
-        return functools.partial(compile, **options)
-    return Compiled(fn, **options)  # type: ignore[arg-type]
+        return lambda fn: Compiled(fn, *settings)
+    return Compiled(fn, *settings)
 
 
 class Compiled:
@@ -106,14 +105,14 @@ class Compiled:
                 f"compile() needs a function, not {type(fn).__name__}: give it the function itself "
                 "and what to differentiate by as wrt"
             )
-        self.function = fn
+        self.function: Callable[..., Any] = fn
         self._given_wrt = wrt
         self.specs, self.check = specs, check
         self.has_aux, self.exact, self.any_output = has_aux, exact, any_output
         self._origin = origin
         self._lock = threading.RLock()
         self._all: list[Specialisation] = []
-        self._by_key: dict[Any, Specialisation] = {}
+        self._by_key: dict[Any, Callable[..., Any]] = {}
         self._bound_to: dict[int, tuple[Any, Compiled]] = {}
         self._recipes: list[tuple[Any, ...]] = []
         functools.update_wrapper(self, fn, updated=())
@@ -198,7 +197,7 @@ class Compiled:
             with self._lock:
                 if len(self._by_key) >= MOST_KEYS:
                     self._by_key.clear()
-                self._by_key[key] = made.value_and_grad  # type: ignore[assignment]
+                self._by_key[key] = made.value_and_grad
 
     def grad(self, *args: Any, **kwargs: Any) -> Any:
         """Return the gradient; with ``has_aux``, ``(grads, aux)``."""
@@ -224,10 +223,10 @@ class Compiled:
         values = bind(self.signature, self._name, args, kwargs)
         if float_ints(values, self.wrt):
             values = {k: with_floats(v) if k in self.wrt else v for k, v in values.items()}
-            bound = inspect.BoundArguments(self.signature, dict(values))  # type: ignore[arg-type]
+            bound = inspect.BoundArguments(self.signature, dict(values))
             args, kwargs = bound.args, bound.kwargs
         elif self._has_array_defaults:
-            bound = inspect.BoundArguments(self.signature, dict(values))  # type: ignore[arg-type]
+            bound = inspect.BoundArguments(self.signature, dict(values))
             args, kwargs = bound.args, bound.kwargs
         with self._lock:
             made = self._accepting(values)
@@ -536,7 +535,7 @@ def _compare_gradient(c: Compiled, made: Specialisation, args: Any, kwargs: Any)
         behind[name] = tree.build(iter([x - step * v for x, v in zip(leaves, steps, strict=True)]))
 
     def run(v: Mapping[str, Any]) -> float:
-        bound = inspect.BoundArguments(c.signature, dict(v))  # type: ignore[arg-type]
+        bound = inspect.BoundArguments(c.signature, dict(v))
         with np.errstate(all="ignore"):
             result = c.function(*bound.args, **bound.kwargs)
         return float(result[0] if c.has_aux else result)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy as sp
 
 from symgrad.errors import Location, ShapeError
 
-Size = int | sp.Expr
-Shape = tuple[Size, ...]
+Size: TypeAlias = int | sp.Expr
+Shape: TypeAlias = tuple[Size, ...]
 
 
 class Dim(sp.Symbol):
@@ -76,13 +76,13 @@ def floor_div(a: Size, b: Size) -> Size:
     exact = sp.cancel(sp.Mul(a, sp.Pow(b, -1)))
     if exact.is_polynomial() and all(c.is_integer for c in sp.Poly(exact).coeffs()):
         return plain(exact)
-    return DimFloorDiv(a, b)  # type: ignore[no-any-return]
+    return DimFloorDiv(a, b)
 
 
 def mod(a: Size, b: Size) -> Size:
     if isinstance(a, int) and isinstance(b, int):
         return a % b
-    return DimMod(a, b)  # type: ignore[no-any-return]
+    return DimMod(a, b)
 
 
 def smallest(a: Size, b: Size) -> Size:
@@ -101,7 +101,7 @@ def _extreme(a: Size, b: Size, decide: Callable[[int, int], int], head: type) ->
         return a if head is DimMax else b
     if difference.is_nonpositive:
         return b if head is DimMax else a
-    return head(a, b)  # type: ignore[no-any-return]
+    return head(a, b)
 
 
 def product(sizes: Iterable[Size]) -> Size:

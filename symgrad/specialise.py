@@ -243,7 +243,7 @@ class Specialisation:
     @functools.cached_property
     def value_name(self) -> str:
         y = self.primal.outputs[0]
-        name = self.primal.notes.names.get(y) if isinstance(y, Sym) else None  # type: ignore[call-overload]
+        name = self.primal.notes.names.get(y) if isinstance(y, Sym) else None
         if name is not None and y not in self.primal.inputs:
             return str(name)
         own = self.name
@@ -326,7 +326,7 @@ class Specialisation:
         shapes = self.primal.shapes
         root = shapes.resolve(size)
         known = root if isinstance(root, int) else first.setdefault(root, size)
-        return known is not size and not shapes.checks_itself(size, known)  # type: ignore[arg-type]
+        return known is not size and not shapes.checks_itself(size, known)
 
     # --- text and functions
 
@@ -405,7 +405,7 @@ def _caller(signature: inspect.Signature) -> Callable[..., Any]:
     """Return how to pass values by parameter name to a function of this signature."""
 
     def call(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
-        bound = inspect.BoundArguments(signature, dict(values))  # type: ignore[arg-type]
+        bound = inspect.BoundArguments(signature, dict(values))
         return function(*bound.args, **bound.kwargs)
 
     return call
@@ -470,13 +470,13 @@ def _bind(pairs: Sequence[tuple[Shape, Shape]], values: dict[Dim, int]) -> bool:
             return False
         for size, now in zip(mine, theirs, strict=True):
             if isinstance(size, Dim):
-                if values.setdefault(size, now) != now:  # type: ignore[arg-type]
+                if values.setdefault(size, now) != now:
                     return False
             elif isinstance(size, int):
                 if size != now:
                     return False
             else:
-                later.append((size, now))  # type: ignore[arg-type]
+                later.append((size, now))
     return all(
         dims_of(size) <= values.keys() and evaluate(size, values) == now for size, now in later
     )

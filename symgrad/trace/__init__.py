@@ -253,7 +253,7 @@ def code_of(function: Any) -> types.CodeType | None:
 
 def _is_own_key(name: str, tree: Tree, k: int) -> bool:
     """Return whether a nested leaf is called by its own key, as in ``params["W1"]``."""
-    return list(tree.paths())[k][-1][1] == name
+    return bool(list(tree.paths())[k][-1][1] == name)
 
 
 def canonical(graph: Graph) -> tuple[Graph, dict[Sym, Sym]]:
@@ -279,7 +279,7 @@ def canonical(graph: Graph) -> tuple[Graph, dict[Sym, Sym]]:
             if y in graph.notes.spellings:
                 builder.copy_spelling(y, mine, rhs, operands, graph)
     outputs = [new[y] if type(y) is Sym else y for y in graph.outputs]
-    return check(builder.graph(outputs)), {x: new[x] for x in graph.inputs}  # type: ignore[misc]
+    return check(builder.graph(outputs)), {x: new[x] for x in graph.inputs}
 
 
 def _resolved(value: Any, resolve: Callable[[Any], Any]) -> Any:

@@ -336,7 +336,7 @@ class TraceRuntime:
 
     def iterate(self, iterable: Iterable[Any], line: int) -> Iterable[Any]:
         if isinstance(iterable, SymbolicSize):
-            return iterable  # type: ignore[return-value]
+            return iterable
         return self._counted(iterable, line)
 
     def _counted(self, iterable: Iterable[Any], line: int) -> Iterator[Any]:

@@ -166,7 +166,7 @@ class TraceBuilder(Builder):
         )
 
     def _named(self, x: Value) -> str:
-        return self.notes.names.get(x.symbol, "an array")  # type: ignore[call-overload, no-any-return]
+        return self.notes.names.get(x.symbol, "an array")
 
 
 _WORDS = {"contract": "product"}
@@ -279,7 +279,7 @@ class Tracer(Value):
     # --- what it is
 
     @property
-    def shape(self) -> tuple[Any, ...]:  # type: ignore[override]
+    def shape(self) -> tuple[Any, ...]:
         return tuple(self._size(size) for size in self.aval.shape)
 
     def _size(self, size: Size) -> Any:
@@ -359,7 +359,7 @@ class Tracer(Value):
         return self._forced("a truth value")  # type: ignore[no-any-return]
 
     def _described(self) -> str:
-        name = self.builder.notes.names.get(self.symbol)  # type: ignore[call-overload]
+        name = self.builder.notes.names.get(self.symbol)
         shape = self.builder.shapes.show_shape(self.aval.shape)
         return f"the traced value {name} {shape}" if name else f"a traced value {shape}"
 
@@ -460,7 +460,7 @@ class Tracer(Value):
     def _is_contiguous(x: Tracer) -> bool:
         row = x.builder.definition(x.symbol)
         while row is not None and row.name in ("put_at", "add_at"):
-            row = x.builder.definition(row.operands[0])  # type: ignore[arg-type]
+            row = x.builder.definition(row.operands[0])
         return row is not None and row.name in ("full", "eye", "arange", "constant")
 
     def _become(self, new: Tracer) -> Tracer:
@@ -553,6 +553,9 @@ class Tracer(Value):
     def __round__(self, decimals: int = 0) -> Any:
         return FRONT[round](self, decimals)
 
+    def __pos__(self) -> Tracer:
+        return self
+
     def __trunc__(self) -> Any:
         return FRONT[np.trunc](self)
 
@@ -616,7 +619,6 @@ def _install_operators() -> None:
         setattr(Tracer, f"__{name}__", _binary(function))
     for name, function in {"neg": np.negative, "abs": abs, "invert": np.invert}.items():
         setattr(Tracer, f"__{name}__", lambda self, _f=FRONT[function]: _f(self))
-    Tracer.__pos__ = lambda self: self  # type: ignore[attr-defined]
 
 
 _install_operators()
@@ -686,7 +688,7 @@ class SymbolicSize:
     def __round__(self, decimals: int = 0) -> Any:
         return self
 
-    __trunc__ = __floor__ = __ceil__ = __pos__ = lambda self: self  # type: ignore[assignment]
+    __trunc__ = __floor__ = __ceil__ = __pos__ = lambda self: self
 
     def __neg__(self) -> Any:
         return self._make(-self.size_expression)
