@@ -412,6 +412,9 @@ class Tracer(Value):
                 todo += row.operands
         return tuple(inputs), tuple(dims)
 
+    def __pos__(self) -> Tracer:
+        return self
+
     # --- elements
 
     def __getitem__(self, key: Any) -> Any:
@@ -552,9 +555,6 @@ class Tracer(Value):
 
     def __round__(self, decimals: int = 0) -> Any:
         return FRONT[round](self, decimals)
-
-    def __pos__(self) -> Tracer:
-        return self
 
     def __trunc__(self) -> Any:
         return FRONT[np.trunc](self)
