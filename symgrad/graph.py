@@ -161,10 +161,12 @@ class Op(sp.Expr):
         return args[: len(args) - len(self.params)] if self.params else args  # type: ignore[return-value]
 
     @property
+    def statics(self) -> tuple[Static, ...]:
+        return self._args[-len(self.params) :] if self.params else ()  # type: ignore[return-value]
+
+    @property
     def settings(self) -> tuple[Any, ...]:
-        if not self.params:
-            return ()
-        return tuple(static.value for static in self._args[-len(self.params) :])
+        return tuple([static.value for static in self.statics]) if self.params else ()
 
     def setting(self, name: str) -> Any:
         return self.settings[self.params.index(name)]
@@ -181,8 +183,7 @@ OPS: dict[str, type[Op]] = {}
 """Every operation, by name; filled by the rows of ``symgrad.ops``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Equation:
+class Equation(NamedTuple):
     """``lhs := rhs``, where ``rhs`` is one op applied to earlier symbols."""
 
     lhs: tuple[Sym, ...]
@@ -203,14 +204,12 @@ class Notes:
 
     def copy(self, old: Sym, new: Operand, source: Notes) -> None:
         """Carry the notes of ``old`` over to ``new``, unless it has its own."""
-        if not isinstance(new, Sym):
+        if type(new) is not Sym:
             return
-        for mine, theirs in (
-            (self.names, source.names),
-            (self.origins, source.origins),
-        ):
-            if old in theirs:
-                mine.setdefault(new, theirs[old])  # type: ignore[attr-defined, index]
+        if (name := source.names.get(old)) is not None:
+            self.names.setdefault(new, name)
+        if (origin := source.origins.get(old)) is not None:
+            self.origins.setdefault(new, origin)
 
     def fork(self) -> Notes:
         return Notes(
@@ -252,19 +251,21 @@ def check(graph: Graph) -> Graph:
     """Return ``graph`` unchanged, or raise `GraphError` if it breaks an invariant."""
     bound = set(graph.inputs)
     for eqn in graph.equations:
-        unbound = [x for x in eqn.rhs.operands if isinstance(x, Sym) and x not in bound]
-        if unbound:
-            raise GraphError(f"`{eqn}` reads {unbound} before any equation binds it")
-        if again := [y for y in eqn.lhs if y in bound]:
-            raise GraphError(f"`{eqn}` binds {again} a second time")
-        if len(eqn.lhs) != eqn.rhs.results:
-            raise GraphError(f"`{eqn}` binds {len(eqn.lhs)} of {eqn.rhs.results} results")
-        if missing := [y for y in eqn.lhs if y not in graph.avals]:
-            raise GraphError(f"`{eqn}` leaves {missing} without an aval")
-        for value in eqn.rhs.settings:
-            if isinstance(value, Graph):
+        lhs, rhs = eqn
+        for x in rhs.operands:
+            if x not in bound and type(x) is Sym:
+                raise GraphError(f"`{eqn}` reads {x} before any equation binds it")
+        if len(lhs) != rhs.results:
+            raise GraphError(f"`{eqn}` binds {len(lhs)} of {rhs.results} results")
+        for y in lhs:
+            if y in bound:
+                raise GraphError(f"`{eqn}` binds {y} a second time")
+            if y not in graph.avals:
+                raise GraphError(f"`{eqn}` leaves {y} without an aval")
+            bound.add(y)
+        for value in rhs.settings:
+            if type(value) is Graph:
                 check(value)
-        bound.update(eqn.lhs)
     if loose := [y for y in graph.outputs if isinstance(y, Sym) and y not in bound]:
         raise GraphError(f"the outputs {loose} are bound by no equation")
     return graph
@@ -341,17 +342,33 @@ class Builder:
         avals: tuple[Aval, ...] | None = None,
     ) -> tuple[Operand, ...]:
         """Return the symbols of ``op(*operands)``, bound by a new equation unless known."""
-        for law in self.laws.get(op.name, ()):
-            replaced = law(self, operands, settings)
-            if replaced is not None:
-                return (replaced,)
-        statics = tuple(map(Static, settings)) if settings else ()
+        if op.name in self.laws and (found := self._by_law(op, operands, settings)) is not None:
+            return (found,)
+        return self._by_equation(op, operands, tuple(map(Static, settings)), avals)
+
+    def _by_law(
+        self, op: type[Op], operands: tuple[Operand, ...], settings: tuple[Any, ...]
+    ) -> Operand | None:
+        for law in self.laws[op.name]:
+            found = law(self, operands, settings)
+            if found is not None:
+                return found
+        return None
+
+    def _by_equation(
+        self,
+        op: type[Op],
+        operands: tuple[Operand, ...],
+        statics: tuple[Static, ...],
+        avals: tuple[Aval, ...] | None,
+    ) -> tuple[Sym, ...]:
         key = (op, operands, statics)
         lhs = self._bound.get(key)
         if lhs is None:
             if avals is None:
-                avals = self.infer(op, operands, settings)
-            lhs = tuple([self._fresh() for _ in avals])
+                avals = self.infer(op, operands, [static.value for static in statics])
+            start, self._next = self._next, self._next + len(avals)
+            lhs = tuple([symbol(k) for k in range(start, self._next)])
             eqn = Equation(lhs, op.of(operands, statics))
             self.equations.append(eqn)
             for y, aval in zip(lhs, avals, strict=True):
@@ -366,9 +383,11 @@ class Builder:
         self, op: type[Op], operands: Sequence[Operand], settings: Sequence[Any]
     ) -> tuple[Aval, ...]:
         """Return the avals that the op's rule gives for these operands."""
-        found = op.aval(
-            self.shapes, *map(self.aval, operands), **dict(zip(op.params, settings, strict=True))
-        )
+        avals = [self.aval(x) for x in operands]
+        if op.params:
+            found = op.aval(self.shapes, *avals, **dict(zip(op.params, settings, strict=True)))
+        else:
+            found = op.aval(self.shapes, *avals)
         return (found,) if isinstance(found, Aval) else tuple(found)
 
     def apply(self, name: str, *operands: Any, **settings: Any) -> Any:
@@ -402,7 +421,16 @@ class Builder:
         """
         rhs = eqn.rhs
         operands = tuple([new[x] if type(x) is Sym else x for x in rhs.operands])
-        ys = self.bind(type(rhs), operands, rhs.settings, tuple([old.avals[y] for y in eqn.lhs]))
+        row = type(rhs)
+        ys: tuple[Operand, ...]
+        if (
+            row.name in self.laws
+            and (found := self._by_law(row, operands, rhs.settings)) is not None
+        ):
+            ys = (found,)
+        else:
+            avals = tuple([old.avals[y] for y in eqn.lhs])
+            ys = self._by_equation(row, operands, rhs.statics, avals)
         for y, mine in zip(eqn.lhs, ys, strict=True):
             self.notes.copy(y, mine, old.notes)
             if y in old.notes.spellings:
@@ -426,9 +454,7 @@ class Builder:
         new.notes = graph.notes.fork()
         for eqn in graph.equations:
             rhs = eqn.rhs
-            args = rhs._args
-            cut = len(args) - len(rhs.params)
-            new._bound.setdefault((type(rhs), args[:cut], args[cut:]), eqn.lhs)
+            new._bound.setdefault((type(rhs), rhs.operands, rhs.statics), eqn.lhs)
             for y in eqn.lhs:
                 new.defined_by[y] = eqn
         new._next = 1 + max((x.index for x in new.avals), default=-1)
