@@ -27,8 +27,10 @@ from symgrad.emit import (
     ModuleWriter,
     Parameter,
     contract_words,
+    docstring_text,
     paragraph,
     print_module,
+    value_name,
 )
 from symgrad.emit import Guard as ShapeGuard
 from symgrad.emit.spell import written_out
@@ -230,7 +232,7 @@ class Specialisation:
         position = {x: k for k, x in enumerate(primal.inputs)}
         wrt = [plain.inputs[position[x]] for x in wrt]
         seeds = list(plain.inputs[len(primal.inputs) :])
-        return own_outputs(plain, self.output_count, wrt), wrt, seeds
+        return drop_dead(own_outputs(plain, self.output_count, wrt)), wrt, seeds
 
     def _primal_symbols(self, joint: Graph) -> frozenset[Sym]:
         """Return the symbols of ``joint`` that the user's own function needs."""
@@ -246,8 +248,7 @@ class Specialisation:
         name = self.primal.notes.names.get(y) if isinstance(y, Sym) else None
         if name is not None and y not in self.primal.inputs:
             return str(name)
-        own = self.name
-        return own if own.isidentifier() and own not in ("_", "forward", "backward") else "value"
+        return value_name(self.name)
 
     # --- emission
 
@@ -345,7 +346,7 @@ class Specialisation:
         words = contract_words(self.primal, (*interface.parameters, *interface.captured), names)
         doc = ["", *paragraph(words)]
         if self.options.origin:
-            doc += ["", self.options.origin]
+            doc += ["", docstring_text(self.options.origin)]
         return ModuleView((), title, tuple(doc), writer.np, tuple(functions))
 
     def _load(self, view: FunctionView) -> Callable[..., Any]:

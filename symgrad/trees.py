@@ -101,7 +101,7 @@ def leaf_name(parameter: str, path: Sequence[tuple[str, Any]]) -> str:
     if isinstance(last, str) and last.isidentifier() and not keyword.iskeyword(last):
         return last
     words = [parameter, *("".join(c if c.isalnum() else "_" for c in str(k)) for _, k in path)]
-    return "_".join(words)
+    return "_".join(words).rstrip("_") or parameter
 
 
 def flatten(
