@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.dims import Dim, dims_in
-from symgrad.emit.layout import bracketed, exploded, fits, paragraph, with_note
+from symgrad.emit.layout import bracketed, exploded, fits, paragraph, with_note, wrapped
 from symgrad.emit.spell import ATOM, PRODUCT, Speller, Spelling, Text, literal, written_out
 from symgrad.graph import FLOAT64, Aval, Equation, Graph, Op, Operand, Sym
 from symgrad.ops.indexing import key_text, writes_once
@@ -96,6 +96,12 @@ class Writer:
     dim_names: dict[Dim, str] = field(init=False, default_factory=dict)
     written: dict[Sym, set[Any]] = field(init=False, default_factory=dict)
     unseen: set[Dim] = field(init=False, default_factory=set)
+    read: frozenset[Operand] = field(init=False)
+
+    def __post_init__(self) -> None:
+        graph = self.half.graph
+        operands = (x for eqn in graph.equations for x in eqn.rhs.operands)
+        self.read = frozenset((*operands, *graph.outputs, *self.extra))
 
     def lines(self, taken: Sequence[str]) -> list[str]:
         """Return the statements, planned again until every line fits."""
@@ -113,7 +119,7 @@ class Writer:
                 and (heavy := self._inner(s.eqn)) is not None
             }
             if not too_long:
-                return [line for lines in written for line in lines]
+                return [part for lines in written for line in lines for part in wrapped(line, 4)]
             keep = keep | too_long
 
     def _inner(self, eqn: Equation) -> Sym | None:
@@ -211,7 +217,7 @@ class Writer:
     def _statement(self, s: Statement) -> list[str]:
         if s.mode == "store":
             return self._store(s)
-        targets = ", ".join(self.name(y) for y in s.eqn.lhs)
+        targets = ", ".join(self._target(y) for y in s.eqn.lhs)
         note = self._note(s.eqn.lhs[0]) if len(s.eqn.lhs) == 1 else ""
         if s.mode == "update":
             return [self._update(s, targets)]
@@ -224,6 +230,10 @@ class Writer:
             note = ""  # the line says its shape itself
         lines = [with_note(f"{targets} = {value}", note)]
         return lines + self._selected_sizes(s.eqn)
+
+    def _target(self, y: Sym) -> str:
+        """Return the name to assign to: ``_`` for a result that nobody reads."""
+        return self.name(y) if y in self.read or "_" in self.preset.values() else "_"
 
     def _update(self, s: Statement, target: str) -> str:
         sign = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}[s.eqn.rhs.name]
@@ -527,7 +537,8 @@ class ModuleWriter:
         grads = self._gradient_text(writer, graph.outputs, writer.plan.copies)
         signature, seed_lines, seed_word = self._seed_signature(seeds, seed_names, graph)
         doc = f"Return {self._gradient_words(writer)} times `{seed_word}`."
-        returns = [f"return {grads}"] if fits(f"return {grads}") else self._long_return(grads)
+        whole = grads if not grads.endswith(",") else f"({grads})"
+        returns = [f"return {whole}"] if fits(f"return {whole}") else self._long_return(grads)
         return FunctionView(
             "backward",
             tuple(signature),
@@ -555,7 +566,8 @@ class ModuleWriter:
         return [*fills, *unpack, *sizes, *guard_lines(writer, self.all_parameters)]
 
     def _value_words(self) -> str:
-        words = "the value" if self.interface.value_name == "value" else f"the {self.interface.value_name}"
+        name = self.interface.value_name
+        words = f"the {name}" if name == "value" or is_a_loss(name) else f"`{name}`"
         return words + (" (with its aux)" if self.interface.aux_tree is not None else "")
 
     def _gradient_words(self, writer: Writer) -> str:
@@ -686,8 +698,31 @@ def contract_words(graph: Graph, parameters: Sequence[Parameter], names: Mapping
     return words
 
 
+def docstring_text(text: str) -> str:
+    """Return text of the user's that may stand in a docstring: one line that cannot end it."""
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    return plain.replace("\\", "/").replace('"' * 3, "'" * 3)
+
+
+LOSSES = frozenset({"cost", "energy", "error", "likelihood", "loss", "mse", "nll", "objective", "risk"})
+
+
+def is_a_loss(name: str) -> bool:
+    """Return whether a function's name is a noun for what it returns: ``loss``, ``nll``."""
+    return name in LOSSES
+
+
+def value_name(function: str) -> str:
+    """Return what to call the value of ``function`` where the user gave it no name."""
+    last = function.rpartition("_")[2]
+    return last if is_a_loss(last) or (len(function) == 1 and function.isalpha()) else "value"
+
+
 def print_module(view: ModuleView) -> str:
-    """Return the module's text, printed by the template."""
+    """Return the module's text, printed by the template; what is not used is not imported."""
+    lines = (line for f in view.functions for line in (*f.signature, *f.lines))
+    if not any(f"{view.np}." in line for line in lines):
+        view = replace(view, np="")
     template = environment().get_template("numpy/module.py.jinja")
     return str(template.render(module=view))
 
@@ -700,6 +735,7 @@ __all__ = [
     "ModuleWriter",
     "Parameter",
     "contract_words",
+    "docstring_text",
     "np",
     "paragraph",
     "print_module",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -67,6 +68,34 @@ def exploded(before: str, text: str, after: str, indent: int) -> list[str]:
         name, value = _named(item, closing)
         lines += [f"    {line}" for line in exploded(name, value, comma, indent + 4)]
     return [*lines, f"{closing}{after}"]
+
+
+def wrapped(line: str, indent: int) -> list[str]:
+    """Return an assignment that is too wide although nothing in it is left to name."""
+    found = re.match(r"(.+? [-+*/]?= )(.+)", line)
+    if fits(line, indent) or found is None:
+        return [line]
+    before, value = found.groups()
+    parts = _operands(value)
+    if len(parts) == 1 and _last_bracket(value) > 0:
+        return exploded(before, value, "", indent)
+    if fits(value, indent + 4):
+        return [f"{before}(", f"    {value}", ")"]
+    return [f"{before}(", *(f"    {part}" for part in parts), ")"]
+
+
+def _operands(text: str) -> list[str]:
+    """Divide at the weakest operators outside of brackets, each before its right operand."""
+    places: dict[str, list[int]] = {"+-": [], "*/@": []}
+    depth = 0
+    for k, c in _code(text):
+        depth += (c in "[({") - (c in "])}")
+        for signs, found in places.items():
+            if depth == 0 and c in signs and text[k - 1 : k + 2] == f" {c} ":
+                found.append(k)
+    cuts = places["+-"] or places["*/@"]
+    ends = [0, *cuts, len(text)]
+    return [text[a:b].strip() for a, b in zip(ends[:-1], ends[1:], strict=True)]
 
 
 def split_items(text: str) -> list[str]:

@@ -7,6 +7,7 @@ Invariant: a bracket stands exactly where Python's precedence needs it.
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -161,7 +162,10 @@ class Speller:
         if y is not None and y not in self.primal and rhs.name in _ARITHMETIC:
             operands = self._whole_numbers(rhs, operands)
         settings = dict(zip(rhs.params, rhs.settings, strict=True)) if rhs.params else {}
-        return Text(template.format(*operands, np=self.np, **settings), precedence)
+        parts = [
+            part.format(*operands, np=self.np, **settings) for part in template.split("**")
+        ]
+        return Text(_power_sign(parts).join(parts), precedence)
 
     def _over(self, rhs: Op, operands: list[Text]) -> Text | None:
         """Return ``x / n`` for a product of ``x`` and a new ``1 / n``."""
@@ -201,6 +205,12 @@ class Speller:
         return f"({inside},)" if len(shape) == 1 else f"({inside})"
 
 
+def _power_sign(parts: Sequence[str]) -> str:
+    """Return ``**`` without spaces between names and numbers, as formatters have it."""
+    return "**" if all(map(_SIMPLE.fullmatch, parts)) else " ** "
+
+
+_SIMPLE = re.compile(r"-?(\w+(\.\w+)*|\d*\.?\d+(e[-+]?\d+)?)")
 _ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide"})
 
 

@@ -5,26 +5,24 @@ x ()  y ()  z ()
 From golden_programs.py:add_then_multiply, symgrad 0.1.0, source sha256 3ac1e9ee470ab29b.
 """
 
-import numpy as np
-
 
 def forward(x, y, z):
-    """Return the add_then_multiply and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     q = x + y
-    add_then_multiply = q * z
-    return add_then_multiply, (z, q)
+    value = q * z
+    return value, (z, q)
 
 
-def backward(residuals, dadd_then_multiply=1.0):
-    """Return dx, dy, dz times `dadd_then_multiply`."""
+def backward(residuals, dvalue=1.0):
+    """Return dx, dy, dz times `dvalue`."""
     z, q = residuals
-    dz = q * dadd_then_multiply
-    dq = z * dadd_then_multiply
+    dz = q * dvalue
+    dq = z * dvalue
     return dq, dq, dz
 
 
 def value_and_grad(x, y, z):
-    """Return the add_then_multiply and dx, dy, dz."""
+    """Return the value and dx, dy, dz."""
     q = x + y
-    add_then_multiply = q * z
-    return add_then_multiply, (z, z, q)
+    value = q * z
+    return value, (z, z, q)

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def forward(Wq, Wk, Wv, X, target):
-    """Return the attention and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     d = Wq.shape[1]
     m = Wv.shape[1]
     p = X.shape[0]
@@ -24,14 +24,14 @@ def forward(Wq, Wk, Wv, X, target):
     weights = np.exp(scores2)  # (p, p)
     weights2 = weights / weights.sum(axis=1, keepdims=True)  # (p, p)
     diff = weights2 @ V - target  # (p, m)
-    attention = np.sum(diff**2)
-    return attention, (X, Q, K, V, sqrt, weights2, diff)
+    value = np.sum(diff**2)
+    return value, (X, Q, K, V, sqrt, weights2, diff)
 
 
-def backward(residuals, dattention=1.0):
-    """Return dWq, dWk, dWv times `dattention`."""
+def backward(residuals, dvalue=1.0):
+    """Return dWq, dWk, dWv times `dvalue`."""
     X, Q, K, V, sqrt, weights2, diff = residuals
-    ddiff = 2 * dattention * diff  # (p, m)
+    ddiff = 2 * dvalue * diff  # (p, m)
     dweights2 = ddiff @ V.T  # (p, p)
     dscores = weights2 * (dweights2 - np.sum(dweights2 * weights2, axis=1, keepdims=True))  # (p, p)
     dz = dscores / sqrt  # (p, p)
@@ -42,7 +42,7 @@ def backward(residuals, dattention=1.0):
 
 
 def value_and_grad(Wq, Wk, Wv, X, target):
-    """Return the attention and dWq, dWk, dWv."""
+    """Return the value and dWq, dWk, dWv."""
     d = Wq.shape[1]
     m = Wv.shape[1]
     p = X.shape[0]
@@ -57,7 +57,7 @@ def value_and_grad(Wq, Wk, Wv, X, target):
     weights = np.exp(scores2)  # (p, p)
     weights2 = weights / weights.sum(axis=1, keepdims=True)  # (p, p)
     diff = weights2 @ V - target  # (p, m)
-    attention = np.sum(diff**2)
+    value = np.sum(diff**2)
     ddiff = 2 * diff  # (p, m)
     dweights2 = ddiff @ V.T  # (p, p)
     dscores = weights2 * (dweights2 - np.sum(dweights2 * weights2, axis=1, keepdims=True))  # (p, p)
@@ -65,4 +65,4 @@ def value_and_grad(Wq, Wk, Wv, X, target):
     dWv = X.T @ (weights2.T @ ddiff)  # (n, m)
     dWk = X.T @ (dz.T @ Q)  # (n, d)
     dWq = X.T @ (dz @ K)  # (n, d)
-    return attention, (dWq, dWk, dWv)
+    return value, (dWq, dWk, dWv)

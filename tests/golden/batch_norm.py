@@ -9,7 +9,7 @@ import numpy as np
 
 
 def forward(X, gamma, beta, W, y):
-    """Return the batch_norm and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     d, n = X.shape
     if gamma.shape != (n,):
         raise ValueError(f"gamma has shape {gamma.shape}, expected {(n,)}")
@@ -25,15 +25,15 @@ def forward(X, gamma, beta, W, y):
     out = ratio + beta  # (d, n)
     tanh_out = np.tanh(out)  # (d, n)
     diff = tanh_out @ W - y  # (d,)
-    batch_norm = np.mean(diff**2)
-    return batch_norm, (gamma, W, centred, sqrt, ratio, tanh_out, diff)
+    value = np.mean(diff**2)
+    return value, (gamma, W, centred, sqrt, ratio, tanh_out, diff)
 
 
-def backward(residuals, dbatch_norm=1.0):
-    """Return dX, dgamma, dbeta, dW times `dbatch_norm`."""
+def backward(residuals, dvalue=1.0):
+    """Return dX, dgamma, dbeta, dW times `dvalue`."""
     gamma, W, centred, sqrt, ratio, tanh_out, diff = residuals
     d = centred.shape[0]
-    ddiff = 2 * dbatch_norm / d * diff  # (d,)
+    ddiff = 2 * dvalue / d * diff  # (d,)
     dW = tanh_out.T @ ddiff  # (n,)
     dout = np.outer(ddiff, W) * (1 - tanh_out**2)  # (d, n)
     dbeta = dout.sum(axis=0)  # (n,)
@@ -47,7 +47,7 @@ def backward(residuals, dbatch_norm=1.0):
 
 
 def value_and_grad(X, gamma, beta, W, y):
-    """Return the batch_norm and dX, dgamma, dbeta, dW."""
+    """Return the value and dX, dgamma, dbeta, dW."""
     d, n = X.shape
     if gamma.shape != (n,):
         raise ValueError(f"gamma has shape {gamma.shape}, expected {(n,)}")
@@ -63,7 +63,7 @@ def value_and_grad(X, gamma, beta, W, y):
     out = ratio + beta  # (d, n)
     tanh_out = np.tanh(out)  # (d, n)
     diff = tanh_out @ W - y  # (d,)
-    batch_norm = np.mean(diff**2)
+    value = np.mean(diff**2)
     ddiff = 2 / d * diff  # (d,)
     dW = tanh_out.T @ ddiff  # (n,)
     dout = np.outer(ddiff, W) * (1 - tanh_out**2)  # (d, n)
@@ -74,4 +74,4 @@ def value_and_grad(X, gamma, beta, W, y):
     dcentred = -1 / d * (centred * ratio2)  # (d, n)
     dcentred += dscaled * gamma
     dX = dcentred - dcentred.sum(axis=0) / d  # (d, n)
-    return batch_norm, (dX, dgamma, dbeta, dW)
+    return value, (dX, dgamma, dbeta, dW)

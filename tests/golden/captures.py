@@ -9,7 +9,7 @@ import numpy as np
 
 
 def forward(w, X, y, *, offsets=None, strength=0.25):
-    """Return the ridge and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     if offsets is None:
         offsets = np.array([0.5, -1.0, 2.0])
     n = X.shape[0]
@@ -18,23 +18,23 @@ def forward(w, X, y, *, offsets=None, strength=0.25):
     if offsets.shape != (3,):
         raise ValueError(f"offsets has shape {offsets.shape}, expected {(3,)}")
     r = X @ w + offsets @ w - y  # (n,)
-    ridge = np.mean(r**2) + strength * np.sum(w**2)
-    return ridge, (w, X, offsets, strength, r)
+    value = np.mean(r**2) + strength * np.sum(w**2)
+    return value, (w, X, offsets, strength, r)
 
 
-def backward(residuals, dridge=1.0):
-    """Return dw times `dridge`."""
+def backward(residuals, dvalue=1.0):
+    """Return dw times `dvalue`."""
     w, X, offsets, strength, r = residuals
     n = X.shape[0]
-    dw = 2 * strength * dridge * w  # (3,)
-    dr = 2 * dridge / n * r  # (n,)
+    dw = 2 * strength * dvalue * w  # (3,)
+    dr = 2 * dvalue / n * r  # (n,)
     dw += dr.sum() * offsets
     dw += X.T @ dr
     return dw
 
 
 def value_and_grad(w, X, y, *, offsets=None, strength=0.25):
-    """Return the ridge and dw."""
+    """Return the value and dw."""
     if offsets is None:
         offsets = np.array([0.5, -1.0, 2.0])
     n = X.shape[0]
@@ -43,8 +43,8 @@ def value_and_grad(w, X, y, *, offsets=None, strength=0.25):
     if offsets.shape != (3,):
         raise ValueError(f"offsets has shape {offsets.shape}, expected {(3,)}")
     r = X @ w + offsets @ w - y  # (n,)
-    ridge = np.mean(r**2) + strength * np.sum(w**2)
+    value = np.mean(r**2) + strength * np.sum(w**2)
     dr = 2 / n * r  # (n,)
     dw = dr.sum() * offsets + 2 * strength * w  # (3,)
     dw += X.T @ dr
-    return ridge, dw
+    return value, dw

@@ -9,30 +9,30 @@ import numpy as np
 
 
 def forward(w, b, X, Y):
-    """Return the column_logistic_regression and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     m = X.shape[1]
     if w.shape[1] != 1:
         raise ValueError(f"w has shape {w.shape}, expected 1 along axis 1")
     if Y.shape != (1, m):
         raise ValueError(f"Y has shape {Y.shape}, expected {(1, m)}")
     a = w.T @ X + b  # (1, m)
-    column_logistic_regression = np.sum(np.maximum(a, 0) - Y * a + np.log1p(np.exp(-np.abs(a)))) / m
-    return column_logistic_regression, (X, Y, a)
+    value = np.sum(np.maximum(a, 0) - Y * a + np.log1p(np.exp(-np.abs(a)))) / m
+    return value, (X, Y, a)
 
 
-def backward(residuals, dcolumn_logistic_regression=1.0):
-    """Return dw, db times `dcolumn_logistic_regression`."""
+def backward(residuals, dvalue=1.0):
+    """Return dw, db times `dvalue`."""
     X, Y, a = residuals
     m = X.shape[1]
     A = 1 / (1 + np.exp(-a))  # (1, m)
-    da = dcolumn_logistic_regression / m * (A - Y)  # (1, m)
+    da = dvalue / m * (A - Y)  # (1, m)
     db = da.sum()
     dw = X @ da.T  # (n, 1)
     return dw, db
 
 
 def value_and_grad(w, b, X, Y):
-    """Return the column_logistic_regression and dw, db."""
+    """Return the value and dw, db."""
     m = X.shape[1]
     if w.shape[1] != 1:
         raise ValueError(f"w has shape {w.shape}, expected 1 along axis 1")
@@ -40,8 +40,8 @@ def value_and_grad(w, b, X, Y):
         raise ValueError(f"Y has shape {Y.shape}, expected {(1, m)}")
     a = w.T @ X + b  # (1, m)
     A = 1 / (1 + np.exp(-a))  # (1, m)
-    column_logistic_regression = np.sum(np.maximum(a, 0) - Y * a + np.log1p(np.exp(-np.abs(a)))) / m
+    value = np.sum(np.maximum(a, 0) - Y * a + np.log1p(np.exp(-np.abs(a)))) / m
     da = (A - Y) / m  # (1, m)
     db = da.sum()
     dw = X @ da.T  # (n, 1)
-    return column_logistic_regression, (dw, db)
+    return value, (dw, db)

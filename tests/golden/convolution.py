@@ -9,7 +9,7 @@ import numpy as np
 
 
 def forward(signal, kernel, target):
-    """Return the convolution and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     a = kernel[0]
     b = kernel[1]
     c = kernel[2]
@@ -18,17 +18,17 @@ def forward(signal, kernel, target):
     picked3 = signal[2:]  # (max(d - 2, 0),)
     out = a * picked + b * picked2 + c * picked3  # (max(d - 2, 0),)
     diff = out - target  # (max(d - 2, 0),)
-    convolution = 0.5 * np.sum(diff**2)
-    return convolution, (signal, kernel, picked, picked2, picked3, diff)
+    value = 0.5 * np.sum(diff**2)
+    return value, (signal, kernel, picked, picked2, picked3, diff)
 
 
-def backward(residuals, dconvolution=1.0):
-    """Return dsignal, dkernel times `dconvolution`."""
+def backward(residuals, dvalue=1.0):
+    """Return dsignal, dkernel times `dvalue`."""
     signal, kernel, picked, picked2, picked3, diff = residuals
     a = kernel[0]
     b = kernel[1]
     c = kernel[2]
-    ddiff = dconvolution * diff  # (max(d - 2, 0),)
+    ddiff = dvalue * diff  # (max(d - 2, 0),)
     dsignal = np.zeros_like(signal)
     dsignal[2:] = c * ddiff
     dsignal[1:-1] += b * ddiff
@@ -41,7 +41,7 @@ def backward(residuals, dconvolution=1.0):
 
 
 def value_and_grad(signal, kernel, target):
-    """Return the convolution and dsignal, dkernel."""
+    """Return the value and dsignal, dkernel."""
     a = kernel[0]
     b = kernel[1]
     c = kernel[2]
@@ -50,7 +50,7 @@ def value_and_grad(signal, kernel, target):
     picked3 = signal[2:]  # (max(d - 2, 0),)
     out = a * picked + b * picked2 + c * picked3  # (max(d - 2, 0),)
     diff = out - target  # (max(d - 2, 0),)
-    convolution = 0.5 * np.sum(diff**2)
+    value = 0.5 * np.sum(diff**2)
     dsignal = np.zeros_like(signal)
     dsignal[2:] = c * diff
     dsignal[1:-1] += b * diff
@@ -59,4 +59,4 @@ def value_and_grad(signal, kernel, target):
     dkernel[2] = diff @ picked3
     dkernel[1] = diff @ picked2
     dkernel[0] = diff @ picked
-    return convolution, (dsignal, dkernel)
+    return value, (dsignal, dkernel)

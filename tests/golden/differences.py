@@ -9,36 +9,36 @@ import numpy as np
 
 
 def forward(x, target, strength):
-    """Return the differences and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     n = x.shape[0]
     if target.shape != (n,):
         raise ValueError(f"target has shape {target.shape}, expected {(n,)}")
     d = x[1:] - x[:-1]  # (max(n - 1, 0),)
     diff = x - target  # (n,)
-    differences = np.sum(diff**2) + strength * np.sum(d**2)
-    return differences, (strength, d, diff)
+    value = np.sum(diff**2) + strength * np.sum(d**2)
+    return value, (strength, d, diff)
 
 
-def backward(residuals, ddifferences=1.0):
-    """Return dx times `ddifferences`."""
+def backward(residuals, dvalue=1.0):
+    """Return dx times `dvalue`."""
     strength, d, diff = residuals
-    dd = 2 * strength * ddifferences * d  # (max(n - 1, 0),)
-    dx = 2 * ddifferences * diff  # (n,)
+    dd = 2 * strength * dvalue * d  # (max(n - 1, 0),)
+    dx = 2 * dvalue * diff  # (n,)
     dx[:-1] -= dd
     dx[1:] += dd
     return dx
 
 
 def value_and_grad(x, target, strength):
-    """Return the differences and dx."""
+    """Return the value and dx."""
     n = x.shape[0]
     if target.shape != (n,):
         raise ValueError(f"target has shape {target.shape}, expected {(n,)}")
     d = x[1:] - x[:-1]  # (max(n - 1, 0),)
     diff = x - target  # (n,)
-    differences = np.sum(diff**2) + strength * np.sum(d**2)
+    value = np.sum(diff**2) + strength * np.sum(d**2)
     dd = 2 * strength * d  # (max(n - 1, 0),)
     dx = 2 * diff  # (n,)
     dx[:-1] -= dd
     dx[1:] += dd
-    return differences, dx
+    return value, dx

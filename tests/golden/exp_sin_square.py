@@ -9,22 +9,22 @@ import numpy as np
 
 
 def forward(x):
-    """Return the exp_sin_square and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     squared = x**2
-    exp_sin_square = np.exp(np.sin(squared))
-    return exp_sin_square, (x, squared, exp_sin_square)
+    value = np.exp(np.sin(squared))
+    return value, (x, squared, value)
 
 
-def backward(residuals, dexp_sin_square=1.0):
-    """Return dx times `dexp_sin_square`."""
-    x, squared, exp_sin_square = residuals
-    dx = 2 * x * exp_sin_square * dexp_sin_square * np.cos(squared)
+def backward(residuals, dvalue=1.0):
+    """Return dx times `dvalue`."""
+    x, squared, value = residuals
+    dx = 2 * x * value * dvalue * np.cos(squared)
     return dx
 
 
 def value_and_grad(x):
-    """Return the exp_sin_square and dx."""
+    """Return the value and dx."""
     squared = x**2
-    exp_sin_square = np.exp(np.sin(squared))
-    dx = 2 * x * exp_sin_square * np.cos(squared)
-    return exp_sin_square, dx
+    value = np.exp(np.sin(squared))
+    dx = 2 * x * value * np.cos(squared)
+    return value, dx

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def forward(mu, L, X):
-    """Return the gaussian_nll and the residuals that `backward` needs."""
+    """Return the nll and the residuals that `backward` needs."""
     d = mu.shape[0]
     n = X.shape[0]
     if L.shape[0] != d:
@@ -18,18 +18,18 @@ def forward(mu, L, X):
         raise ValueError(f"X has shape {X.shape}, expected {d} along axis 1")
     Sigma = L @ L.T + np.eye(d)  # (d, d)
     diff = X - mu  # (n, d)
-    sign, logdet = np.linalg.slogdet(Sigma)
+    _, logdet = np.linalg.slogdet(Sigma)
     solution_Sigma = np.linalg.solve(Sigma, diff.T)  # (d, n)
     maha = np.sum(diff * solution_Sigma.T)
-    gaussian_nll = 0.5 * (maha + n * logdet + (n * d) * 1.8378770664093453)
-    return gaussian_nll, (L, Sigma, diff, solution_Sigma)
+    nll = 0.5 * (maha + n * logdet + (n * d) * 1.8378770664093453)
+    return nll, (L, Sigma, diff, solution_Sigma)
 
 
-def backward(residuals, dgaussian_nll=1.0):
-    """Return dmu, dL times `dgaussian_nll`."""
+def backward(residuals, dnll=1.0):
+    """Return dmu, dL times `dnll`."""
     L, Sigma, diff, solution_Sigma = residuals
     n = diff.shape[0]
-    da = 0.5 * dgaussian_nll
+    da = 0.5 * dnll
     dturned = np.linalg.solve(Sigma.T, da * diff.T)  # (d, n)
     dSigma = n * da * np.linalg.inv(Sigma).T  # (d, d)
     dSigma -= dturned @ solution_Sigma.T
@@ -40,7 +40,7 @@ def backward(residuals, dgaussian_nll=1.0):
 
 
 def value_and_grad(mu, L, X):
-    """Return the gaussian_nll and dmu, dL."""
+    """Return the nll and dmu, dL."""
     d = mu.shape[0]
     n = X.shape[0]
     if L.shape[0] != d:
@@ -49,14 +49,14 @@ def value_and_grad(mu, L, X):
         raise ValueError(f"X has shape {X.shape}, expected {d} along axis 1")
     Sigma = L @ L.T + np.eye(d)  # (d, d)
     diff = X - mu  # (n, d)
-    sign, logdet = np.linalg.slogdet(Sigma)
+    _, logdet = np.linalg.slogdet(Sigma)
     solution_Sigma = np.linalg.solve(Sigma, diff.T)  # (d, n)
     maha = np.sum(diff * solution_Sigma.T)
-    gaussian_nll = 0.5 * (maha + n * logdet + (n * d) * 1.8378770664093453)
+    nll = 0.5 * (maha + n * logdet + (n * d) * 1.8378770664093453)
     dturned = np.linalg.solve(Sigma.T, 0.5 * diff.T)  # (d, n)
     dSigma = 0.5 * n * np.linalg.inv(Sigma).T  # (d, d)
     dSigma -= dturned @ solution_Sigma.T
     total = np.sum(dturned.T + 0.5 * solution_Sigma.T, axis=0)  # (d,)
     dmu = -total  # (d,)
     dL = dSigma.T @ L + dSigma @ L  # (d, k)
-    return gaussian_nll, (dmu, dL)
+    return nll, (dmu, dL)

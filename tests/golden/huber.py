@@ -9,37 +9,37 @@ import numpy as np
 
 
 def forward(w, X, y, delta=1.0):
-    """Return the huber and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     n = X.shape[0]
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     r = X @ w - y  # (n,)
     magnitude = np.abs(r)  # (n,)
     small = magnitude <= delta  # (n,)
-    huber = np.mean(np.where(small, 0.5 * r**2, delta * (magnitude - 0.5 * delta)))
-    return huber, (X, delta, r, small)
+    value = np.mean(np.where(small, 0.5 * r**2, delta * (magnitude - 0.5 * delta)))
+    return value, (X, delta, r, small)
 
 
-def backward(residuals, dhuber=1.0):
-    """Return dw times `dhuber`."""
+def backward(residuals, dvalue=1.0):
+    """Return dw times `dvalue`."""
     X, delta, r, small = residuals
     n = X.shape[0]
-    scaled = delta * dhuber / n * np.sign(r)  # (n,)
-    dr = np.where(small, dhuber / n * r, scaled)  # (n,)
+    scaled = delta * dvalue / n * np.sign(r)  # (n,)
+    dr = np.where(small, dvalue / n * r, scaled)  # (n,)
     dw = X.T @ dr  # (d,)
     return dw
 
 
 def value_and_grad(w, X, y, delta=1.0):
-    """Return the huber and dw."""
+    """Return the value and dw."""
     n = X.shape[0]
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     r = X @ w - y  # (n,)
     magnitude = np.abs(r)  # (n,)
     small = magnitude <= delta  # (n,)
-    huber = np.mean(np.where(small, 0.5 * r**2, delta * (magnitude - 0.5 * delta)))
+    value = np.mean(np.where(small, 0.5 * r**2, delta * (magnitude - 0.5 * delta)))
     scaled = delta / n * np.sign(r)  # (n,)
     dr = np.where(small, r / n, scaled)  # (n,)
     dw = X.T @ dr  # (d,)
-    return huber, dw
+    return value, dw

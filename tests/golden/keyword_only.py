@@ -9,31 +9,31 @@ import numpy as np
 
 
 def forward(w, x, *, target, power=2, lam=0.1):
-    """Return the keyword_only and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     diff = x @ w - target  # (k,)
     magnitude = np.abs(diff)  # (k,)
-    keyword_only = np.mean(magnitude**power) + lam * np.sum(np.abs(w))
-    return keyword_only, (w, x, power, lam, diff, magnitude)
+    value = np.mean(magnitude**power) + lam * np.sum(np.abs(w))
+    return value, (w, x, power, lam, diff, magnitude)
 
 
-def backward(residuals, dkeyword_only=1.0):
-    """Return dw times `dkeyword_only`."""
+def backward(residuals, dvalue=1.0):
+    """Return dw times `dvalue`."""
     w, x, power, lam, diff, magnitude = residuals
     k = x.shape[0]
-    dw = lam * dkeyword_only * np.sign(w)  # (d,)
-    powered = magnitude**np.where(power == 0, 1, power - 1)  # (k,)
-    ddiff = power * dkeyword_only / k * (np.sign(diff) * powered)  # (k,)
+    dw = lam * dvalue * np.sign(w)  # (d,)
+    powered = magnitude ** np.where(power == 0, 1, power - 1)  # (k,)
+    ddiff = power * dvalue / k * (np.sign(diff) * powered)  # (k,)
     dw += x.T @ ddiff
     return dw
 
 
 def value_and_grad(w, x, *, target, power=2, lam=0.1):
-    """Return the keyword_only and dw."""
+    """Return the value and dw."""
     k = x.shape[0]
     diff = x @ w - target  # (k,)
     magnitude = np.abs(diff)  # (k,)
-    keyword_only = np.mean(magnitude**power) + lam * np.sum(np.abs(w))
-    powered = magnitude**np.where(power == 0, 1, power - 1)  # (k,)
+    value = np.mean(magnitude**power) + lam * np.sum(np.abs(w))
+    powered = magnitude ** np.where(power == 0, 1, power - 1)  # (k,)
     ddiff = 1.0 * power / k * (np.sign(diff) * powered)  # (k,)
     dw = x.T @ ddiff + lam * np.sign(w)  # (d,)
-    return keyword_only, dw
+    return value, dw

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def forward(x, gain, bias, target):
-    """Return the layer_norm and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     n, d = x.shape
     if gain.shape != (d,):
         raise ValueError(f"gain has shape {gain.shape}, expected {(d,)}")
@@ -24,15 +24,15 @@ def forward(x, gain, bias, target):
     x_hat = diff / sqrt  # (n, d)
     out = gain * x_hat + bias  # (n, d)
     diff2 = out - target  # (n, d)
-    layer_norm = np.mean(diff2**2)
-    return layer_norm, (gain, diff, sqrt, x_hat, diff2)
+    value = np.mean(diff2**2)
+    return value, (gain, diff, sqrt, x_hat, diff2)
 
 
-def backward(residuals, dlayer_norm=1.0):
-    """Return dx, dgain, dbias times `dlayer_norm`."""
+def backward(residuals, dvalue=1.0):
+    """Return dx, dgain, dbias times `dvalue`."""
     gain, diff, sqrt, x_hat, diff2 = residuals
     n, d = diff.shape
-    ddiff2 = 2 * dlayer_norm / (n * d) * diff2  # (n, d)
+    ddiff2 = 2 * dvalue / (n * d) * diff2  # (n, d)
     dbias = ddiff2.sum(axis=0)  # (d,)
     dx_hat = ddiff2 * gain  # (n, d)
     dgain = np.sum(ddiff2 * x_hat, axis=0)  # (d,)
@@ -44,7 +44,7 @@ def backward(residuals, dlayer_norm=1.0):
 
 
 def value_and_grad(x, gain, bias, target):
-    """Return the layer_norm and dx, dgain, dbias."""
+    """Return the value and dx, dgain, dbias."""
     n, d = x.shape
     if gain.shape != (d,):
         raise ValueError(f"gain has shape {gain.shape}, expected {(d,)}")
@@ -59,7 +59,7 @@ def value_and_grad(x, gain, bias, target):
     x_hat = diff / sqrt  # (n, d)
     out = gain * x_hat + bias  # (n, d)
     diff2 = out - target  # (n, d)
-    layer_norm = np.mean(diff2**2)
+    value = np.mean(diff2**2)
     ddiff2 = 2 / (n * d) * diff2  # (n, d)
     dbias = ddiff2.sum(axis=0)  # (d,)
     dx_hat = ddiff2 * gain  # (n, d)
@@ -68,4 +68,4 @@ def value_and_grad(x, gain, bias, target):
     ratio = np.sum(dx_hat * x_hat / sqrt, axis=1, keepdims=True) / sqrt  # (n, 1)
     dx = ddiff - ratio / d * diff  # (n, d)
     dx -= ddiff.sum(axis=1, keepdims=True) / d
-    return layer_norm, (dx, dgain, dbias)
+    return value, (dx, dgain, dbias)

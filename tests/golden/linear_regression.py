@@ -9,33 +9,33 @@ import numpy as np
 
 
 def forward(w, b, X, y):
-    """Return the linear_regression and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     n = X.shape[0]
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     residual = X @ w + b - y  # (n,)
-    linear_regression = np.mean(residual**2)
-    return linear_regression, (X, residual)
+    value = np.mean(residual**2)
+    return value, (X, residual)
 
 
-def backward(residuals, dlinear_regression=1.0):
-    """Return dw, db times `dlinear_regression`."""
+def backward(residuals, dvalue=1.0):
+    """Return dw, db times `dvalue`."""
     X, residual = residuals
     n = X.shape[0]
-    dresidual = 2 * dlinear_regression / n * residual  # (n,)
+    dresidual = 2 * dvalue / n * residual  # (n,)
     db = dresidual.sum()
     dw = X.T @ dresidual  # (d,)
     return dw, db
 
 
 def value_and_grad(w, b, X, y):
-    """Return the linear_regression and dw, db."""
+    """Return the value and dw, db."""
     n = X.shape[0]
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     residual = X @ w + b - y  # (n,)
-    linear_regression = np.mean(residual**2)
+    value = np.mean(residual**2)
     dresidual = 2 / n * residual  # (n,)
     db = dresidual.sum()
     dw = X.T @ dresidual  # (d,)
-    return linear_regression, (dw, db)
+    return value, (dw, db)

@@ -9,35 +9,35 @@ import numpy as np
 
 
 def forward(w, b, X, y):
-    """Return the logistic_regression and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     n = X.shape[0]
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     a = X @ w + b  # (n,)
-    logistic_regression = np.mean(np.maximum(a, 0) - y * a + np.log1p(np.exp(-np.abs(a))))
-    return logistic_regression, (X, y, a)
+    value = np.mean(np.maximum(a, 0) - y * a + np.log1p(np.exp(-np.abs(a))))
+    return value, (X, y, a)
 
 
-def backward(residuals, dlogistic_regression=1.0):
-    """Return dw, db times `dlogistic_regression`."""
+def backward(residuals, dvalue=1.0):
+    """Return dw, db times `dvalue`."""
     X, y, a = residuals
     n = X.shape[0]
     p = 1 / (1 + np.exp(-a))  # (n,)
-    da = dlogistic_regression / n * (p - y)  # (n,)
+    da = dvalue / n * (p - y)  # (n,)
     db = da.sum()
     dw = X.T @ da  # (d,)
     return dw, db
 
 
 def value_and_grad(w, b, X, y):
-    """Return the logistic_regression and dw, db."""
+    """Return the value and dw, db."""
     n = X.shape[0]
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     a = X @ w + b  # (n,)
     p = 1 / (1 + np.exp(-a))  # (n,)
-    logistic_regression = np.mean(np.maximum(a, 0) - y * a + np.log1p(np.exp(-np.abs(a))))
+    value = np.mean(np.maximum(a, 0) - y * a + np.log1p(np.exp(-np.abs(a))))
     da = (p - y) / n  # (n,)
     db = da.sum()
     dw = X.T @ da  # (d,)
-    return logistic_regression, (dw, db)
+    return value, (dw, db)

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def forward(Wx, Wh, b, xs, target):
-    """Return the lstm and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     k = Wx.shape[1]
     hidden = Wh.shape[0]
     p = xs.shape[1]
@@ -45,7 +45,7 @@ def forward(Wx, Wh, b, xs, target):
     tanh_c3 = np.tanh(c3)  # (p, hidden)
     h4 = o3 * tanh_c3  # (p, hidden)
     diff = h4 - target  # (p, hidden)
-    lstm = np.mean(diff**2)
+    value = np.mean(diff**2)
     residuals = (
         Wh,
         xs,
@@ -70,11 +70,11 @@ def forward(Wx, Wh, b, xs, target):
         tanh_c3,
         diff,
     )
-    return lstm, residuals
+    return value, residuals
 
 
-def backward(residuals, dlstm=1.0):
-    """Return dWx, dWh, db times `dlstm`."""
+def backward(residuals, dvalue=1.0):
+    """Return dWx, dWh, db times `dvalue`."""
     (
         Wh,
         xs,
@@ -103,7 +103,7 @@ def backward(residuals, dlstm=1.0):
     p = xs.shape[1]
     hidden = i.shape[1]
     h = np.zeros((p, hidden))
-    ddiff = 2 * dlstm / (hidden * p) * diff  # (p, hidden)
+    ddiff = 2 * dvalue / (hidden * p) * diff  # (p, hidden)
     dc = ddiff * o3 * (1 - tanh_c3**2)  # (p, hidden)
     dpicked = dc * i3 * (1 - g3**2)  # (p, hidden)
     dz = np.zeros((p, k))
@@ -149,7 +149,7 @@ def backward(residuals, dlstm=1.0):
 
 
 def value_and_grad(Wx, Wh, b, xs, target):
-    """Return the lstm and dWx, dWh, db."""
+    """Return the value and dWx, dWh, db."""
     k = Wx.shape[1]
     hidden = Wh.shape[0]
     p = xs.shape[1]
@@ -160,8 +160,8 @@ def value_and_grad(Wx, Wh, b, xs, target):
     if target.shape != (p, hidden):
         raise ValueError(f"target has shape {target.shape}, expected {(p, hidden)}")
     h = np.zeros((p, hidden))
-    picked = xs[0]  # (p, d)
-    z = picked @ Wx + h @ Wh + b  # (p, k)
+    xs_0 = xs[0]  # (p, d)
+    z = xs_0 @ Wx + h @ Wh + b  # (p, k)
     i = 1 / (1 + np.exp(-z[:, :hidden]))  # (p, hidden)
     f = 1 / (1 + np.exp(-z[:, hidden : 2 * hidden]))  # (p, hidden)
     o = 1 / (1 + np.exp(-z[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
@@ -169,8 +169,8 @@ def value_and_grad(Wx, Wh, b, xs, target):
     c = f * h + i * g  # (p, hidden)
     tanh_c = np.tanh(c)  # (p, hidden)
     h2 = o * tanh_c  # (p, hidden)
-    picked2 = xs[1]  # (p, d)
-    z2 = picked2 @ Wx + h2 @ Wh + b  # (p, k)
+    xs_1 = xs[1]  # (p, d)
+    z2 = xs_1 @ Wx + h2 @ Wh + b  # (p, k)
     i2 = 1 / (1 + np.exp(-z2[:, :hidden]))  # (p, hidden)
     f2 = 1 / (1 + np.exp(-z2[:, hidden : 2 * hidden]))  # (p, hidden)
     o2 = 1 / (1 + np.exp(-z2[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
@@ -178,8 +178,8 @@ def value_and_grad(Wx, Wh, b, xs, target):
     c2 = f2 * c + i2 * g2  # (p, hidden)
     tanh_c2 = np.tanh(c2)  # (p, hidden)
     h3 = o2 * tanh_c2  # (p, hidden)
-    picked3 = xs[2]  # (p, d)
-    z3 = picked3 @ Wx + h3 @ Wh + b  # (p, k)
+    xs_2 = xs[2]  # (p, d)
+    z3 = xs_2 @ Wx + h3 @ Wh + b  # (p, k)
     i3 = 1 / (1 + np.exp(-z3[:, :hidden]))  # (p, hidden)
     f3 = 1 / (1 + np.exp(-z3[:, hidden : 2 * hidden]))  # (p, hidden)
     o3 = 1 / (1 + np.exp(-z3[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
@@ -188,7 +188,7 @@ def value_and_grad(Wx, Wh, b, xs, target):
     tanh_c3 = np.tanh(c3)  # (p, hidden)
     h4 = o3 * tanh_c3  # (p, hidden)
     diff = h4 - target  # (p, hidden)
-    lstm = np.mean(diff**2)
+    value = np.mean(diff**2)
     ddiff = 2 / (hidden * p) * diff  # (p, hidden)
     dc3 = ddiff * o3 * (1 - tanh_c3**2)  # (p, hidden)
     dpicked = dc3 * i3 * (1 - g3**2)  # (p, hidden)
@@ -216,7 +216,7 @@ def value_and_grad(Wx, Wh, b, xs, target):
     db = dz2.sum(axis=0) + dz3.sum(axis=0)  # (k,)
     dWh = h2.T @ dz2 + h3.T @ dz3  # (hidden, k)
     dh2 = dz2 @ Wh.T  # (p, hidden)
-    dWx = picked2.T @ dz2 + picked3.T @ dz3  # (d, k)
+    dWx = xs_1.T @ dz2 + xs_2.T @ dz3  # (d, k)
     dc = dh2 * o * (1 - tanh_c**2)  # (p, hidden)
     dc += dc2 * f2
     dpicked9 = dc * i * (1 - g**2)  # (p, hidden)
@@ -229,5 +229,5 @@ def value_and_grad(Wx, Wh, b, xs, target):
     dz[:, :hidden] += dpicked12
     db += dz.sum(axis=0)
     dWh += h.T @ dz
-    dWx += picked.T @ dz
-    return lstm, (dWx, dWh, db)
+    dWx += xs_0.T @ dz
+    return value, (dWx, dWh, db)

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def forward(U, V, i, j, ratings, lam):
-    """Return the matrix_factorisation and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     k = U.shape[1]
     n = i.shape[0]
     if V.shape[1] != k:
@@ -18,30 +18,30 @@ def forward(U, V, i, j, ratings, lam):
         raise ValueError(f"j has shape {j.shape}, expected {(n,)}")
     if ratings.shape != (n,):
         raise ValueError(f"ratings has shape {ratings.shape}, expected {(n,)}")
-    picked = U[i]  # (n, k)
-    picked2 = V[j]  # (n, k)
-    predicted = np.sum(picked * picked2, axis=1)  # (n,)
+    U_i = U[i]  # (n, k)
+    V_j = V[j]  # (n, k)
+    predicted = np.sum(U_i * V_j, axis=1)  # (n,)
     diff = predicted - ratings  # (n,)
     fit = np.mean(diff**2)
-    matrix_factorisation = fit + lam * (np.sum(U**2) + np.sum(V**2))
-    return matrix_factorisation, (U, V, i, j, lam, picked, picked2, diff)
+    value = fit + lam * (np.sum(U**2) + np.sum(V**2))
+    return value, (U, V, i, j, lam, U_i, V_j, diff)
 
 
-def backward(residuals, dmatrix_factorisation=1.0):
-    """Return dU, dV times `dmatrix_factorisation`."""
-    U, V, i, j, lam, picked, picked2, diff = residuals
+def backward(residuals, dvalue=1.0):
+    """Return dU, dV times `dvalue`."""
+    U, V, i, j, lam, U_i, V_j, diff = residuals
     n = i.shape[0]
-    dpicked2 = 2 * dmatrix_factorisation / n * (picked * diff[:, None])  # (n, k)
-    dpicked = 2 * dmatrix_factorisation / n * (picked2 * diff[:, None])  # (n, k)
-    dV = 2 * lam * dmatrix_factorisation * V  # (m, k)
-    np.add.at(dV, j, dpicked2)
-    dU = 2 * lam * dmatrix_factorisation * U  # (d, k)
-    np.add.at(dU, i, dpicked)
+    dV_j = 2 * dvalue / n * (U_i * diff[:, None])  # (n, k)
+    dU_i = 2 * dvalue / n * (V_j * diff[:, None])  # (n, k)
+    dV = 2 * lam * dvalue * V  # (m, k)
+    np.add.at(dV, j, dV_j)
+    dU = 2 * lam * dvalue * U  # (d, k)
+    np.add.at(dU, i, dU_i)
     return dU, dV
 
 
 def value_and_grad(U, V, i, j, ratings, lam):
-    """Return the matrix_factorisation and dU, dV."""
+    """Return the value and dU, dV."""
     k = U.shape[1]
     n = i.shape[0]
     if V.shape[1] != k:
@@ -50,16 +50,16 @@ def value_and_grad(U, V, i, j, ratings, lam):
         raise ValueError(f"j has shape {j.shape}, expected {(n,)}")
     if ratings.shape != (n,):
         raise ValueError(f"ratings has shape {ratings.shape}, expected {(n,)}")
-    picked = U[i]  # (n, k)
-    picked2 = V[j]  # (n, k)
-    predicted = np.sum(picked * picked2, axis=1)  # (n,)
+    U_i = U[i]  # (n, k)
+    V_j = V[j]  # (n, k)
+    predicted = np.sum(U_i * V_j, axis=1)  # (n,)
     diff = predicted - ratings  # (n,)
     fit = np.mean(diff**2)
-    matrix_factorisation = fit + lam * (np.sum(U**2) + np.sum(V**2))
-    dpicked2 = 2 / n * (picked * diff[:, None])  # (n, k)
-    dpicked = 2 / n * (picked2 * diff[:, None])  # (n, k)
+    value = fit + lam * (np.sum(U**2) + np.sum(V**2))
+    dV_j = 2 / n * (U_i * diff[:, None])  # (n, k)
+    dU_i = 2 / n * (V_j * diff[:, None])  # (n, k)
     dV = 2 * lam * V  # (m, k)
-    np.add.at(dV, j, dpicked2)
+    np.add.at(dV, j, dV_j)
     dU = 2 * lam * U  # (d, k)
-    np.add.at(dU, i, dpicked)
-    return matrix_factorisation, (dU, dV)
+    np.add.at(dU, i, dU_i)
+    return value, (dU, dV)

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def forward(params, X, y):
-    """Return the mlp_of_dicts and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     W = params["first"]["W"]
     b = params["first"]["b"]
     W2 = params["second"]["W"]
@@ -23,15 +23,15 @@ def forward(params, X, y):
     h = np.maximum(X @ W + b, 0)  # (k, n)
     out = h @ W2 + b2  # (k,)
     diff = out - y  # (k,)
-    mlp_of_dicts = np.mean(diff**2)
-    return mlp_of_dicts, (W2, X, h, diff)
+    value = np.mean(diff**2)
+    return value, (W2, X, h, diff)
 
 
-def backward(residuals, dmlp_of_dicts=1.0):
-    """Return dparams times `dmlp_of_dicts`."""
+def backward(residuals, dvalue=1.0):
+    """Return dparams times `dvalue`."""
     W2, X, h, diff = residuals
     k = X.shape[0]
-    ddiff = 2 * dmlp_of_dicts / k * diff  # (k,)
+    ddiff = 2 * dvalue / k * diff  # (k,)
     db2 = ddiff.sum()
     dW2 = h.T @ ddiff  # (n,)
     da = np.outer(ddiff, W2) * (h > 0)  # (k, n)
@@ -41,7 +41,7 @@ def backward(residuals, dmlp_of_dicts=1.0):
 
 
 def value_and_grad(params, X, y):
-    """Return the mlp_of_dicts and dparams."""
+    """Return the value and dparams."""
     W = params["first"]["W"]
     b = params["first"]["b"]
     W2 = params["second"]["W"]
@@ -55,11 +55,11 @@ def value_and_grad(params, X, y):
     h = np.maximum(X @ W + b, 0)  # (k, n)
     out = h @ W2 + b2  # (k,)
     diff = out - y  # (k,)
-    mlp_of_dicts = np.mean(diff**2)
+    value = np.mean(diff**2)
     ddiff = 2 / k * diff  # (k,)
     db2 = ddiff.sum()
     dW2 = h.T @ ddiff  # (n,)
     da = np.outer(ddiff, W2) * (h > 0)  # (k, n)
     db = da.sum(axis=0)  # (n,)
     dW = X.T @ da  # (d, n)
-    return mlp_of_dicts, {"first": {"W": dW, "b": db}, "second": {"W": dW2, "b": db2}}
+    return value, {"first": {"W": dW, "b": db}, "second": {"W": dW2, "b": db2}}

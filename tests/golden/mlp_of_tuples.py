@@ -9,7 +9,7 @@ import numpy as np
 
 
 def forward(params, X, y):
-    """Return the mlp_of_tuples and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     W = params[0][0]
     b = params[0][1]
     W2 = params[1][0]
@@ -33,15 +33,15 @@ def forward(params, X, y):
     h2 = np.tanh(h @ W2 + b2)  # (m, k)
     out = h2 @ W3 + b3  # (m, 1)
     diff = out[:, 0] - y  # (m,)
-    mlp_of_tuples = np.mean(diff**2)
-    return mlp_of_tuples, (W2, W3, X, h, h2, diff)
+    value = np.mean(diff**2)
+    return value, (W2, W3, X, h, h2, diff)
 
 
-def backward(residuals, dmlp_of_tuples=1.0):
-    """Return dparams times `dmlp_of_tuples`."""
+def backward(residuals, dvalue=1.0):
+    """Return dparams times `dvalue`."""
     W2, W3, X, h, h2, diff = residuals
     m = X.shape[0]
-    dout = 2 * dmlp_of_tuples / m * diff[:, None]  # (m, 1)
+    dout = 2 * dvalue / m * diff[:, None]  # (m, 1)
     db3 = dout.sum(axis=0)  # (1,)
     dW3 = h2.T @ dout  # (k, 1)
     da = (dout @ W3.T) * (1 - h2**2)  # (m, k)
@@ -54,7 +54,7 @@ def backward(residuals, dmlp_of_tuples=1.0):
 
 
 def value_and_grad(params, X, y):
-    """Return the mlp_of_tuples and dparams."""
+    """Return the value and dparams."""
     W = params[0][0]
     b = params[0][1]
     W2 = params[1][0]
@@ -78,7 +78,7 @@ def value_and_grad(params, X, y):
     h2 = np.tanh(h @ W2 + b2)  # (m, k)
     out = h2 @ W3 + b3  # (m, 1)
     diff = out[:, 0] - y  # (m,)
-    mlp_of_tuples = np.mean(diff**2)
+    value = np.mean(diff**2)
     dout = 2 / m * diff[:, None]  # (m, 1)
     db3 = dout.sum(axis=0)  # (1,)
     dW3 = h2.T @ dout  # (k, 1)
@@ -88,4 +88,4 @@ def value_and_grad(params, X, y):
     da2 = (da @ W2.T) * (1 - h**2)  # (m, n)
     db = da2.sum(axis=0)  # (n,)
     dW = X.T @ da2  # (d, n)
-    return mlp_of_tuples, [(dW, db), (dW2, db2), (dW3, db3)]
+    return value, [(dW, db), (dW2, db2), (dW3, db3)]

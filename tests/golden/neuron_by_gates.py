@@ -9,7 +9,7 @@ import numpy as np
 
 
 def forward(w0, x0, w1, x1, w2):
-    """Return the f and the residuals that `backward` needs."""
+    """Return `f` and the residuals that `backward` needs."""
     a = w0 * x0
     b = w1 * x1
     s = a + b + w2
@@ -32,7 +32,7 @@ def backward(residuals, df=1.0):
 
 
 def value_and_grad(w0, x0, w1, x1, w2):
-    """Return the f and dw0, dx0, dw1, dx1, dw2."""
+    """Return `f` and dw0, dx0, dw1, dx1, dw2."""
     a = w0 * x0
     b = w1 * x1
     s = a + b + w2

@@ -9,17 +9,17 @@ import numpy as np
 
 
 def forward(w, x):
-    """Return the neuron_on_vectors and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     picked = w[:-1]  # (max(d - 1, 0),)
     s = picked @ x + w[-1]
-    neuron_on_vectors = 1 / (1 + np.exp(-s))
-    return neuron_on_vectors, (w, x, picked, neuron_on_vectors)
+    value = 1 / (1 + np.exp(-s))
+    return value, (w, x, picked, value)
 
 
-def backward(residuals, dneuron_on_vectors=1.0):
-    """Return dw, dx times `dneuron_on_vectors`."""
-    w, x, picked, neuron_on_vectors = residuals
-    ds = neuron_on_vectors * dneuron_on_vectors * (1 - neuron_on_vectors)
+def backward(residuals, dvalue=1.0):
+    """Return dw, dx times `dvalue`."""
+    w, x, picked, value = residuals
+    ds = value * dvalue * (1 - value)
     dw = np.zeros_like(w)
     dw[-1] = ds
     dx = ds * picked  # (max(d - 1, 0),)
@@ -28,13 +28,13 @@ def backward(residuals, dneuron_on_vectors=1.0):
 
 
 def value_and_grad(w, x):
-    """Return the neuron_on_vectors and dw, dx."""
+    """Return the value and dw, dx."""
     picked = w[:-1]  # (max(d - 1, 0),)
     s = picked @ x + w[-1]
-    neuron_on_vectors = 1 / (1 + np.exp(-s))
-    ds = neuron_on_vectors * (1 - neuron_on_vectors)
+    value = 1 / (1 + np.exp(-s))
+    ds = value * (1 - value)
     dw = np.zeros_like(w)
     dw[-1] = ds
     dx = ds * picked  # (max(d - 1, 0),)
     dw[:-1] += ds * x
-    return neuron_on_vectors, (dw, dx)
+    return value, (dw, dx)

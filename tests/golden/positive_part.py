@@ -9,33 +9,33 @@ import numpy as np
 
 
 def forward(x, scale):
-    """Return the positive_part and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     mask = x > 0  # (d,)
     kept = x[mask]  # (k,)
     total = np.sum(kept**2)
-    positive_part = total * scale + x.mean()
-    return positive_part, (x, scale, mask, kept, total)
+    value = total * scale + x.mean()
+    return value, (x, scale, mask, kept, total)
 
 
-def backward(residuals, dpositive_part=1.0):
-    """Return dx, dscale times `dpositive_part`."""
+def backward(residuals, dvalue=1.0):
+    """Return dx, dscale times `dvalue`."""
     x, scale, mask, kept, total = residuals
     d = x.shape[0]
-    dscale = total * dpositive_part
+    dscale = total * dvalue
     dx = np.zeros_like(x)
-    dx[mask] = 2 * scale * dpositive_part * kept
-    dx += dpositive_part / d
+    dx[mask] = 2 * scale * dvalue * kept
+    dx += dvalue / d
     return dx, dscale
 
 
 def value_and_grad(x, scale):
-    """Return the positive_part and dx, dscale."""
+    """Return the value and dx, dscale."""
     d = x.shape[0]
     mask = x > 0  # (d,)
     kept = x[mask]  # (k,)
     total = np.sum(kept**2)
-    positive_part = total * scale + x.mean()
+    value = total * scale + x.mean()
     dx = np.zeros_like(x)
     dx[mask] = 2 * scale * kept
     dx += 1 / d
-    return positive_part, (dx, total)
+    return value, (dx, total)

@@ -9,31 +9,31 @@ import numpy as np
 
 
 def forward(x, target):
-    """Return the running_total and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     n = x.shape[0]
     if target.shape != (n,):
         raise ValueError(f"target has shape {target.shape}, expected {(n,)}")
     total = x.cumsum()  # (n,)
     diff = total - target  # (n,)
-    running_total = np.sum(diff**2)
-    return running_total, (diff,)
+    value = np.sum(diff**2)
+    return value, (diff,)
 
 
-def backward(residuals, drunning_total=1.0):
-    """Return dx times `drunning_total`."""
+def backward(residuals, dvalue=1.0):
+    """Return dx times `dvalue`."""
     (diff,) = residuals
-    running = np.cumsum((2 * drunning_total * diff)[::-1])  # (n,)
+    running = np.cumsum((2 * dvalue * diff)[::-1])  # (n,)
     dx = running[::-1]  # (n,)
     return dx
 
 
 def value_and_grad(x, target):
-    """Return the running_total and dx."""
+    """Return the value and dx."""
     n = x.shape[0]
     if target.shape != (n,):
         raise ValueError(f"target has shape {target.shape}, expected {(n,)}")
     total = x.cumsum()  # (n,)
     diff = total - target  # (n,)
-    running_total = np.sum(diff**2)
+    value = np.sum(diff**2)
     dx = np.cumsum((2 * diff)[::-1])[::-1]  # (n,)
-    return running_total, dx
+    return value, dx

@@ -9,16 +9,16 @@ import numpy as np
 
 
 def forward(w0, x0, w1, x1, w2):
-    """Return the sigmoid_neuron and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     s = w0 * x0 + w1 * x1 + w2
-    sigmoid_neuron = 1 / (1 + np.exp(-s))
-    return sigmoid_neuron, (w0, x0, w1, x1, sigmoid_neuron)
+    value = 1 / (1 + np.exp(-s))
+    return value, (w0, x0, w1, x1, value)
 
 
-def backward(residuals, dsigmoid_neuron=1.0):
-    """Return dw0, dx0, dw1, dx1, dw2 times `dsigmoid_neuron`."""
-    w0, x0, w1, x1, sigmoid_neuron = residuals
-    ds = sigmoid_neuron * dsigmoid_neuron * (1 - sigmoid_neuron)
+def backward(residuals, dvalue=1.0):
+    """Return dw0, dx0, dw1, dx1, dw2 times `dvalue`."""
+    w0, x0, w1, x1, value = residuals
+    ds = value * dvalue * (1 - value)
     dx1 = w1 * ds
     dw1 = x1 * ds
     dx0 = w0 * ds
@@ -27,12 +27,12 @@ def backward(residuals, dsigmoid_neuron=1.0):
 
 
 def value_and_grad(w0, x0, w1, x1, w2):
-    """Return the sigmoid_neuron and dw0, dx0, dw1, dx1, dw2."""
+    """Return the value and dw0, dx0, dw1, dx1, dw2."""
     s = w0 * x0 + w1 * x1 + w2
-    sigmoid_neuron = 1 / (1 + np.exp(-s))
-    ds = sigmoid_neuron * (1 - sigmoid_neuron)
+    value = 1 / (1 + np.exp(-s))
+    ds = value * (1 - value)
     dx1 = w1 * ds
     dw1 = x1 * ds
     dx0 = w0 * ds
     dw0 = x0 * ds
-    return sigmoid_neuron, (dw0, dx0, dw1, dx1, ds)
+    return value, (dw0, dx0, dw1, dx1, ds)

@@ -9,38 +9,38 @@ import numpy as np
 
 
 def forward(W, x, y):
-    """Return the single_precision and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     k = W.shape[1]
     n = x.shape[0]
     if y.shape != (n, k):
         raise ValueError(f"y has shape {y.shape}, expected {(n, k)}")
     s = np.tanh(x @ W)  # (n, k)
     diff = s - y  # (n, k)
-    single_precision = 0.5 * np.sum(diff**2) / n
-    return single_precision, (x, s, diff)
+    value = 0.5 * np.sum(diff**2) / n
+    return value, (x, s, diff)
 
 
-def backward(residuals, dsingle_precision=1.0):
-    """Return dW times `dsingle_precision`."""
+def backward(residuals, dvalue=1.0):
+    """Return dW times `dvalue`."""
     x, s, diff = residuals
-    dsingle_precision = np.float32(dsingle_precision)
+    dvalue = np.float32(dvalue)
     n = x.shape[0]
     dz = (1 - s**2) * diff  # (n, k)
-    dz *= dsingle_precision / n
+    dz *= dvalue / n
     dW = x.T @ dz  # (d, k)
     return dW
 
 
 def value_and_grad(W, x, y):
-    """Return the single_precision and dW."""
+    """Return the value and dW."""
     k = W.shape[1]
     n = x.shape[0]
     if y.shape != (n, k):
         raise ValueError(f"y has shape {y.shape}, expected {(n, k)}")
     s = np.tanh(x @ W)  # (n, k)
     diff = s - y  # (n, k)
-    single_precision = 0.5 * np.sum(diff**2) / n
+    value = 0.5 * np.sum(diff**2) / n
     dz = (1 - s**2) * diff  # (n, k)
     dz /= n
     dW = x.T @ dz  # (d, k)
-    return single_precision, dW
+    return value, dW

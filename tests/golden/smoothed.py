@@ -9,28 +9,28 @@ import numpy as np
 
 
 def forward(x, alpha):
-    """Return the smoothed and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     out = np.zeros(4)
     out[0] = x[0]
     diff = 1 - alpha
-    picked = out[0]
+    out_0 = out[0]
     out2 = out.copy()  # (4,)
-    out2[1] = alpha * x[1] + diff * picked
-    picked2 = out2[1]
+    out2[1] = alpha * x[1] + diff * out_0
+    out2_1 = out2[1]
     out3 = out2.copy()  # (4,)
-    out3[2] = alpha * x[2] + diff * picked2
-    picked3 = out3[2]
+    out3[2] = alpha * x[2] + diff * out2_1
+    out3_2 = out3[2]
     out4 = out3.copy()  # (4,)
-    out4[3] = alpha * x[3] + diff * picked3
-    smoothed = np.sum(out4**2)
-    return smoothed, (x, alpha, out, diff, out2, out3, out4)
+    out4[3] = alpha * x[3] + diff * out3_2
+    value = np.sum(out4**2)
+    return value, (x, alpha, out, diff, out2, out3, out4)
 
 
-def backward(residuals, dsmoothed=1.0):
-    """Return dx, dalpha times `dsmoothed`."""
+def backward(residuals, dvalue=1.0):
+    """Return dx, dalpha times `dvalue`."""
     x, alpha, out, diff, out2, out3, out4 = residuals
     out5 = np.zeros(4)
-    dout4 = 2 * dsmoothed * out4  # (4,)
+    dout4 = 2 * dvalue * out4  # (4,)
     da = dout4[3]
     filled = dout4.copy()  # (4,)
     filled[3] = 0
@@ -59,21 +59,21 @@ def backward(residuals, dsmoothed=1.0):
 
 
 def value_and_grad(x, alpha):
-    """Return the smoothed and dx, dalpha."""
+    """Return the value and dx, dalpha."""
     out = np.zeros(4)
     out2 = out.copy()  # (4,)
     out2[0] = x[0]
     diff = 1 - alpha
-    picked = out2[0]
+    out2_0 = out2[0]
     out3 = out2.copy()  # (4,)
-    out3[1] = alpha * x[1] + diff * picked
-    picked2 = out3[1]
+    out3[1] = alpha * x[1] + diff * out2_0
+    out3_1 = out3[1]
     out4 = out3.copy()  # (4,)
-    out4[2] = alpha * x[2] + diff * picked2
-    picked3 = out4[2]
+    out4[2] = alpha * x[2] + diff * out3_1
+    out4_2 = out4[2]
     out5 = out4.copy()  # (4,)
-    out5[3] = alpha * x[3] + diff * picked3
-    smoothed = np.sum(out5**2)
+    out5[3] = alpha * x[3] + diff * out4_2
+    value = np.sum(out5**2)
     dout5 = 2 * out5  # (4,)
     da = dout5[3]
     filled = dout5.copy()  # (4,)
@@ -95,8 +95,8 @@ def value_and_grad(x, alpha):
     filled3 = dout3.copy()  # (4,)
     filled3[1] = 0
     out[0] += diff * da3
-    diff2 = a - (picked * da3 + (picked2 * da2 + picked3 * da))
+    diff2 = a - (out2_0 * da3 + (out3_1 * da2 + out4_2 * da))
     dalpha = x[1] * da3 + diff2
     dx[1] = alpha * da3
     dx[0] = (out + filled3)[0]
-    return smoothed, (dx, dalpha)
+    return value, (dx, dalpha)

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def forward(W, b, X, Y):
-    """Return the softmax_one_hot and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     k = W.shape[1]
     n = X.shape[0]
     if b.shape != (k,):
@@ -20,15 +20,15 @@ def forward(W, b, X, Y):
     diff = Z - Z.max(axis=1, keepdims=True)  # (n, k)
     E = np.exp(diff)  # (n, k)
     total_E = E.sum(axis=1, keepdims=True)  # (n, 1)
-    softmax_one_hot = -np.sum(Y * (diff - np.log(total_E))) / n
-    return softmax_one_hot, (X, Y, E, total_E)
+    value = -np.sum(Y * (diff - np.log(total_E))) / n
+    return value, (X, Y, E, total_E)
 
 
-def backward(residuals, dsoftmax_one_hot=1.0):
-    """Return dW, db times `dsoftmax_one_hot`."""
+def backward(residuals, dvalue=1.0):
+    """Return dW, db times `dvalue`."""
     X, Y, E, total_E = residuals
     n = X.shape[0]
-    ddiff = -dsoftmax_one_hot / n * Y  # (n, k)
+    ddiff = -dvalue / n * Y  # (n, k)
     dZ = ddiff - E / total_E * ddiff.sum(axis=1, keepdims=True)  # (n, k)
     db = dZ.sum(axis=0)  # (k,)
     dW = X.T @ dZ  # (d, k)
@@ -36,7 +36,7 @@ def backward(residuals, dsoftmax_one_hot=1.0):
 
 
 def value_and_grad(W, b, X, Y):
-    """Return the softmax_one_hot and dW, db."""
+    """Return the value and dW, db."""
     k = W.shape[1]
     n = X.shape[0]
     if b.shape != (k,):
@@ -47,9 +47,9 @@ def value_and_grad(W, b, X, Y):
     diff = Z - Z.max(axis=1, keepdims=True)  # (n, k)
     E = np.exp(diff)  # (n, k)
     total_E = E.sum(axis=1, keepdims=True)  # (n, 1)
-    softmax_one_hot = -np.sum(Y * (diff - np.log(total_E))) / n
+    value = -np.sum(Y * (diff - np.log(total_E))) / n
     ddiff = -1 / n * Y  # (n, k)
     dZ = ddiff - E / total_E * ddiff.sum(axis=1, keepdims=True)  # (n, k)
     db = dZ.sum(axis=0)  # (k,)
     dW = X.T @ dZ  # (d, k)
-    return softmax_one_hot, (dW, db)
+    return value, (dW, db)

@@ -9,7 +9,7 @@ import numpy as np
 
 
 def forward(W, b, X, y):
-    """Return the softmax_regression and the residuals that `backward` needs."""
+    """Return the value and the residuals that `backward` needs."""
     k = W.shape[1]
     n = X.shape[0]
     if b.shape != (k,):
@@ -20,24 +20,24 @@ def forward(W, b, X, y):
     scores2 = scores - scores.max(axis=1, keepdims=True)  # (n, k)
     exp_scores2 = np.exp(scores2)  # (n, k)
     total_exp_scores2 = exp_scores2.sum(axis=1, keepdims=True)  # (n, 1)
-    softmax_regression = -(scores2 - np.log(total_exp_scores2))[np.arange(n), y].mean()
-    return softmax_regression, (X, y, exp_scores2, total_exp_scores2)
+    value = -(scores2 - np.log(total_exp_scores2))[np.arange(n), y].mean()
+    return value, (X, y, exp_scores2, total_exp_scores2)
 
 
-def backward(residuals, dsoftmax_regression=1.0):
-    """Return dW, db times `dsoftmax_regression`."""
+def backward(residuals, dvalue=1.0):
+    """Return dW, db times `dvalue`."""
     X, y, exp_scores2, total_exp_scores2 = residuals
     n = X.shape[0]
     dscores = exp_scores2 / total_exp_scores2  # (n, k)
     dscores[np.arange(n), y] -= 1
-    dscores *= dsoftmax_regression / n
+    dscores *= dvalue / n
     db = dscores.sum(axis=0)  # (k,)
     dW = X.T @ dscores  # (d, k)
     return dW, db
 
 
 def value_and_grad(W, b, X, y):
-    """Return the softmax_regression and dW, db."""
+    """Return the value and dW, db."""
     k = W.shape[1]
     n = X.shape[0]
     if b.shape != (k,):
@@ -49,10 +49,10 @@ def value_and_grad(W, b, X, y):
     exp_scores2 = np.exp(scores2)  # (n, k)
     total_exp_scores2 = exp_scores2.sum(axis=1, keepdims=True)  # (n, 1)
     rows = np.arange(n)
-    softmax_regression = -(scores2 - np.log(total_exp_scores2))[rows, y].mean()
+    value = -(scores2 - np.log(total_exp_scores2))[rows, y].mean()
     dscores = exp_scores2 / total_exp_scores2  # (n, k)
     dscores[rows, y] -= 1
     dscores /= n
     db = dscores.sum(axis=0)  # (k,)
     dW = X.T @ dscores  # (d, k)
-    return softmax_regression, (dW, db)
+    return value, (dW, db)
