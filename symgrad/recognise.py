@@ -630,6 +630,30 @@ def _no_double_sign(b: Builder, operands: Operands, settings: Any) -> Operand | 
     return inner if is_ours else None
 
 
+# --- elements of written arrays ---------------------------------------------------------------
+
+
+def _element_written(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    """Return what ``x[k]`` reads after ``x[k] = v`` and writes to other places ``x[j]``."""
+    (key,) = settings
+    x, *indices = operands
+    if indices or not _is_place(key):
+        return None
+    row = b.definition(x)
+    if row is None or row.name != "put_at" or len(row.operands) > 2:
+        return None
+    written = row.setting("key")
+    if not _is_place(written) or len(written) != len(key):
+        return None
+    if written == key:
+        return row.operands[1]
+    return b.apply("index", row.operands[0], key=key).symbol
+
+
+def _is_place(key: tuple[Any, ...]) -> bool:
+    return all(type(k) is int and k >= 0 for k in key)
+
+
 # --- length -----------------------------------------------------------------------------------
 
 
@@ -689,6 +713,8 @@ RULES = (
          _log_softmax_by_max, "exact"),
     Rule("(x - c) - logsumexp(x - c) = log_softmax(x)", "subtract", _log_softmax, "rounding"),
     Rule("log(softmax(x)) = log_softmax(x)", "log", _log_of_softmax, "stability"),
+    Rule("(x with x[k] = v)[k] = v,  (x with x[j] = v)[k] = x[k]", "index", _element_written,
+         "exact"),
     Rule("sqrt(sum(x**2)) = root_of_squares(x)", "sqrt", _root_of_squares, "exact"),
     Rule("sum(x**2)**0.5 = root_of_squares(x)", "power", _root_by_power, "rounding"),
 )  # fmt: skip

@@ -270,8 +270,12 @@ def inline_single_use(
     written = {eqn.rhs.operands[0] for eqn in graph.equations if eqn.rhs.name in WRITES}
     folded: dict[Sym, Equation] = {}
     weights: dict[Sym, float] = {}
+    blanks = _blank_bases(graph, returned)
     for eqn in graph.equations:
         y = eqn.lhs[0]
+        if y in blanks:
+            folded[y], weights[y] = eqn, 0.0
+            continue
         _unfold_beside_matmul(half, eqn, folded, weights)
         weight, limit = _weight(graph, eqn, folded, weights), _limit(half, y)
         while weight > limit and (heavy := _heaviest(eqn, folded, weights)) is not None:
@@ -283,6 +287,15 @@ def inline_single_use(
         if reads[y] == 1 or _is_free(half, eqn, weight, reads[y]):
             folded[y] = eqn
     return folded
+
+
+def _blank_bases(graph: Graph, returned: set[Operand]) -> set[Sym]:
+    """Return the zeros that only serve as what writes begin with: each write makes its own."""
+    zeros = {eqn.lhs[0] for eqn in graph.equations if _is_zeros(eqn.rhs)} - returned
+    for eqn in graph.equations:
+        kept = eqn.rhs.operands[1:] if eqn.rhs.name in WRITES else eqn.rhs.operands
+        zeros.difference_update(kept)  # type: ignore[arg-type]
+    return zeros
 
 
 def _limit(half: Half, y: Sym) -> float:
@@ -572,8 +585,9 @@ class Names:
             for k in row.setting("key")
             if k == ARRAY or type(k) is int
         ]
-        if whole is None or not words or None in words:
+        if whole is None or None in words:
             return None
+        words = words or ["part"]
         name = "_".join([whole, *words])  # type: ignore[list-item]
         return name if len(name) <= 16 else None
 

@@ -27,7 +27,15 @@ def take(x, *indices, key):
     return x[tuple(next(arrays) if entry == "array" else entry for entry in key)]
 
 
+def put(x, value, *indices, key):
+    arrays = iter(indices)
+    written = np.array(x)
+    written[tuple(next(arrays) if entry == "array" else entry for entry in key)] = value
+    return written
+
+
 ARRANGE = {
+    "put_at": put,
     "alias": lambda x: x,
     "reshape": lambda x, shape: np.reshape(x, shape),
     "expand_dims": lambda x, axis: np.expand_dims(x, axis),

@@ -307,7 +307,23 @@ LENGTH = [
         "root_of_squares(x, axis=(0, 1), keepdims=False)",
     ),
 ]
-FOUND = [*SIGMOID, *SOFTPLUS, *LOGISTIC, *SOFTMAX, *LOGSUMEXP, *LOG_SOFTMAX, *LENGTH]
+
+
+def written(x, at, value):
+    return op.put_at(x, value, key=at)
+
+
+ELEMENTS = [
+    ("exact", lambda x: index(written(x, (0, 1), index(x, (1, 2))), (0, 1)), "index(x, key=(1, 2))"),
+    ("exact", lambda x: index(written(x, (0, 1), index(x, (1, 2))), (1, 1)), "index(x, key=(1, 1))"),
+    ("exact", lambda x: index(written(x, (0,), index(x, (1,))), (0,)), "index(x, key=(1,))"),
+    (
+        "exact",
+        lambda x: index(written(written(x, (0, 1), 2.0), (1, 1), 3.0), (1, 0)),
+        "index(x, key=(1, 0))",
+    ),
+]
+FOUND = [*ELEMENTS, *SIGMOID, *SOFTPLUS, *LOGISTIC, *SOFTMAX, *LOGSUMEXP, *LOG_SOFTMAX, *LENGTH]
 KINDS = ("exact", "rounding", "stability")
 
 
