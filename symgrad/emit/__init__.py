@@ -7,7 +7,8 @@ schedule gives the same bytes on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -381,19 +382,45 @@ def fill_lines(parameters: Sequence[Parameter], np_name: str) -> list[str]:
     return lines
 
 
-def unpack_lines(parameters: Sequence[Parameter], names: Callable[[Sym], str], used: Any) -> list[str]:
+def unpack_lines(
+    parameters: Sequence[Parameter], names: Callable[[Sym], str], used: Container[Operand]
+) -> list[str]:
     """Return the lines that take the leaves out of nested arguments."""
-    lines = []
+    lines: list[str] = []
     for p in parameters:
-        if p.tree.kind == "leaf":
-            continue
-        for path, symbol in zip(p.tree.paths(), p.leaves, strict=True):
-            if symbol is not None and symbol in used:
-                place = p.name
-                for kind, key in path:
-                    place = access(place, kind, key)
-                lines.append(f"{names(symbol)} = {place}")
+        if p.tree.kind != "leaf":
+            leaves = iter([names(x) if x is not None and x in used else None for x in p.leaves])
+            lines += _unpack(p.name, p.tree, leaves)
     return lines
+
+
+def _unpack(place: str, tree: Tree, leaves: Iterator[str | None]) -> list[str]:
+    """Return the lines for one part: ``W, b = params[0]`` where all of a list or tuple is used."""
+    if tree.kind == "leaf":
+        name = next(leaves)
+        return [] if name is None else [f"{name} = {place}"]
+    own = list(itertools.islice(leaves, tree.count))
+    if (pattern := _pattern(tree, iter(own))) is not None:
+        whole = pattern[1:-1] if not pattern.endswith(",)") else pattern
+        if fits(f"{whole} = {place}"):
+            return [f"{whole} = {place}"]
+    parts = iter(own)
+    lines = []
+    for key, part in zip(tree.keys, tree.parts, strict=True):
+        lines += _unpack(access(place, tree.kind, key), part, parts)
+    return lines
+
+
+def _pattern(tree: Tree, leaves: Iterator[str | None]) -> str | None:
+    """Return the target that takes a list or tuple apart, if it holds used leaves only."""
+    if tree.kind == "leaf":
+        return next(leaves)
+    if tree.kind != "item" or not tree.parts:
+        return None
+    parts = [_pattern(part, leaves) for part in tree.parts]
+    if any(part is None for part in parts):
+        return None
+    return f"({', '.join(map(str, parts))}{',' if len(parts) == 1 else ''})"
 
 
 def guard_lines(writer: Writer, parameters: Sequence[Parameter]) -> list[str]:

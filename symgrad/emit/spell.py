@@ -161,6 +161,8 @@ class Speller:
             return Text(f"-{operands[0]:7}", PRODUCT)  # -a * b is (-a) * b: the same number
         if y is not None and y not in self.primal and rhs.name in _ARITHMETIC:
             operands = self._whole_numbers(rhs, operands)
+            if rhs.name == "multiply" and self._is_scalar_product(rhs):
+                operands[1] = Text(operands[1].text, UNARY)
         settings = dict(zip(rhs.params, rhs.settings, strict=True)) if rhs.params else {}
         parts = [
             part.format(*operands, np=self.np, **settings) for part in template.split("**")
@@ -172,7 +174,7 @@ class Speller:
         for k, x in enumerate(rhs.operands):
             below = self.reciprocal(x)
             if below is not None and isinstance(rhs.operands[1 - k], Sym):
-                return Text(f"{operands[1 - k]:7} / {below:8}", PRODUCT)
+                return Text(f"{operands[1 - k]:6.5} / {below:8}", PRODUCT)
         return None
 
     def reciprocal(self, x: Operand) -> Text | None:
@@ -183,6 +185,14 @@ class Speller:
         above, below = eqn.rhs.operands
         is_one = isinstance(above, Static) and above.value == 1
         return self.operand(below) if is_one else None
+
+    def _is_scalar_product(self, rhs: Op) -> bool:
+        """Return whether ``2 * (a * x)`` may be written ``2 * a * x``: 2 and a are scalars."""
+        eqn = self.inlined.get(rhs.operands[1])  # type: ignore[call-overload]
+        if eqn is None or eqn.lhs[0] in self.primal or eqn.rhs.name != "multiply":
+            return False
+        scalars = (rhs.operands[0], eqn.rhs.operands[0])
+        return all(self.graph.aval(x).shape == () for x in scalars)
 
     def _is_product(self, x: Operand) -> bool:
         eqn = self.inlined.get(x) if isinstance(x, Sym) else None

@@ -13,18 +13,18 @@ def forward(signal, kernel, target):
     a = kernel[0]
     b = kernel[1]
     c = kernel[2]
-    picked = signal[:-2]  # (max(d - 2, 0),)
-    picked2 = signal[1:-1]  # (max(d - 2, 0),)
-    picked3 = signal[2:]  # (max(d - 2, 0),)
-    out = a * picked + b * picked2 + c * picked3  # (max(d - 2, 0),)
+    signal_part = signal[:-2]  # (max(d - 2, 0),)
+    signal_part2 = signal[1:-1]  # (max(d - 2, 0),)
+    signal_part3 = signal[2:]  # (max(d - 2, 0),)
+    out = a * signal_part + b * signal_part2 + c * signal_part3  # (max(d - 2, 0),)
     diff = out - target  # (max(d - 2, 0),)
     value = 0.5 * np.sum(diff**2)
-    return value, (signal, kernel, picked, picked2, picked3, diff)
+    return value, (signal, kernel, signal_part, signal_part2, signal_part3, diff)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dsignal, dkernel times `dvalue`."""
-    signal, kernel, picked, picked2, picked3, diff = residuals
+    signal, kernel, signal_part, signal_part2, signal_part3, diff = residuals
     a = kernel[0]
     b = kernel[1]
     c = kernel[2]
@@ -34,9 +34,9 @@ def backward(residuals, dvalue=1.0):
     dsignal[1:-1] += b * ddiff
     dsignal[:-2] += a * ddiff
     dkernel = np.zeros_like(kernel)
-    dkernel[2] = ddiff @ picked3
-    dkernel[1] = ddiff @ picked2
-    dkernel[0] = ddiff @ picked
+    dkernel[2] = ddiff @ signal_part3
+    dkernel[1] = ddiff @ signal_part2
+    dkernel[0] = ddiff @ signal_part
     return dsignal, dkernel
 
 
@@ -45,10 +45,10 @@ def value_and_grad(signal, kernel, target):
     a = kernel[0]
     b = kernel[1]
     c = kernel[2]
-    picked = signal[:-2]  # (max(d - 2, 0),)
-    picked2 = signal[1:-1]  # (max(d - 2, 0),)
-    picked3 = signal[2:]  # (max(d - 2, 0),)
-    out = a * picked + b * picked2 + c * picked3  # (max(d - 2, 0),)
+    signal_part = signal[:-2]  # (max(d - 2, 0),)
+    signal_part2 = signal[1:-1]  # (max(d - 2, 0),)
+    signal_part3 = signal[2:]  # (max(d - 2, 0),)
+    out = a * signal_part + b * signal_part2 + c * signal_part3  # (max(d - 2, 0),)
     diff = out - target  # (max(d - 2, 0),)
     value = 0.5 * np.sum(diff**2)
     dsignal = np.zeros_like(signal)
@@ -56,7 +56,7 @@ def value_and_grad(signal, kernel, target):
     dsignal[1:-1] += b * diff
     dsignal[:-2] += a * diff
     dkernel = np.zeros_like(kernel)
-    dkernel[2] = diff @ picked3
-    dkernel[1] = diff @ picked2
-    dkernel[0] = diff @ picked
+    dkernel[2] = diff @ signal_part3
+    dkernel[1] = diff @ signal_part2
+    dkernel[0] = diff @ signal_part
     return value, (dsignal, dkernel)

@@ -10,12 +10,7 @@ import numpy as np
 
 def forward(params, X, y):
     """Return the value and the residuals that `backward` needs."""
-    W = params[0][0]
-    b = params[0][1]
-    W2 = params[1][0]
-    b2 = params[1][1]
-    W3 = params[2][0]
-    b3 = params[2][1]
+    (W, b), (W2, b2), (W3, b3) = params
     n = W.shape[1]
     k = W2.shape[1]
     m = X.shape[0]
@@ -55,12 +50,7 @@ def backward(residuals, dvalue=1.0):
 
 def value_and_grad(params, X, y):
     """Return the value and dparams."""
-    W = params[0][0]
-    b = params[0][1]
-    W2 = params[1][0]
-    b2 = params[1][1]
-    W3 = params[2][0]
-    b3 = params[2][1]
+    (W, b), (W2, b2), (W3, b3) = params
     n = W.shape[1]
     k = W2.shape[1]
     m = X.shape[0]

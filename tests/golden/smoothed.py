@@ -13,90 +13,52 @@ def forward(x, alpha):
     out = np.zeros(4)
     out[0] = x[0]
     diff = 1 - alpha
-    out_0 = out[0]
-    out2 = out.copy()  # (4,)
-    out2[1] = alpha * x[1] + diff * out_0
-    out2_1 = out2[1]
-    out3 = out2.copy()  # (4,)
-    out3[2] = alpha * x[2] + diff * out2_1
-    out3_2 = out3[2]
-    out4 = out3.copy()  # (4,)
-    out4[3] = alpha * x[3] + diff * out3_2
-    value = np.sum(out4**2)
-    return value, (x, alpha, out, diff, out2, out3, out4)
+    a = alpha * x[1] + diff * x[0]
+    out[1] = a
+    a2 = alpha * x[2] + diff * a
+    out[2] = a2
+    out[3] = alpha * x[3] + diff * a2
+    value = np.sum(out**2)
+    return value, (x, alpha, diff, a, a2, out)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dx, dalpha times `dvalue`."""
-    x, alpha, out, diff, out2, out3, out4 = residuals
-    out5 = np.zeros(4)
-    dout4 = 2 * dvalue * out4  # (4,)
-    da = dout4[3]
-    filled = dout4.copy()  # (4,)
-    filled[3] = 0
-    dout3 = out5.copy()  # (4,)
-    dout3[2] += diff * da
-    dout3 += filled
+    x, alpha, diff, a, a2, out = residuals
+    dout = 2 * dvalue * out  # (4,)
     dx = np.zeros_like(x)
-    dx[3] = alpha * da
-    da2 = dout3[2]
-    filled2 = dout3.copy()  # (4,)
-    filled2[2] = 0
-    dout2 = out5.copy()  # (4,)
-    dout2[1] += diff * da2
-    dout2 += filled2
+    dx[3] = alpha * dout[3]
+    da2 = dout[2] + diff * dout[3]
     dx[2] = alpha * da2
-    da3 = dout2[1]
-    filled3 = dout2.copy()  # (4,)
-    filled3[1] = 0
-    ddiff = out[0] * da3 + (out2[1] * da2 + out3[2] * da)
-    out5[0] += diff * da3
-    diff2 = x[2] * da2 + x[3] * da - ddiff
-    dalpha = x[1] * da3 + diff2
-    dx[1] = alpha * da3
-    dx[0] = (out5 + filled3)[0]
+    da = dout[1] + diff * da2
+    ddiff = x[0] * da + (a * da2 + a2 * dout[3])
+    diff2 = x[2] * da2 + x[3] * dout[3] - ddiff
+    dalpha = x[1] * da + diff2
+    dx[1] = alpha * da
+    dx[0] = dout[0] + diff * da
     return dx, dalpha
 
 
 def value_and_grad(x, alpha):
     """Return the value and dx, dalpha."""
     out = np.zeros(4)
-    out2 = out.copy()  # (4,)
-    out2[0] = x[0]
+    out[0] = x[0]
     diff = 1 - alpha
-    out2_0 = out2[0]
-    out3 = out2.copy()  # (4,)
-    out3[1] = alpha * x[1] + diff * out2_0
-    out3_1 = out3[1]
-    out4 = out3.copy()  # (4,)
-    out4[2] = alpha * x[2] + diff * out3_1
-    out4_2 = out4[2]
-    out5 = out4.copy()  # (4,)
-    out5[3] = alpha * x[3] + diff * out4_2
-    value = np.sum(out5**2)
-    dout5 = 2 * out5  # (4,)
-    da = dout5[3]
-    filled = dout5.copy()  # (4,)
-    filled[3] = 0
-    dout4 = out.copy()  # (4,)
-    dout4[2] += diff * da
-    dout4 += filled
+    a = alpha * x[1] + diff * x[0]
+    out[1] = a
+    a2 = alpha * x[2] + diff * a
+    out[2] = a2
+    out[3] = alpha * x[3] + diff * a2
+    value = np.sum(out**2)
+    dout = 2 * out  # (4,)
     dx = np.zeros_like(x)
-    dx[3] = alpha * da
-    da2 = dout4[2]
-    filled2 = dout4.copy()  # (4,)
-    filled2[2] = 0
-    dout3 = out.copy()  # (4,)
-    dout3[1] += diff * da2
-    dout3 += filled2
-    a = x[2] * da2 + x[3] * da
+    dx[3] = alpha * dout[3]
+    da2 = dout[2] + diff * dout[3]
     dx[2] = alpha * da2
-    da3 = dout3[1]
-    filled3 = dout3.copy()  # (4,)
-    filled3[1] = 0
-    out[0] += diff * da3
-    diff2 = a - (out2_0 * da3 + (out3_1 * da2 + out4_2 * da))
-    dalpha = x[1] * da3 + diff2
-    dx[1] = alpha * da3
-    dx[0] = (out + filled3)[0]
+    da = dout[1] + diff * da2
+    ddiff = x[0] * da + (a * da2 + a2 * dout[3])
+    diff2 = x[2] * da2 + x[3] * dout[3] - ddiff
+    dalpha = x[1] * da + diff2
+    dx[1] = alpha * da
+    dx[0] = dout[0] + diff * da
     return value, (dx, dalpha)
