@@ -21,12 +21,13 @@ def expand(graph: Graph) -> Graph:
     Composites inside an expansion, and inside the graphs that an op holds, are written out
     too.  The user's name of a composite goes to the value it ends in.
     """
-    builder = Builder(graph.shapes, _laws())
-    new: dict[Sym, Operand] = {}
-    for x in graph.inputs:
-        new[x] = builder.input(graph.avals[x])
-        builder.notes.copy(x, new[x], graph.notes)
-    for eqn in graph.equations:
+    start = next((k for k, eqn in enumerate(graph.equations) if _is_to_expand(eqn)), None)
+    if start is None:
+        return graph
+    builder = Builder.continuing(graph, start)
+    builder.laws = _laws()
+    new: dict[Sym, Operand] = {x: x for x in builder.avals}
+    for eqn in graph.equations[start:]:
         builder.origin = graph.notes.origins.get(eqn.lhs[0])
         new.update(zip(eqn.lhs, _expanded(builder, eqn, new, graph), strict=True))
     for ct, primal in graph.notes.cotangent_of.items():
@@ -34,6 +35,12 @@ def expand(graph: Graph) -> Graph:
         if type(mine) is Sym and type(of) is Sym:
             builder.notes.cotangent_of.setdefault(mine, of)
     return builder.graph([new[y] if type(y) is Sym else y for y in graph.outputs])
+
+
+def _is_to_expand(eqn: Equation) -> bool:
+    if type(eqn.rhs).facts.expand is not None:
+        return True
+    return any(isinstance(value, Graph) for value in eqn.rhs.settings)
 
 
 def _expanded(

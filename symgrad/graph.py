@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import sympy as sp
@@ -210,6 +210,15 @@ class Notes:
             self.names.setdefault(new, name)
         if (origin := source.origins.get(old)) is not None:
             self.origins.setdefault(new, origin)
+
+    def only(self, kept: Sequence[Sym]) -> Notes:
+        """Return the names, origins and spellings of some symbols."""
+        new = Notes()
+        for mine, theirs in (
+            (new.names, self.names), (new.origins, self.origins), (new.spellings, self.spellings)
+        ):  # fmt: skip
+            mine.update((x, theirs[x]) for x in kept if x in theirs)  # type: ignore[attr-defined, index]
+        return new
 
     def fork(self) -> Notes:
         return Notes(
@@ -446,18 +455,22 @@ class Builder:
             self.notes.spellings.setdefault(mine, old.notes.spellings[y])  # type: ignore[arg-type]
 
     @classmethod
-    def continuing(cls, graph: Graph) -> Builder:
-        """Return a builder that holds all of ``graph``, its symbols unchanged."""
+    def continuing(cls, graph: Graph, count: int | None = None) -> Self:
+        """Return a builder that holds ``graph``, its symbols unchanged.
+
+        With ``count`` it holds the first ``count`` equations, and their notes only.
+        """
         new = cls(graph.shapes)
-        new.inputs, new.equations = list(graph.inputs), list(graph.equations)
-        new.avals = dict(graph.avals)
-        new.notes = graph.notes.fork()
-        for eqn in graph.equations:
+        new.inputs, new.equations = list(graph.inputs), list(graph.equations[:count])
+        for eqn in new.equations:
             rhs = eqn.rhs
             new._bound.setdefault((type(rhs), rhs.operands, rhs.statics), eqn.lhs)
             for y in eqn.lhs:
                 new.defined_by[y] = eqn
-        new._next = 1 + max((x.index for x in new.avals), default=-1)
+        kept = [*new.inputs, *new.defined_by]
+        new.avals = {x: graph.avals[x] for x in kept}
+        new.notes = graph.notes.fork() if count is None else graph.notes.only(kept)
+        new._next = 1 + max((x.index for x in kept), default=-1)
         return new
 
     def graph(self, outputs: Iterable[Operand]) -> Graph:

@@ -639,15 +639,15 @@ def _element_written(b: Builder, operands: Operands, settings: Any) -> Operand |
     x, *indices = operands
     if indices or not _is_place(key):
         return None
-    row = b.definition(x)
-    if row is None or row.name != "put_at" or len(row.operands) > 2:
-        return None
-    written = row.setting("key")
-    if not _is_place(written) or len(written) != len(key):
-        return None
-    if written == key:
-        return row.operands[1]
-    return b.apply("index", row.operands[0], key=key).symbol
+    passed = False
+    while (row := b.definition(x)) is not None and row.name == "put_at":
+        written = row.setting("key")
+        if len(row.operands) > 2 or not _is_place(written) or len(written) != len(key):
+            break
+        if written == key:
+            return row.operands[1]
+        x, passed = row.operands[0], True
+    return b.apply("index", x, key=key).symbol if passed else None
 
 
 def _is_place(key: tuple[Any, ...]) -> bool:

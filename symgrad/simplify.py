@@ -62,30 +62,26 @@ DEEPEST_CHAIN = 60  # laws applied to the result of laws
 class Simplifier(Builder):
     """A builder that applies the laws to equations beyond the user's own."""
 
-    def __init__(self, graph: Graph):
-        super().__init__(graph.shapes)
-        self.first_new = 0
-        self.own_inputs = len(graph.inputs)
-        self.shared: set[Operand] = set()
-        self.depth = 0
+    shared: set[Operand]
+    depth = 0
 
-    def bind(self, op: type[Op], operands: Any, settings: Any = (), avals: Any = None) -> Any:
+    @classmethod
+    def after(cls, graph: Graph, start: int, seeds: int) -> Simplifier:
+        """Return a builder that holds the user's own equations and takes new ones by the laws."""
+        new = cls.continuing(graph, start)
+        new.laws, new.shared = LAWS, set()
+        new.first_new, new.own_inputs = new._next, len(graph.inputs) - seeds
+        return new
+
+    def _by_law(self, op: type[Op], operands: Any, settings: Any) -> Operand | None:
         # A law's result goes through the laws again; a chain this long is left as it is.
+        if self.depth >= DEEPEST_CHAIN:
+            return None
         self.depth += 1
         try:
-            if self.depth > DEEPEST_CHAIN:
-                laws, self.laws = self.laws, {}
-                try:
-                    return super().bind(op, operands, settings, avals)
-                finally:
-                    self.laws = laws
-            return super().bind(op, operands, settings, avals)
+            return super()._by_law(op, operands, settings)
         finally:
             self.depth -= 1
-
-    def begin_laws(self) -> None:
-        self.first_new = self._next
-        self.laws = LAWS
 
     def sole(self, operand: Operand, head: str) -> Op | None:
         """Return what `new` returns, unless more than one equation reads ``operand``.
@@ -108,17 +104,12 @@ def simplify(graph: Graph, start: int, seeds: int = 0) -> Graph:
 
     The last ``seeds`` inputs are the cotangents of the outputs; they stand last in a product.
     """
-    builder = Simplifier(graph)
-    builder.own_inputs -= seeds
-    new: dict[Sym, Operand] = {
-        x: builder.input(graph.avals[x], graph.notes.names.get(x)) for x in graph.inputs
-    }
+    builder = Simplifier.after(graph, start, seeds)
+    new: dict[Sym, Operand] = {x: x for x in builder.avals}
     reads = Counter(x for eqn in graph.equations for x in eqn.rhs.operands)
     reads.update(graph.outputs)
     with building(builder):
-        for k, eqn in enumerate(graph.equations):
-            if k == start:
-                builder.begin_laws()
+        for eqn in graph.equations[start:]:
             new.update(zip(eqn.lhs, builder.replay(eqn, new, graph), strict=True))
             builder.shared.update(new[y] for y in eqn.lhs if reads[y] > 1)
     for ct, x in graph.notes.cotangent_of.items():
@@ -204,9 +195,9 @@ def _masked(b: Any, x: Operand) -> tuple[Operand, Operand, bool] | None:
     if row is None:
         return None
     mask, first, second = row.operands
-    if _literal(second) == 0 and _literal(first) is None:
+    if _literal(second) == 0:
         return mask, first, True
-    if _literal(first) == 0 and _literal(second) is None:
+    if _literal(first) == 0:
         return mask, second, False
     return None
 

@@ -378,9 +378,11 @@ class Specialisation:
 
 
 def _batch(graph: Graph, inputs: Sequence[Sym]) -> Dim | None:
-    """Return the size that leads more than one argument: the number of examples."""
+    """Return the size that leads more than one argument, and ends none: the number of examples."""
+    shapes = [graph.avals[x].shape for x in inputs]
+    ends = {shape[-1] for shape in shapes if len(shape) > 1}
     leading = Counter(
-        size for x in inputs for size in graph.avals[x].shape[:1] if isinstance(size, Dim)
+        size for shape in shapes for size in shape[:1] if isinstance(size, Dim) and size not in ends
     )
     dim, count = max(leading.items(), key=lambda pair: pair[1], default=(None, 0))
     return dim if count > 1 else None

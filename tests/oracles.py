@@ -58,7 +58,7 @@ def sympy_derivative(math_function, point, order, digits=60):
     """Return a partial derivative of a SymPy function at a point as a float.
 
     ``order`` holds the operands to differentiate by, one after another.  NaN or an infinity
-    means that the derivative is not a finite real number there.
+    means that the function or its derivative is not a finite real number there.
     """
     xs = [sp.Symbol(f"t{i}", real=True) for i in range(len(point))]
     found = math_function(*xs)
@@ -67,6 +67,9 @@ def sympy_derivative(math_function, point, order, digits=60):
     exact = {x: sp.Rational(*float(p).as_integer_ratio()) for x, p in zip(xs, point, strict=True)}
     with mpmath.workdps(digits):
         value = sp.N(found.subs(exact), digits)
+        itself = sp.N(math_function(*[exact[x] for x in xs]), digits)
+    if not itself.is_real:
+        return math.nan
     try:
         return float(value)
     except (TypeError, OverflowError):

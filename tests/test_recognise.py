@@ -314,8 +314,8 @@ def written(x, at, value):
 
 
 ELEMENTS = [
-    ("exact", lambda x: index(written(x, (0, 1), index(x, (1, 2))), (0, 1)), "index(x, key=(1, 2))"),
-    ("exact", lambda x: index(written(x, (0, 1), index(x, (1, 2))), (1, 1)), "index(x, key=(1, 1))"),
+    ("exact", lambda x: index(written(x, (0, 1), index(x, (1, 0))), (0, 1)), "index(x, key=(1, 0))"),
+    ("exact", lambda x: index(written(x, (0, 1), index(x, (1, 0))), (1, 1)), "index(x, key=(1, 1))"),
     ("exact", lambda x: index(written(x, (0,), index(x, (1,))), (0,)), "index(x, key=(1,))"),
     (
         "exact",

@@ -140,23 +140,33 @@ def _picked(y: Value, mine: Value, other: Value, above: str) -> Any:
     return getattr(op, above)(mine, other) + 0.5 * op.equal(mine, other)
 
 
-def _choice(name: str, ufunc: Any, above: str, head: Any, word: str) -> None:
+def _picked_number(y: Value, mine: Value, other: Value, above: str) -> Any:
+    # fmax passes over NaN, so what is above NaN is not found by comparing with it.
+    if other.literal is not None:
+        return getattr(op, above)(y, other)
+    return op.equal(mine, y) * op.where(op.equal(mine, other), 0.5, 1)
+
+
+def _choice(name: str, ufunc: Any, above: str, head: Any, doc: str, picked: Any = _picked) -> None:
     elementwise(
-        name, f"The {word} of two values, element by element.", accepts=(ufunc,), arity=2,
-        math=head,
+        name, doc, accepts=(ufunc,), arity=2, math=head,
         partials=(
-            lambda y, a, b: _picked(y, a, b, above),
-            lambda y, a, b: _picked(y, b, a, above),
+            lambda y, a, b: picked(y, a, b, above),
+            lambda y, a, b: picked(y, b, a, above),
         ),
-        numpy=f"np.{name}({{0}}, {{1}})", tex=rf"\{name[:3]}({{0}}, {{1}})",
+        numpy=f"np.{name}({{0}}, {{1}})", tex=rf"\{name[-3:]}({{0}}, {{1}})",
         kinks="0 where a variable ties with a constant; two variables share a tie equally",
     )  # fmt: skip
 
 
-_choice("maximum", np.maximum, "greater", sp.Max, "larger")
-_choice("minimum", np.minimum, "less", sp.Min, "smaller")
-FRONT[np.fmax] = FRONT[np.maximum]
-FRONT[np.fmin] = FRONT[np.minimum]
+_choice("maximum", np.maximum, "greater", sp.Max, "The larger of two values.")
+_choice("minimum", np.minimum, "less", sp.Min, "The smaller of two values.")
+_choice(
+    "fmax", np.fmax, "greater", sp.Max, "The larger of two values, NaN passed over.", _picked_number
+)
+_choice(
+    "fmin", np.fmin, "less", sp.Min, "The smaller of two values, NaN passed over.", _picked_number
+)
 accept_math("maximum", max)
 accept_math("minimum", min)
 
@@ -192,8 +202,9 @@ elementwise(
     math=lambda x, low, high: sp.Min(sp.Max(x, low), high),
     partials=(
         lambda y, x, low, high: op.logical_and(op.greater(x, low), op.less(x, high)),
-        lambda y, x, low, high: op.less(x, low),
-        lambda y, x, low, high: op.greater(x, high),
+        # Where the limits cross, NumPy gives the upper one.
+        lambda y, x, low, high: op.logical_and(op.less(x, low), op.less_equal(low, high)),
+        lambda y, x, low, high: op.greater(op.maximum(x, low), high),
     ),
     numpy="np.clip({0}, {1}, {2})", tex=r"\operatorname{{clip}}({0}, {1}, {2})",
     kinks="0 at both limits",
