@@ -28,24 +28,34 @@ from symgrad.ops.table import ZERO, needs_rule, op
 
 
 def differentiate(
-    graph: Graph, wrt: Sequence[Sym], outputs: int = 1, seed_name: str | None = None
+    graph: Graph,
+    wrt: Sequence[Sym],
+    outputs: int = 1,
+    seed_name: str | None = None,
+    stepwise: bool = False,
 ) -> Graph:
     """Return ``graph`` with the cotangents of ``wrt`` as further outputs.
 
     The first ``outputs`` outputs are differentiated.  Their cotangents are new inputs called
     ``seed_name``, or the number 1 when no name is given.  An input that does not reach the
-    outputs gets zeros of its shape.
+    outputs gets zeros of its shape.  ``stepwise`` gives the cotangent of every value that the
+    user named a symbol of its own, so that the chain rule stays visible gate by gate.
 
     Raises MissingRuleError where the path needs a derivative that an op does not have.
     """
     builder = Builder.continuing(graph)
     with building(builder):
-        found = _sweep(builder, graph, wrt, outputs, seed_name)
+        found = _sweep(builder, graph, wrt, outputs, seed_name, stepwise)
     return check(builder.graph([*graph.outputs, *found]))
 
 
 def _sweep(
-    builder: Builder, graph: Graph, wrt: Sequence[Sym], outputs: int, seed_name: str | None
+    builder: Builder,
+    graph: Graph,
+    wrt: Sequence[Sym],
+    outputs: int,
+    seed_name: str | None,
+    stepwise: bool,
 ) -> list[Operand]:
     cotangents: dict[Sym, Value] = {}
     for k, y in enumerate(graph.outputs[:outputs]):
@@ -56,6 +66,8 @@ def _sweep(
     active = active_symbols(graph, wrt)
     for eqn in reversed(graph.equations):
         if any(y in active and y in cotangents for y in eqn.lhs):
+            if stepwise:
+                _name_step(builder, eqn, cotangents)
             _transpose(builder, eqn, active, cotangents)
     found = [_cotangent(builder, cotangents, x) for x in wrt]
     for x, ct in zip(wrt, found, strict=True):
@@ -100,6 +112,13 @@ def _transpose(
         contribution = row.vjp(i, ct, ys, xs, settings)
         if contribution is not ZERO:
             _accumulate(builder, cotangents, x, contribution)
+
+
+def _name_step(builder: Builder, eqn: Equation, cotangents: dict[Sym, Value]) -> None:
+    for y in eqn.lhs:
+        ct = cotangents.get(y)
+        if ct is not None and y in builder.notes.names and builder.definition(ct.symbol):
+            cotangents[y] = op.alias(ct, number=y.index)
 
 
 def _missing(builder: Builder, eqn: Equation) -> MissingRuleError:

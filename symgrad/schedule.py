@@ -75,6 +75,8 @@ def _own_output(builder: Builder, y: Operand, x: Sym) -> Operand:
     row = builder.definition(y)
     if builder.aval(x).kind != "array":
         return y
+    if row is not None and row.name == "alias":
+        return _own_output(builder, row.operands[0], x)
     if row is not None and row.name == "full":
         return op.full_like(Value(builder, x), row.setting("value")).symbol  # type: ignore[no-any-return]
     if row is not None and row.name == "broadcast_to":
@@ -323,6 +325,8 @@ def _scalar(graph: Graph, y: Sym) -> bool:
 
 
 def _may_fold(half: Half, eqn: Equation, written: set[Operand]) -> bool:
+    if eqn.rhs.name == "alias":
+        return False  # a step that the user wants to see
     if eqn.rhs.name == "index" and eqn.rhs.operands[0] in written:
         return False  # read before the array is written, so that it need not be copied
     if eqn.rhs.name in WRITES or (eqn.rhs.name == "constant" and half.graph.avals[eqn.lhs[0]].shape):

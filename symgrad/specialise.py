@@ -225,7 +225,7 @@ class Specialisation:
         """Return the joint graph, its wrt inputs, and the inputs that seed it."""
         primal, wrt = self.primal, self.wrt_symbols
         name = f"d{self.value_name}" if seeded else None
-        joint = differentiate(primal, wrt, self.value_count, name)
+        joint = differentiate(primal, wrt, self.value_count, name, self.options.exact)
         start = len(primal.equations)
         simple = simplify(joint, start, len(joint.inputs) - len(primal.inputs))
         plain = drop_dead(expand(simple))

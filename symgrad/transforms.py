@@ -347,12 +347,13 @@ class _Whole:
 class _ValueOnly(Compiled):
     """A function compiled for its value alone."""
 
-    def __init__(self, fn: Callable[..., Any]):
-        super().__init__(fn, check=None, any_output=True)
+    wrt = ()
 
-    def _prepare(self) -> None:
-        self.signature = inspect.signature(self.function)
-        self.wrt, self.single, self._fills = (), False, False
+    def __init__(self, fn: Callable[..., Any]):
+        super().__init__(fn, (), check=None, any_output=True)
+
+    def _check_names(self) -> None:
+        pass  # there is nothing to differentiate by
 
     def value(self, *args: Any) -> Any:
         return self.value_and_grad(*args)[0]

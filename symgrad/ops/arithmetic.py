@@ -148,13 +148,14 @@ def _picked_number(y: Value, mine: Value, other: Value, above: str) -> Any:
 
 
 def _choice(name: str, ufunc: Any, above: str, head: Any, doc: str, picked: Any = _picked) -> None:
+    word = {"greater": "max", "less": "min"}[above]
     elementwise(
         name, doc, accepts=(ufunc,), arity=2, math=head,
         partials=(
             lambda y, a, b: picked(y, a, b, above),
             lambda y, a, b: picked(y, b, a, above),
         ),
-        numpy=f"np.{name}({{0}}, {{1}})", tex=rf"\{name[-3:]}({{0}}, {{1}})",
+        numpy=f"np.{name}({{0}}, {{1}})", tex=rf"\{word}({{0}}, {{1}})",
         kinks="0 where a variable ties with a constant; two variables share a tie equally",
     )  # fmt: skip
 
