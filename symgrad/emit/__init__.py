@@ -91,6 +91,7 @@ class Writer:
     defined: Mapping[Sym, Equation]
     extra: tuple[Operand, ...] = ()
     preset: Mapping[Sym, str] = field(default_factory=dict)
+    seeds: tuple[Sym, ...] = ()
     plan: Plan = field(init=False)
     names: Names = field(init=False)
     speller: Speller = field(init=False)
@@ -555,8 +556,9 @@ class ModuleWriter:
         inputs, _ = self._input_names(joint)
         preset = {**kept_names, **seed_names}
         writer = Writer(
-            half, self.interface, self.np, _definitions(joint), (), {**inputs, **preset}
-        )
+            half, self.interface, self.np, _definitions(joint), (), {**inputs, **preset},
+            tuple(seeds),
+        )  # fmt: skip
         taken = [*preset.values(), "residuals"]
         body = writer.lines(taken)
         unpack = _unpack_residuals([*self._mirrored(), *kept_names.values()])
@@ -686,6 +688,8 @@ def _output_text(writer: Writer, y: Operand, copied: bool) -> str:
         text = writer.speller.operand(y)
     else:
         text = literal(y.value, writer.np)
+    if copied and y in writer.seeds:
+        return f"{writer.np}.array({text})"  # a seed may be a plain number
     return f"{text:10}.copy()" if copied else str(text)
 
 
