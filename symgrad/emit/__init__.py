@@ -222,6 +222,7 @@ class Writer:
         targets = ", ".join(self._target(y) for y in s.eqn.lhs)
         note = self._note(s.eqn.lhs[0]) if len(s.eqn.lhs) == 1 else ""
         if s.mode == "update":
+            self.written.pop(self.plan.slot_of(s.eqn.lhs[0]), None)
             return [self._update(s, targets)]
         value = str(self.speller.equation(s.eqn))
         if s.eqn.rhs.name == "constant":
