@@ -585,6 +585,8 @@ def _sum_of_scatter(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) 
     base, value, *indices = (_value(b, v) for v in row.operands)
     key = row.setting("key")
     shape = base.shape
+    if any(i.dtype.kind == "b" for i in indices):
+        return None  # only the data knows how many elements a mask selects
     if len(axis) == len(shape) and not keepdims:
         part = indexed_shape(b.shapes, shape, key, [i.aval for i in indices])
         return op.sum(
