@@ -17,6 +17,7 @@ import pickle
 import threading
 import types
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,11 @@ from symgrad.arguments import (
     with_spec_names,
     wrt_names,
 )
-from symgrad.errors import ArgumentError, CheckError, SpecError, WrtError
+from symgrad.errors import ArgumentError, CheckError, SpecError, locating
 from symgrad.graph import Graph
 from symgrad.report import Report
 from symgrad.specialise import Options, Specialisation, is_plain
-from symgrad.trace import in_trace
+from symgrad.trace import code_of, in_trace
 from symgrad.trace.tracer import is_traced
 from symgrad.trees import flatten
 
@@ -120,8 +121,13 @@ class Compiled:
             self._check_names()
 
     def _check_names(self) -> None:
-        assert self.wrt
-        check_specs(self.signature, self.specs, self._name)
+        with self._placing():
+            assert self.wrt
+            check_specs(self.signature, self.specs, self._name)
+
+    def _placing(self) -> AbstractContextManager[None]:
+        """Say in errors from within where the function stands, if no better line is known."""
+        return locating(code_of(self.function))
 
     @property
     def _name(self) -> str:
@@ -220,7 +226,14 @@ class Compiled:
 
     def _made_for(self, args: Any, kwargs: Any) -> tuple[Specialisation, Any, Any]:
         """Return the specialisation for a call, checked, and the arguments to run it with."""
-        values = bind(self.signature, self._name, args, kwargs)
+        with self._placing():
+            return self._made_for_values(
+                bind(self.signature, self._name, args, kwargs), args, kwargs
+            )
+
+    def _made_for_values(
+        self, values: Mapping[str, Any], args: Any, kwargs: Any
+    ) -> tuple[Specialisation, Any, Any]:
         if float_ints(values, self.wrt):
             values = {k: with_floats(v) if k in self.wrt else v for k, v in values.items()}
             bound = inspect.BoundArguments(self.signature, dict(values))
@@ -255,7 +268,7 @@ class Compiled:
         return made
 
     def _newest(self) -> Specialisation:
-        with self._lock:
+        with self._lock, self._placing():
             self._cook()
             if not self._all:
                 self._specialise(*describe_specs(self.signature, self.specs, self.wrt, self._name))
@@ -550,4 +563,4 @@ def _compare_gradient(c: Compiled, made: Specialisation, args: Any, kwargs: Any)
     return f"gradient within {gap:.1e} of a central difference"
 
 
-__all__ = ["Compiled", "WrtError", "compile"]
+__all__ = ["Compiled", "compile"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from symgrad.errors import MissingRuleError
+from symgrad.errors import MissingRuleError, located
 from symgrad.graph import (
     Aval,
     Builder,
@@ -122,12 +122,11 @@ def _name_step(builder: Builder, eqn: Equation, cotangents: dict[Sym, Value]) ->
 
 
 def _missing(builder: Builder, eqn: Equation) -> MissingRuleError:
-    location = builder.notes.location(eqn.lhs[0])
-    where = f"\n  in {location}" if location else ""
-    return MissingRuleError(
+    error = MissingRuleError(
         f"{needs_rule(type(eqn.rhs))}, and the gradient needs one here: differentiate by "
-        f"something else, or write the step with known functions{where}"
+        "something else, or write the step with known functions"
     )
+    return located(error, builder.notes.location(eqn.lhs[0]))
 
 
 def _accumulate(builder: Builder, cotangents: dict[Sym, Value], x: Sym, new: Any) -> None:

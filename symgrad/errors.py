@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import CodeType, FrameType, TracebackType
+from typing import TypeVar
 
 
 class SymgradError(Exception):
@@ -103,6 +104,15 @@ _NOT_USERS = frozenset({"symgrad", "numpy", "functools", "contextlib"})
 def is_users(frame: FrameType) -> bool:
     """Return whether a frame runs the user's code, and so is a place to show."""
     return frame.f_globals.get("__name__", "").partition(".")[0] not in _NOT_USERS
+
+
+_Error = TypeVar("_Error", bound=SymgradError)
+
+
+def located(error: _Error, location: Location | None) -> _Error:
+    """Return ``error`` with the user's line that it belongs to."""
+    error.location = location
+    return error
 
 
 @contextmanager

@@ -761,7 +761,7 @@ def test_assignment_outside_the_function_is_refused(
         stage(module.f)
     message = str(caught.value)
     assert f"user_0.py:{line}: {statement}" in message
-    assert "Return the value instead" in message
+    assert "return the value instead" in message
 
 
 # -- the twin as an object -----------------------------------------------------------------------

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from symgrad.errors import Location, TraceError
+from symgrad.errors import Location, TraceError, located
 from symgrad.stage.scopes import (
     Comprehension,
     FunctionNode,
@@ -93,10 +93,11 @@ class Rewriter:
     def _outside_assignment(self, scope: Scope, name: str, node: ast.AST) -> TraceError:
         keyword = "global" if mangle(scope.private, name) in scope.global_ else "nonlocal"
         where = Location(self.file, getattr(node, "lineno", 0))
-        return TraceError(
+        error = TraceError(
             f"`{name}` is assigned here but declared `{keyword}`, which would change state "
-            f"outside the traced function: {where}.  Return the value instead."
+            "outside the traced function: return the value instead"
         )
+        return located(error, where)
 
     # -- scopes ----------------------------------------------------------------------------
 

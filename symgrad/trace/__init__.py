@@ -17,7 +17,15 @@ from typing import Any
 import sympy as sp
 
 from symgrad.dims import Dim, Shapes
-from symgrad.errors import LossError, ShapeError, SymgradError, SymgradWarning, TraceError, locating
+from symgrad.errors import (
+    LossError,
+    ShapeError,
+    SymgradError,
+    SymgradWarning,
+    TraceError,
+    located,
+    locating,
+)
 from symgrad.graph import Aval, Builder, Graph, Operand, Static, Sym, Value, check
 from symgrad.trace.runtime import Capture, Loop, StaticCapture, TraceRuntime, aval_of, tracing
 from symgrad.trace.tracer import (
@@ -224,9 +232,12 @@ class _Run:
             name, k = key = keys[symbol]
             leaf = next(a for a in self.arguments if a.name == name).leaves[k]
             if leaf.value is None:
-                raise TraceError(
-                    f"the value of `{leaf.name}` is needed in {wanted.location}: compile with "
-                    "example arguments, or give it a default"
+                raise located(
+                    TraceError(
+                        f"the value of `{leaf.name}` is needed: compile with example arguments, "
+                        "or give it a default"
+                    ),
+                    wanted.location,
                 )
             found[key] = leaf.value
         return found
@@ -234,9 +245,12 @@ class _Run:
     def dims_of(self, wanted: Specialise) -> tuple[Dim, ...]:
         for dim in wanted.dims:
             if self.builder.shapes.value(dim) is None:
-                raise ShapeError(
-                    f"the size {dim} is needed as a number in {wanted.location}: compile with "
-                    "example arguments, or give it as an integer in `specs`"
+                raise located(
+                    ShapeError(
+                        f"the size {dim} is needed as a number: compile with example arguments, "
+                        "or give it as an integer in `specs`"
+                    ),
+                    wanted.location,
                 )
         return wanted.dims
 
