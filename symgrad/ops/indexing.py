@@ -250,10 +250,9 @@ def _need_sizes(x: Any, key: Sequence[Any], arrays: Sequence[Any]) -> None:
 
 
 def _index_operand(a: Any) -> Any:
-    if isinstance(a, Value):
-        return a
-    a = np.asarray(a)
-    if a.dtype.kind not in "iub" and a.size == 0:
+    if not isinstance(a, Value):
+        a = np.asarray(a)
+    if isinstance(a, np.ndarray) and a.dtype.kind not in "iub" and a.size == 0:
         a = a.astype(np.int64)
     if a.dtype.kind not in "iub":
         raise TraceError(f"an array cannot be indexed by {a.dtype} values")

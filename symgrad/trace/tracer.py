@@ -169,7 +169,7 @@ class TraceBuilder(Builder):
         return self.notes.names.get(x.symbol, "an array")
 
 
-_WORDS = {"contract": "product"}
+_WORDS = {"contract": "product", "put_at": "item assignment", "add_at": "item assignment"}
 
 _DTYPE_CURES = {
     "c": " (complex input is refused for now: pass real and imaginary part)",

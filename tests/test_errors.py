@@ -1,0 +1,314 @@
+"""Every mistake a user can make, beside the message that it earns.
+
+A row is a title, the class of the error, text in its message, and the shortest program.
+"""
+
+import functools
+import math
+import pickle
+import time
+
+import numpy as np
+import pytest
+
+import symgrad
+from symgrad import (
+    ArgumentError,
+    CheckError,
+    LossError,
+    MissingRuleError,
+    ShapeError,
+    SpecError,
+    SymgradError,
+    TraceError,
+    WrtError,
+)
+
+X3, X4, X23 = np.ones(3), np.ones(4), np.ones((2, 3))
+BIG = np.ones(100)
+GENERATOR = np.random.default_rng(0)
+WEIGHTS, SETTINGS, HISTORY = np.ones(3), {"scale": 1.0}, []
+COUNT = 0
+
+
+def grad(f, *args, wrt=0, **options):
+    return symgrad.compile(f, wrt=wrt, **options).value_and_grad(*args)
+
+
+def emit(f, specs=None, **options):
+    return symgrad.compile(f, specs=specs, **options).source
+
+
+def write_into(x):
+    x += 1
+    return x.sum()
+
+
+def set_item(x):
+    x[0] = 1
+    return x.sum()
+
+
+def write_through_a_view(x):
+    y = x[1:]
+    y *= 2
+    return x.sum()
+
+
+def write_into_a_capture(x):
+    WEIGHTS[0] = x[0]
+    return x.sum()
+
+
+def grow_a_list(x):
+    HISTORY.append(x.sum())
+    return x.sum()
+
+
+def change_a_dict(x):
+    SETTINGS["scale"] = x.sum()
+    return x.sum()
+
+
+def assign_a_global(x):
+    global COUNT
+    COUNT = x.sum()
+    return COUNT
+
+
+class Model:
+    """A model that remembers its loss."""
+
+    def loss(self, x):
+        self.last = x.sum()
+        return self.last
+
+
+def write_a_float_into_ints(x):
+    counts = np.zeros(3, dtype=int)
+    counts += x
+    return counts.sum()
+
+
+def grow_in_place(x):
+    y = x * 2
+    y += np.ones((2, 3))
+    return y.sum()
+
+
+def write_too_much(x):
+    y = np.zeros(2)
+    y[:] = x
+    return y.sum()
+
+
+def write_an_array_into_a_place(x):
+    y = np.zeros(3)
+    y[0] = x
+    return y.sum()
+
+
+def write_under_a_reshape(x):
+    y = x * 2
+    flat = y.reshape(3, 1)
+    y[0] = 1.0
+    return flat.sum()
+
+
+def write_through_a_flip(x):
+    y = x * 2
+    z = np.flip(y)
+    z += 1
+    return y.sum()
+
+
+class Net:
+    """A model that changes its own weights."""
+
+    def __init__(self):
+        self.W = np.ones(3)
+
+    def loss(self, x):
+        self.W += x
+        return self.W.sum()
+
+
+class Box:
+    """A place that outlives a trace."""
+
+
+def keep(x):
+    Box.kept = x * 2
+    return x.sum()
+
+
+def use_another_trace():
+    grad(keep, X3)
+    grad(lambda x: (x * Box.kept).sum(), X3)
+
+
+def several_kinds():
+    c = symgrad.compile(lambda x: x.sum())
+    c.grad(X3)
+    c.grad(X23)
+    return c
+
+
+MISTAKES = [
+    # --- what to differentiate by
+    ("wrt is unknown", WrtError, "did you mean `w`?", lambda: grad(lambda w: w, 1.0, wrt="W")),
+    ("wrt is unknown, nothing close", WrtError, "is no parameter of", lambda: grad(lambda w: w, 1.0, wrt="beta")),
+    ("wrt twice", WrtError, "names `w` twice", lambda: grad(lambda w: w, 1.0, wrt=("w", 0))),
+    ("wrt is empty", WrtError, "wrt is empty", lambda: grad(lambda w: w, 1.0, wrt=())),
+    ("wrt is out of range", WrtError, "has 1 parameters", lambda: grad(lambda w: w, 1.0, wrt=3)),
+    ("wrt is no name", WrtError, "neither a parameter's name nor its number", lambda: grad(lambda w: w, 1.0, wrt=1.5)),
+    ("integer array in wrt", WrtError, "has dtype int64: only floating-point", lambda: grad(lambda n: n.sum(), np.arange(3))),
+    ("bool in wrt", WrtError, "`b` in wrt is a bool", lambda: grad(lambda b: b * 1.0, True)),
+    ("text in wrt", WrtError, "`s` in wrt is str", lambda: grad(lambda s, x: x, "a", 1.0)),
+    ("None in wrt", WrtError, "`s` in wrt is NoneType", lambda: grad(lambda s, x: x, None, 1.0)),
+    # --- compile and its arguments
+    ("argnums", ArgumentError, "did you mean `wrt`?", lambda: symgrad.compile(lambda x: x, argnums=0)),
+    ("argnum", ArgumentError, "did you mean `wrt`?", lambda: symgrad.compile(lambda x: x, argnum=0)),
+    ("unknown option", ArgumentError, "no argument `jit`", lambda: symgrad.compile(lambda x: x, jit=True)),
+    ("unknown check", ArgumentError, "check='all'", lambda: symgrad.compile(lambda x: x, check="all")),
+    ("no function", ArgumentError, "needs a function, not int", lambda: symgrad.compile(3)),
+    ("no signature", ArgumentError, "has no signature", lambda: symgrad.compile(max)),
+    ("too many arguments", ArgumentError, "too many positional arguments", lambda: grad(lambda x: x, 1.0, 2.0)),
+    ("missing argument", ArgumentError, "missing a required argument: 'y'", lambda: grad(lambda x, y: x, 1.0)),
+    ("unknown keyword", ArgumentError, "unexpected keyword argument 'z'", lambda: symgrad.compile(lambda x: x).grad(1.0, z=1)),
+    # --- specs
+    ("source before a call", SpecError, "nothing is known of `x`", lambda: emit(lambda x: x)),
+    ("specs of another name", SpecError, "did you mean `X`?", lambda: emit(lambda X: X.sum(), {"x": "n"})),
+    ("spec is no spec", SpecError, "neither a tuple of sizes", lambda: emit(lambda x: x.sum(), {"x": 3.5})),
+    ("size is no size", SpecError, "'2n' is not a size", lambda: emit(lambda x: x.sum(), {"x": ("2n",)})),
+    ("spec of unknown dtype", SpecError, "'flaot' is not a dtype (did you mean `float`?)", lambda: emit(lambda x: x.sum(), {"x": (("n",), "flaot")})),
+    ("spec of complex", SpecError, "complex128 cannot be traced", lambda: emit(lambda x: x.sum(), {"x": (("n",), "complex")})),
+    ("spec and argument differ in axes", SpecError, "has 2 axes", lambda: grad(lambda x: x.sum(), X3, specs={"x": "n d"})),
+    ("spec and argument differ in size", SpecError, "its spec says (4,)", lambda: grad(lambda x: x.sum(), X3, specs={"x": (4,)})),
+    ("one dim, two sizes", SpecError, "`n` is 3 elsewhere and 4", lambda: grad(lambda x, y: x.sum(), X3, X4, specs={"x": "n", "y": "n"})),
+    ("save after two kinds", SpecError, "say which with", lambda: several_kinds().save("unused.py")),
+    ("save of no such kind", SpecError, "which=7", lambda: several_kinds().save("unused.py", which=7)),
+    ("a number is needed, specs only", TraceError, "the value of `n` is needed", lambda: emit(lambda x, n: sum(x for _ in range(n)), {"x": "", "n": ((), "int")})),
+    ("a size is needed, specs only", ShapeError, "the size d is needed as a number", lambda: emit(lambda x: sum(x[i] for i in range(len(x))), {"x": "d"})),
+    ("sizes compared, specs only", ShapeError, "depends on sizes that are not known", lambda: emit(lambda x: x.sum() if len(x) > 2 else 0 * x.sum(), {"x": "d"})),
+    ("expressions meet, specs only", ShapeError, "cannot be compared without example data", lambda: emit(lambda x, y: (np.concatenate([x, y]) * np.concatenate([x, x])[: len(x) + 1]).sum(), {"x": "n", "y": "m"})),
+    # --- values that cannot be traced
+    ("complex array", TraceError, "complex input is refused", lambda: grad(lambda z: z.sum(), X3 + 1j)),
+    ("complex number", TraceError, "complex input is refused", lambda: grad(lambda z: z, 1j)),
+    ("array of objects", TraceError, "has dtype object", lambda: grad(lambda x: x.sum(), np.array([1, None]))),
+    ("array of text", TraceError, "has dtype <U1", lambda: grad(lambda x: x.sum(), np.array(["a"]))),
+    ("captured array of text", TraceError, "`words` has dtype", lambda words=np.array(["a"]): grad(lambda x: (x * words).sum(), X3)),
+    ("ragged list", ShapeError, "sizes 2 and 1 disagree", lambda: grad(lambda x: np.array([[x, 1.0], [x]]).sum(), 1.0)),
+    ("text meets an array", TraceError, "str 'a' meets a traced value", lambda: grad(lambda x: np.add(x, "a"), X3)),
+    ("array from nowhere", TraceError, "comes from nowhere", lambda: grad(lambda x: (x * np.linspace(0, 1, 100)).sum(), BIG)),
+    # --- random numbers and other impure functions
+    ("np.random", TraceError, "draws random numbers", lambda: grad(lambda x: x * np.random.rand(), 1.0)),
+    ("a Generator", TraceError, "pass them as an argument", lambda: grad(lambda x: x * GENERATOR.normal(), 1.0)),
+    ("default_rng", TraceError, "draws random numbers", lambda: grad(lambda x: x * np.random.default_rng(0).normal(), 1.0)),
+    ("a clock", CheckError, "another value when it is called again", lambda: grad(lambda x: x * time.perf_counter(), 1.0)),
+    # --- the loss
+    ("loss is an array", LossError, "(3,), not one number: reduce it", lambda: grad(lambda x: x * 2, X3)),
+    ("loss is a pair", LossError, "returns a tuple of 2", lambda: grad(lambda x: (x, x), 1.0)),
+    ("no return", LossError, "is a `return` missing?", lambda: grad(lambda x: None, 1.0)),
+    ("loss is text", LossError, "returns str", lambda: grad(lambda x: "a", 1.0)),
+    ("no aux", TraceError, "must return a pair", lambda: grad(lambda x: x, 1.0, has_aux=True)),
+    # --- numbers that Python asks for
+    ("if on an array", TraceError, "np.where(condition, a, b)", lambda: grad(lambda x: x.sum() if x.sum() > 0 else 0.0, X3)),
+    ("and on an array", TraceError, "its truth is not known", lambda: grad(lambda x: (x > 0 and x).sum(), X3)),
+    ("a chain of comparisons", TraceError, "its truth is not known", lambda: grad(lambda x: 0 < x < 1, 1.0)),
+    ("float of an array", TraceError, "float() needs the value of the traced value x", lambda: grad(lambda x: float(x[0]), X3)),
+    ("int of a traced number", TraceError, "int() needs the value", lambda: grad(lambda x: int(x) * x, 1.0)),
+    (".item()", TraceError, "`.item` needs the value", lambda: grad(lambda x: x.sum().item(), X3)),
+    (".tolist()", TraceError, "`.tolist` needs the value", lambda: grad(lambda x: sum(x.tolist()), X3)),
+    ("range of a traced number", TraceError, "an integer needs the value", lambda: grad(lambda x: sum(x for _ in range(x)), 1.0)),
+    ("max of arrays", TraceError, "use np.maximum(a, b)", lambda: grad(lambda x: max(x, x * 2).sum(), X3)),
+    ("code that cannot be followed", TraceError, "turned into a plain NumPy array", lambda: grad(lambda x: np.vectorize(math.exp)(x).sum(), X3)),
+    # --- functions
+    ("unknown NumPy function", TraceError, "np.convolve is not known to symgrad", lambda: grad(lambda x: np.convolve(x, x).sum(), X3)),
+    ("unknown, with a close one", TraceError, "(did you mean `", lambda: grad(lambda x: np.nanargmax(x), X3)),
+    ("unknown ufunc", TraceError, "np.spacing is not known", lambda: grad(lambda x: np.spacing(x).sum(), X3)),
+    ("unknown math function", TraceError, "math.erf is not known", lambda: grad(lambda x: math.erf(x), 1.0)),
+    ("unknown method", TraceError, "arrays' `.partition` is not known", lambda: grad(lambda x: x.partition(1), X3)),
+    ("unknown attribute", AttributeError, "has no attribute 'detach'", lambda: grad(lambda x: x.detach(), X3)),
+    ("unknown ufunc method", TraceError, "np.add.reduceat is not known", lambda: grad(lambda x: np.add.reduceat(x, [0]).sum(), X3)),
+    ("unknown reduction", TraceError, "np.hypot.reduce is not known", lambda: grad(lambda x: np.hypot.reduce(x), X3)),
+    ("unknown argument", TraceError, "`where` is not supported", lambda: grad(lambda x: np.cumsum(x, where=[True]).sum(), X3)),
+    ("unknown argument of a method", TraceError, "`foo` is not supported", lambda: grad(lambda x: x.sum(foo=1), X3)),
+    ("wrong number of operands", TraceError, "np.exp", lambda: grad(lambda x: np.exp(x, x, x).sum(), X3)),
+    ("no derivative", MissingRuleError, "has no", lambda: grad(lambda x: (np.argsort(x) * 1.0 + np.floor_divide(x, 2.0) * 0 + np.sort(x)).sum() + np.nextafter(x, 2.0).sum(), X3)),
+    # --- writing
+    ("out=", TraceError, "out=...) writes into an array", lambda: grad(lambda x: np.exp(x, out=x).sum(), X3)),
+    ("+= on an argument", TraceError, "write into the caller's array `x`: copy it first", lambda: grad(write_into, X3)),
+    ("item of an argument", TraceError, "(x = x.copy())", lambda: grad(set_item, X3)),
+    ("view of an argument", TraceError, "copy it first", lambda: grad(write_through_a_view, X3)),
+    ("item of a capture", TraceError, "caller's array `WEIGHTS`", lambda: grad(write_into_a_capture, X3)),
+    ("a list outside", TraceError, "changes a list, which lives outside it", lambda: grad(grow_a_list, X3)),
+    ("a dict outside", TraceError, "changes a dict's item 'scale'", lambda: grad(change_a_dict, X3)),
+    ("a dict in the arguments", TraceError, "changes a dict's item 'w'", lambda: grad(lambda p: p.update(w=p["w"] * 2) or p["w"].sum(), {"w": X3})),
+    ("an attribute", TraceError, "changes `Model.last`", lambda: grad(Model().loss, X3)),
+    ("a global", TraceError, "declared `global`", lambda: grad(assign_a_global, X3)),
+    ("floats into ints", TraceError, "cannot hold float64 in place", lambda: grad(write_a_float_into_ints, X3)),
+    ("a larger result in place", ShapeError, "cannot hold (2, 3)", lambda: grad(grow_in_place, X3)),
+    ("too much into a slice", ShapeError, "item assignment of y (2,) and x (3,)", lambda: grad(write_too_much, X3)),
+    ("an array into one place", ShapeError, "cannot write (3,) into ()", lambda: grad(write_an_array_into_a_place, X3)),
+    ("+= on an attribute", TraceError, "an array that the function did not make", lambda: grad(Net().loss, X3)),
+    ("a value of another trace", TraceError, "used in another trace", use_another_trace),
+    ("under a reshape", TraceError, "write .copy()", lambda: grad(write_under_a_reshape, X3)),
+    ("through a flip", TraceError, "a view made by flip is not followed", lambda: grad(write_through_a_flip, X3)),
+    # --- shapes
+    ("sizes differ", ShapeError, "add of a (3,) and b (4,): sizes 3 and 4 disagree", lambda: grad(lambda a, b: (a + b).sum(), X3, X4)),
+    ("product of sizes that differ", ShapeError, "product of a (2, 3) and b (4,)", lambda: grad(lambda a, b: (a @ b).sum(), X23, X4)),
+    ("matmul of scalars", ShapeError, "use `*`", lambda: grad(lambda a, b: a @ b, 1.0, 2.0)),
+    ("reshape that does not fit", ShapeError, "cannot reshape (2, 3) into (4,)", lambda: grad(lambda a: a.reshape(4).sum(), X23)),
+    ("two unknown sizes", ShapeError, "one unknown size", lambda: grad(lambda a: a.reshape(-1, -1).sum(), X23)),
+    ("transpose", ShapeError, "is not an order of 2 axes", lambda: grad(lambda a: a.transpose(0, 0).sum(), X23)),
+    ("no such axis", ShapeError, "axis 2 does not exist", lambda: grad(lambda a: a.sum(axis=2).sum(), X23)),
+    ("axis twice", ShapeError, "names an axis twice", lambda: grad(lambda a: a.sum(axis=(0, 0)).sum(), X23)),
+    ("index out of bounds", ShapeError, "index 5 is out of bounds", lambda: grad(lambda a: a[5] * np.ones(3)[0], np.ones(3), specs={"a": (3,)})),
+    ("too many indices", ShapeError, "too many indices", lambda: grad(lambda a: a[0, 0, 0], X23)),
+    ("two ellipses", ShapeError, "one ellipsis", lambda: grad(lambda a: a[..., 0, ...].sum(), X23)),
+    ("index by a float", TraceError, "cannot be indexed", lambda: grad(lambda a: a[1.5], X3)),
+    ("index by floats", TraceError, "cannot be indexed by float64", lambda: grad(lambda a: a[a].sum(), X3)),
+    ("broadcast_to", ShapeError, "cannot broadcast (3,) to (4,)", lambda: grad(lambda a: np.broadcast_to(a, (4,)).sum(), X3)),
+    ("concatenate", ShapeError, "cannot concatenate", lambda: grad(lambda a: np.concatenate([a, a[0]]).sum(), X23)),
+    ("stack", ShapeError, "cannot stack", lambda: grad(lambda a: np.stack([a, a[0]]).sum(), X23)),
+    ("einsum with a wrong count", ShapeError, "names 2 operands, 1 given", lambda: grad(lambda a: np.einsum("i,i", a), X3)),
+    ("einsum with wrong axes", ShapeError, "does not fit an array with 1 axes", lambda: grad(lambda a: np.einsum("ij->", a), X3)),
+    ("einsum with signs", TraceError, "not a letter", lambda: grad(lambda a: np.einsum("i-i", a), X3)),
+    ("solve of a wide matrix", ShapeError, "square matrix", lambda: grad(lambda a: np.linalg.det(a), X23)),
+    ("select", ShapeError, "1 conditions for 2 choices", lambda: grad(lambda x: np.select([x > 0], [x, x]).sum(), X3)),
+    ("tensordot", ShapeError, "differ in number", lambda: grad(lambda a: np.tensordot(a, a, axes=([0], [0, 1])).sum(), X23)),
+    ("einsum with lists", TraceError, "write the subscripts as a string", lambda: grad(lambda a: np.einsum(a, [0]).sum(), X3)),
+    ("take_along_axis", ShapeError, "same number of axes", lambda: grad(lambda a: np.take_along_axis(a, np.array([0]), axis=0).sum(), X23)),
+    ("det of a vector", ShapeError, "a square matrix is needed, not (3,)", lambda: grad(lambda a: np.linalg.det(a), X3)),
+    ("solve of a stack", ShapeError, "no stacks yet", lambda: grad(lambda a: np.linalg.solve(a, np.ones(2)).sum(), np.ones((3, 2, 2)))),
+    ("reshape beside 0", ShapeError, "beside a size of 0", lambda: grad(lambda a: a.reshape(0, -1).sum(), np.ones((0, 3)), specs={"a": (0, 3)})),
+    ("reshape into parts", ShapeError, "cannot be divided into parts of 4", lambda: grad(lambda a: a.reshape(4, -1).sum(), X23, specs={"a": (2, 3)})),
+    ("reshape in order F", TraceError, "transpose, then reshape", lambda: grad(lambda a: a.reshape(6, order="F").sum(), X23)),
+    ("bits of floats", TraceError, "np.bitwise_and does not take", lambda: grad(lambda a: (a & a).sum(), X3)),
+    ("a kink", CheckError, "a kink near these arguments", lambda: grad(lambda x: np.maximum(x, 0).sum(), np.zeros(3), check="grad")),
+    # --- transformations
+    ("tangents", ArgumentError, "one tangent for each primal", lambda: symgrad.jvp(lambda x: x, (1.0,), (1.0, 2.0))),
+    ("no primals", ArgumentError, "given no primals", lambda: symgrad.vjp(lambda x: x)),
+    ("hvp without a vector", ArgumentError, "v is missing", lambda: symgrad.hvp(lambda x: x)()),
+    ("structure of a cotangent", ArgumentError, "must have the structure", lambda: symgrad.vjp(lambda x: {"a": x}, 1.0)[1](1.0)),
+    ("iteration over a number", TypeError, "iteration over a number", lambda: grad(lambda x: sum(x), 1.0)),
+    ("len of a number", TypeError, "len() of a number", lambda: grad(lambda x: x * len(x), 1.0)),
+]  # fmt: skip
+
+PLACELESS = (ArgumentError, SpecError)
+
+
+@pytest.mark.parametrize(("error", "text", "program"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES])
+def test_a_mistake_is_told(error, text, program):
+    with pytest.raises(error) as caught:
+        program()
+    message = str(caught.value)
+    assert text in message
+    if issubclass(error, SymgradError) and error not in PLACELESS:
+        assert "\n  in " in message and "test_errors.py:" in message
+
+
+def test_titles_are_unique():
+    titles = [title for title, *_ in MISTAKES]
+    assert len(set(titles)) == len(titles)
