@@ -191,7 +191,7 @@ class Compiled:
         plain = not kwargs
         made, converted, named = self._made_for(args, kwargs)
         result = made.value_and_grad(*converted, **named)
-        if plain and not named and converted is args and not made.traced.statics:
+        if plain and converted is args and not made.traced.fixed:
             self._remember(args, made)
         return result
 
@@ -203,7 +203,25 @@ class Compiled:
             with self._lock:
                 if len(self._by_key) >= MOST_KEYS:
                     self._by_key.clear()
-                self._by_key[key] = made.value_and_grad
+                self._by_key[key] = self._quick(made)
+
+    def _quick(self, made: Specialisation) -> Callable[..., Any]:
+        """Return what answers calls with arguments of a kind that ``made`` has accepted."""
+        run, statics = made.value_and_grad, made.traced.statics
+        if not statics and not made.captures:
+            return run
+        captured = [(p.name, c, c.aval()) for p, (c, _) in made.captured_parameters()]
+
+        def checked(*args: Any) -> Any:
+            for static in statics:
+                if not static.holds():
+                    return self._slow_value_and_grad(args, {})
+            for _, capture, aval in captured:
+                if capture.aval() != aval:
+                    return self._slow_value_and_grad(args, {})
+            return run(*args, **{name: capture.read() for name, capture, _ in captured})
+
+        return checked
 
     def grad(self, *args: Any, **kwargs: Any) -> Any:
         """Return the gradient; with ``has_aux``, ``(grads, aux)``."""

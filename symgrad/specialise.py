@@ -41,7 +41,7 @@ from symgrad.load import load_function
 from symgrad.recognise import Firing, recognise
 from symgrad.schedule import Half, cut, own_outputs
 from symgrad.simplify import simplify
-from symgrad.trace import LARGEST_CONSTANT, Argument, Capture, Leaf, aval_of, trace
+from symgrad.trace import LARGEST_CONSTANT, Argument, Capture, Leaf, trace
 from symgrad.trees import LEAF, Tree
 
 
@@ -193,7 +193,9 @@ class Specialisation:
                 if symbol is not None and b.aval is not None:
                     pairs.append((self.primal.avals[symbol].shape, b.aval.shape))
         for capture, symbol in self.captures:
-            now, mine_aval = aval_of(capture.read()), self.primal.avals[symbol]
+            now, mine_aval = capture.aval(), self.primal.avals[symbol]
+            if now is None:
+                return False
             if (now.dtype, now.kind) != (mine_aval.dtype, mine_aval.kind):
                 return False
             pairs.append((mine_aval.shape, now.shape))
@@ -369,8 +371,11 @@ class Specialisation:
         """Return what the captured variables hold now, by the names in the emitted signature."""
         if not self.captures:
             return {}
-        names = [p.name for p in self._interface(self.primal).captured]
-        return {name: c.read() for name, (c, _) in zip(names, self.captures, strict=True)}
+        return {p.name: c.read() for p, (c, _) in self.captured_parameters()}
+
+    def captured_parameters(self) -> list[tuple[Parameter, tuple[Capture, Sym]]]:
+        """Return each captured variable with the parameter that stands for it."""
+        return list(zip(self._interface(self.primal).captured, self.captures, strict=True))
 
     @property
     def stability_laws(self) -> list[Firing]:

@@ -2,11 +2,12 @@
 
 A row is a title, the class of the error, text in its message, and the shortest program.
 """
+# ruff: noqa: E501 (a row is one line)
 
-import functools
+import ast
 import math
-import pickle
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,6 @@ from symgrad import (
     ArgumentError,
     CheckError,
     LossError,
-    MissingRuleError,
     ShapeError,
     SpecError,
     SymgradError,
@@ -143,7 +143,7 @@ def keep(x):
 
 
 def use_another_trace():
-    grad(keep, X3)
+    grad(keep, X3, check=None)
     grad(lambda x: (x * Box.kept).sum(), X3)
 
 
@@ -235,7 +235,6 @@ MISTAKES = [
     ("unknown argument", TraceError, "`where` is not supported", lambda: grad(lambda x: np.cumsum(x, where=[True]).sum(), X3)),
     ("unknown argument of a method", TraceError, "`foo` is not supported", lambda: grad(lambda x: x.sum(foo=1), X3)),
     ("wrong number of operands", TraceError, "np.exp", lambda: grad(lambda x: np.exp(x, x, x).sum(), X3)),
-    ("no derivative", MissingRuleError, "has no", lambda: grad(lambda x: (np.argsort(x) * 1.0 + np.floor_divide(x, 2.0) * 0 + np.sort(x)).sum() + np.nextafter(x, 2.0).sum(), X3)),
     # --- writing
     ("out=", TraceError, "out=...) writes into an array", lambda: grad(lambda x: np.exp(x, out=x).sum(), X3)),
     ("+= on an argument", TraceError, "write into the caller's array `x`: copy it first", lambda: grad(write_into, X3)),
@@ -298,8 +297,20 @@ MISTAKES = [
 
 PLACELESS = (ArgumentError, SpecError)
 
+# What no program of a user's can earn today, and why.
+UNEARNED = {
+    "this is a bug in symgrad",  # a wrong result: see the next test
+    "and the gradient needs one here",  # every op whose result is a float has its rule
+    "SymPy has no plain derivative of",  # a row of the table that its own tests would refuse
+    "no op computes",  # the same
+    "a backward slice with ends needs a known size",  # such a slice fixes the size first
+    "operations: write it with arrays",  # a million operations take a minute
+}
 
-@pytest.mark.parametrize(("error", "text", "program"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES])
+
+@pytest.mark.parametrize(
+    ("error", "text", "program"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES]
+)
 def test_a_mistake_is_told(error, text, program):
     with pytest.raises(error) as caught:
         program()
@@ -307,6 +318,50 @@ def test_a_mistake_is_told(error, text, program):
     assert text in message
     if issubclass(error, SymgradError) and error not in PLACELESS:
         assert "\n  in " in message and "test_errors.py:" in message
+
+
+def test_a_wrong_result_is_told(monkeypatch):
+    c = symgrad.compile(lambda x: x.sum())
+    monkeypatch.setattr("symgrad.specialise.Specialisation.forward", lambda x: (x.sum() + 1, ()))
+    with pytest.raises(CheckError, match=r"differs from the function itself.*report the function"):
+        c.grad(X3)
+
+
+def raised_in(file):
+    """Yield the longest fixed text of each error that ``file`` makes for a user."""
+    kinds = {kind.__name__ for kind in SymgradError.__subclasses__()}
+    kinds -= {"GraphError", "TemplateError"}
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in kinds:
+            texts = [c.value for c in ast.walk(node.args[0]) if isinstance(c, ast.Constant)]
+            yield max((t for t in texts if isinstance(t, str)), key=len, default="")
+
+
+def messages():
+    for _, error, _, program in MISTAKES:
+        with pytest.raises(error) as caught:
+            program()
+        yield str(caught.value)
+
+
+FRONT = [
+    path
+    for name in ("trace", "arguments.py", "compiled.py", "dims.py", "specialise.py", "ops")
+    for path in sorted(
+        Path(symgrad.__file__).parent.glob(f"{name}/*.py" if "." not in name else name)
+    )
+]
+
+
+def test_every_error_has_a_row():
+    told = [*messages(), *UNEARNED]
+    silent = [
+        text
+        for path in FRONT
+        for text in raised_in(path)
+        if not any(text in message or (message in UNEARNED and message in text) for message in told)
+    ]
+    assert silent == []
 
 
 def test_titles_are_unique():

@@ -40,7 +40,7 @@ from symgrad.trace.tracer import (
     refuse_dtype,
     size_extreme,
 )
-from symgrad.trees import flatten, is_container, leaf_name
+from symgrad.trees import Tree, flatten, is_container, leaf_name
 
 LONGEST_PROGRAM = 1_000_000  # equations; an unrolled loop beyond this is refused
 
@@ -54,6 +54,14 @@ class Capture:
     symbol: Sym
     example: Any
     shape: Shape
+
+    def aval(self) -> Aval | None:
+        """Return what is known of the value it has now, None if it is an array no longer."""
+        try:
+            now = self.read()
+        except (LookupError, AttributeError, NameError):
+            return None
+        return aval_of(now) if _is_number_or_array(now) else None
 
     @property
     def small(self) -> bool:
@@ -69,14 +77,13 @@ class StaticCapture:
     value: Any
 
     def holds(self) -> bool:
-        now = self.read()
-        if isinstance(self.value, (int, str, bool, type(None), float)):
-            return type(now) is type(self.value) and now == self.value
-        return now is self.value or _equal(now, self.value)
-
-
-def _equal(a: Any, b: Any) -> bool:
-    return isinstance(a, (list, tuple, dict)) and type(a) is type(b) and bool(a == b)
+        try:
+            now = self.read()
+        except (LookupError, AttributeError, NameError):
+            return False  # what was read is no longer there
+        if isinstance(self.value, (int, str, bytes, Tree)):
+            return type(now) is type(self.value) and bool(now == self.value)
+        return now is self.value
 
 
 @dataclass(slots=True)
@@ -168,6 +175,7 @@ class TraceRuntime:
         self.unread: list[str] = []
         self.outside = Outside()
         self._known: dict[Any, Any] = {}
+        self._paths: dict[int, tuple[Any, Callable[[], Any]]] = {}
 
     # --- calls
 
@@ -268,35 +276,41 @@ class TraceRuntime:
 
     def load(self, name: str, read: Callable[[], Any], key: Any = None) -> Any:
         value = read()
-        if is_traced(value) or isinstance(
-            value, (types.ModuleType, type, types.BuiltinFunctionType)
-        ):
+        if is_traced(value) or isinstance(value, types.ModuleType):
             return value
         if key is None:
             closure = getattr(read, "__closure__", None)
             key = id(closure[0]) if closure else (id(read.__globals__), name)
-        return self.outside.watch(self._captured(key, name, read, value))
+        return self._captured(key, name, read, value)
 
     def attribute(self, owner: Any, name: str) -> Any:
-        value = self._attribute(owner, name)
-        return self.outside.watch(value) if owner in self.outside else value
-
-    def _attribute(self, owner: Any, name: str) -> Any:
         value = getattr(owner, name)
-        if is_traced(value) or isinstance(owner, (Tracer, SymbolicSize, type, np.ndarray)):
+        if is_traced(value) or not _holds_users_values(owner):
             return value
-        if isinstance(owner, types.ModuleType) and _is_library_name(owner.__name__):
-            return value
-        if not isinstance(value, (np.ndarray, float, int, np.generic)) and not is_container(value):
-            return value
-        if getattr(type(owner), "__module__", "") == "builtins":
-            return value
-        read = functools.partial(getattr, owner, name)
+        if getattr(value, "__self__", None) is owner or isinstance(value, types.ModuleType):
+            return value  # a method: what it reads is seen when it runs
+        known = self._paths.get(id(owner))
+        read = (
+            functools.partial(_read_attribute, known[1], name)
+            if known is not None
+            else (functools.partial(getattr, owner, name))
+        )
         return self._captured((id(owner), name), name, read, value)
+
+    def reach(self, value: Any, read: Callable[[], Any]) -> None:
+        """Remember how an object outside is reached, so that its attributes can be read again."""
+        if id(value) in self._paths:
+            return
+        self._paths[id(value)] = value, read
+        if isinstance(value, (list, tuple, dict)):
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            for key, part in items:
+                self.reach(part, functools.partial(_read_item, read, key))
 
     def _captured(self, key: Any, name: str, read: Callable[[], Any], value: Any) -> Any:
         if key not in self._known:
-            self._known[key] = (self._capture(name, read, value), read)
+            self.reach(value, read)
+            self._known[key] = self.outside.watch(self._capture(name, read, value)), value
         return self._known[key][0]
 
     def _capture(self, name: str, read: Callable[[], Any], value: Any) -> Any:
@@ -304,15 +318,14 @@ class TraceRuntime:
             return self._capture_leaf(name, read, value)
         if is_container(value):
             leaves, tree = flatten(value, _is_number_or_array)
-            if any(map(_is_number_or_array, leaves)):
-                made = []
-                for k, (leaf, path) in enumerate(zip(leaves, tree.paths(), strict=True)):
-                    again = functools.partial(_read_leaf, read, k)
-                    made.append(self._capture(leaf_name(name, path), again, leaf))
-                return tree.build(iter(made))
-        if isinstance(value, (int, str, bool, list, tuple, dict, types.FunctionType, type(None))):
-            kept = value.copy() if isinstance(value, (list, dict)) else value
-            self.statics.append(StaticCapture(name, read, kept))
+            self.statics.append(StaticCapture(name, functools.partial(_read_tree, read), tree))
+            made = []
+            for k, (leaf, path) in enumerate(zip(leaves, tree.paths(), strict=True)):
+                again = functools.partial(_read_leaf, read, k)
+                made.append(self._capture(leaf_name(name, path), again, leaf))
+            return tree.build(iter(made)) if any(map(is_traced, made)) else value
+        if value is None or isinstance(value, (int, str, bytes)) or callable(value):
+            self.statics.append(StaticCapture(name, read, value))
         return value
 
     def _capture_leaf(self, name: str, read: Callable[[], Any], value: Any) -> Tracer:
@@ -373,6 +386,28 @@ def _parameter_names(function: Any) -> Iterator[str]:
         p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     )
     yield from (f"given{k}" for k in itertools.count())
+
+
+def _read_attribute(read: Callable[[], Any], name: str) -> Any:
+    return getattr(read(), name)
+
+
+def _read_item(read: Callable[[], Any], key: Any) -> Any:
+    return read()[key]
+
+
+def _read_tree(read: Callable[[], Any]) -> Tree:
+    return flatten(read(), _is_number_or_array)[1]
+
+
+def _holds_users_values(owner: Any) -> bool:
+    """Return whether an attribute of ``owner`` may be a value that the user chose."""
+    if isinstance(owner, types.ModuleType):
+        return not _is_library_name(owner.__name__)
+    if isinstance(owner, type):
+        return not _is_library(owner)
+    is_array = isinstance(owner, (Tracer, SymbolicSize, np.ndarray, np.generic))
+    return not is_array and type(owner).__module__ != "builtins"
 
 
 def _read_leaf(read: Callable[[], Any], k: int) -> Any:
