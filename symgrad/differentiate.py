@@ -150,6 +150,9 @@ def zeros(builder: Builder, aval: Aval) -> Value:
 
 def unbroadcast(value: Value, aval: Aval) -> Value:
     """Return ``value`` summed (or copied) to the shape of ``aval``, in its dtype."""
+    have = value.aval
+    if have.shape == aval.shape and have.dtype == aval.dtype:
+        return value
     shapes = value.builder.shapes
     extra = value.ndim - len(aval.shape)
     if extra > 0:

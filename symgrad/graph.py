@@ -397,7 +397,7 @@ class Builder:
             found = op.aval(self.shapes, *avals, **dict(zip(op.params, settings, strict=True)))
         else:
             found = op.aval(self.shapes, *avals)
-        return (found,) if isinstance(found, Aval) else tuple(found)
+        return (found,) if type(found) is Aval else tuple(found)
 
     def apply(self, name: str, *operands: Any, **settings: Any) -> Any:
         """Apply the op called ``name`` to values or Python scalars; the rules' way to bind."""
@@ -407,7 +407,9 @@ class Builder:
             values = tuple([given[param] for param in op.params])
         else:
             values = ()
-        bound = self.bind(op, tuple(map(self.operand, operands)), values)
+        read = self.operand
+        taken = tuple([x.symbol if type(x) is Value else read(x) for x in operands])
+        bound = self.bind(op, taken, values)
         if op.results == 1:
             return self.wrap(bound[0])
         return tuple(self.wrap(y) for y in bound)

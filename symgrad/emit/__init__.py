@@ -8,6 +8,7 @@ schedule gives the same bytes on every machine.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -142,18 +143,51 @@ class Writer:
         )
         self._name_dims()
         groups: dict[Sym, list[Sym]] = {}
-        for statement in self.plan.statements:
+        starts: dict[Sym, int] = {}
+        for k, statement in enumerate(self.plan.statements):
             for y in statement.eqn.lhs:
-                groups.setdefault(self.plan.slot_of(y), []).append(y)
+                slot = self.plan.slot_of(y)
+                groups.setdefault(slot, []).append(y)
+                starts.setdefault(slot, k)
+        last = self._last_reads()
+        free: dict[str, float] = {}  # the user's names, and where their values are read last
         for slot, members in groups.items():
             if slot not in self.names.of:
-                self.names.of[slot] = self._best_name(members)
+                self.names.of[slot] = self._best_name(members, starts[slot], free)
+            free[self.names.of[slot]] = last.get(slot, starts[slot])
 
-    def _best_name(self, members: Sequence[Sym]) -> str:
+    def _best_name(self, members: Sequence[Sym], start: int, free: Mapping[str, float]) -> str:
         wanted = [self.names.wanted(y, self.half.graph, self.defined) for y in members]
         users = [w for w, is_users in wanted if is_users]
-        chosen = users[0] if users else self._cotangent_name(members) or wanted[-1][0]
-        return self.names.claim(chosen, bool(users))
+        if not users:
+            chosen = self._cotangent_name(members) or wanted[-1][0]
+            return self.names.claim(chosen)
+        # A name that the user gives again is given again here, once its old value is done with.
+        is_one_line = self.plan.statements[start].mode == "assign"
+        if free.get(users[0], math.inf) <= (start if is_one_line else start - 1):
+            return users[0]
+        return self.names.claim(users[0], True)
+
+    def _last_reads(self) -> dict[Sym, float]:
+        """Return for each slot the number of the statement that reads it last."""
+        last: dict[Sym, float] = {}
+        for k, statement in enumerate(self.plan.statements):
+            for x in self._read_by(statement.eqn.rhs.operands):
+                last[x] = k
+        last.update(dict.fromkeys(self._read_by((*self.half.graph.outputs, *self.extra)), math.inf))
+        return last
+
+    def _read_by(self, operands: Sequence[Operand]) -> set[Sym]:
+        """Return the slots that a line with these operands reads."""
+        found: set[Sym] = set()
+        todo = [x for x in operands if isinstance(x, Sym)]
+        while todo:
+            x = todo.pop()
+            if x in self.plan.inlined:
+                todo += [z for z in self.plan.inlined[x].rhs.operands if isinstance(z, Sym)]
+            else:
+                found.add(self.plan.slot_of(x))
+        return found
 
     def _cotangent_name(self, members: Sequence[Sym]) -> str | None:
         """Return the last ``d<name>`` in a buffer's life, the user's names before others."""
@@ -336,10 +370,9 @@ class Writer:
 
 def _all_dims(graph: Graph, extra: Sequence[Operand]) -> list[Dim]:
     seen: dict[Dim, None] = {}
-    for x in (*graph.inputs, *(y for e in graph.equations for y in e.lhs)):
-        shape = graph.avals[x].shape
-        if shape:
-            seen.update(dict.fromkeys(dims_in(shape)))
+    values = (*graph.inputs, *[y for eqn in graph.equations for y in eqn.lhs])
+    for shape in dict.fromkeys([graph.avals[x].shape for x in values]):
+        seen.update(dict.fromkeys(dims_in(shape)))
     for eqn in graph.equations:
         seen.update(dict.fromkeys(sizes_read(eqn.rhs)))
     return list(seen)

@@ -152,9 +152,9 @@ def elementwise(
     )  # fmt: skip
     new = _register(name, doc, 1, aval, None, facts)
     if vjp is not None:
-        new.vjp = staticmethod(lambda i, ct, ys, xs, _: vjp[i](ct, ys[0], *xs))  # type: ignore[assignment]
+        new.vjp = staticmethod(lambda i, ct, ys, xs, _: vjp[i](ct, ys[0], *xs))
     elif differentiable and (math is not None or partials is not None):
-        new.vjp = staticmethod(functools.partial(_partial_vjp, new))  # type: ignore[assignment]
+        new.vjp = staticmethod(functools.partial(_partial_vjp, new))
     front = functools.partial(_apply_elementwise, name, arity)
     for function in accepts:
         FRONT[function] = front
@@ -278,7 +278,10 @@ def broadcast(shapes: Shapes, *all_shapes: Shape, checked: bool = False) -> Shap
     ``checked`` says that the operation fails by itself where they are not.
     """
     first = all_shapes[0]
-    if all(shape is first or shape == () for shape in all_shapes[1:]):
+    for shape in all_shapes:
+        if shape and shape is not first:
+            break
+    else:
         return first
     ndim = max(map(len, all_shapes))
     result: list[Size] = [1] * ndim
@@ -309,7 +312,8 @@ def _weak(x: Aval) -> Any:
 
 
 def ufunc_dtype(ufunc: Any) -> Callable[..., np.dtype[Any]]:
-    @functools.cache
+    known: dict[Any, np.dtype[Any]] = {}
+
     def resolve(*kinds: Any) -> np.dtype[Any]:
         try:
             found = ufunc.resolve_dtypes((*kinds, *[None] * ufunc.nout))
@@ -319,7 +323,10 @@ def ufunc_dtype(ufunc: Any) -> Callable[..., np.dtype[Any]]:
         return found[-1]  # type: ignore[no-any-return]
 
     def find(*xs: Aval) -> np.dtype[Any]:
-        return resolve(*map(_weak, xs))
+        key = tuple([(x.dtype, x.kind) for x in xs])
+        if key not in known:
+            known[key] = resolve(*map(_weak, xs))
+        return known[key]
 
     return find
 
