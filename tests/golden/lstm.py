@@ -27,24 +27,24 @@ def forward(Wx, Wh, b, xs, target):
     g = np.tanh(z[:, 3 * hidden :])  # (p, hidden)
     c = f * h + i * g  # (p, hidden)
     tanh_c = np.tanh(c)  # (p, hidden)
-    h2 = o * tanh_c  # (p, hidden)
-    z2 = xs[1] @ Wx + h2 @ Wh + b  # (p, k)
-    i2 = 1 / (1 + np.exp(-z2[:, :hidden]))  # (p, hidden)
-    f2 = 1 / (1 + np.exp(-z2[:, hidden : 2 * hidden]))  # (p, hidden)
-    o2 = 1 / (1 + np.exp(-z2[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
-    g2 = np.tanh(z2[:, 3 * hidden :])  # (p, hidden)
+    h = o * tanh_c  # (p, hidden)
+    z = xs[1] @ Wx + h @ Wh + b  # (p, k)
+    i2 = 1 / (1 + np.exp(-z[:, :hidden]))  # (p, hidden)
+    f2 = 1 / (1 + np.exp(-z[:, hidden : 2 * hidden]))  # (p, hidden)
+    o2 = 1 / (1 + np.exp(-z[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
+    g2 = np.tanh(z[:, 3 * hidden :])  # (p, hidden)
     c2 = f2 * c + i2 * g2  # (p, hidden)
     tanh_c2 = np.tanh(c2)  # (p, hidden)
-    h3 = o2 * tanh_c2  # (p, hidden)
-    z3 = xs[2] @ Wx + h3 @ Wh + b  # (p, k)
-    i3 = 1 / (1 + np.exp(-z3[:, :hidden]))  # (p, hidden)
-    f3 = 1 / (1 + np.exp(-z3[:, hidden : 2 * hidden]))  # (p, hidden)
-    o3 = 1 / (1 + np.exp(-z3[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
-    g3 = np.tanh(z3[:, 3 * hidden :])  # (p, hidden)
+    h2 = o2 * tanh_c2  # (p, hidden)
+    z = xs[2] @ Wx + h2 @ Wh + b  # (p, k)
+    i3 = 1 / (1 + np.exp(-z[:, :hidden]))  # (p, hidden)
+    f3 = 1 / (1 + np.exp(-z[:, hidden : 2 * hidden]))  # (p, hidden)
+    o3 = 1 / (1 + np.exp(-z[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
+    g3 = np.tanh(z[:, 3 * hidden :])  # (p, hidden)
     c3 = f3 * c2 + i3 * g3  # (p, hidden)
     tanh_c3 = np.tanh(c3)  # (p, hidden)
-    h4 = o3 * tanh_c3  # (p, hidden)
-    diff = h4 - target  # (p, hidden)
+    h3 = o3 * tanh_c3  # (p, hidden)
+    diff = h3 - target  # (p, hidden)
     value = np.mean(diff**2)
     residuals = (
         Wh,
@@ -55,14 +55,14 @@ def forward(Wx, Wh, b, xs, target):
         g,
         c,
         tanh_c,
-        h2,
+        h,
         i2,
         f2,
         o2,
         g2,
         c2,
         tanh_c2,
-        h3,
+        h2,
         i3,
         f3,
         o3,
@@ -84,14 +84,14 @@ def backward(residuals, dvalue=1.0):
         g,
         c,
         tanh_c,
-        h2,
+        h,
         i2,
         f2,
         o2,
         g2,
         c2,
         tanh_c2,
-        h3,
+        h2,
         i3,
         f3,
         o3,
@@ -102,7 +102,7 @@ def backward(residuals, dvalue=1.0):
     k = Wh.shape[1]
     p = xs.shape[1]
     hidden = i.shape[1]
-    h = np.zeros((p, hidden))
+    h3 = np.zeros((p, hidden))
     ddiff = 2 * dvalue / (hidden * p) * diff  # (p, hidden)
     dc = ddiff * o3 * (1 - tanh_c3**2)  # (p, hidden)
     dz_part = dc * i3 * (1 - g3**2)  # (p, hidden)
@@ -114,36 +114,36 @@ def backward(residuals, dvalue=1.0):
     dz[:, hidden : 2 * hidden] += dz_part3
     dz_part4 = dc * g3 * (i3 * (1 - i3))  # (p, hidden)
     dz[:, :hidden] += dz_part4
-    dh3 = dz @ Wh.T  # (p, hidden)
-    dc2 = dh3 * o2 * (1 - tanh_c2**2)  # (p, hidden)
+    dh2 = dz @ Wh.T  # (p, hidden)
+    dc2 = dh2 * o2 * (1 - tanh_c2**2)  # (p, hidden)
     dc2 += dc * f3
     dz_part5 = dc2 * i2 * (1 - g2**2)  # (p, hidden)
     dz2 = np.zeros((p, k))
     dz2[:, 3 * hidden :] = dz_part5
-    dz_part6 = dh3 * tanh_c2 * (o2 * (1 - o2))  # (p, hidden)
+    dz_part6 = dh2 * tanh_c2 * (o2 * (1 - o2))  # (p, hidden)
     dz2[:, 2 * hidden : 3 * hidden] += dz_part6
     dz_part7 = dc2 * c * (f2 * (1 - f2))  # (p, hidden)
     dz2[:, hidden : 2 * hidden] += dz_part7
     dz_part8 = dc2 * g2 * (i2 * (1 - i2))  # (p, hidden)
     dz2[:, :hidden] += dz_part8
     db = dz2.sum(axis=0) + dz.sum(axis=0)  # (k,)
-    dWh = h2.T @ dz2 + h3.T @ dz  # (hidden, k)
-    dh2 = dz2 @ Wh.T  # (p, hidden)
+    dWh = h.T @ dz2 + h2.T @ dz  # (hidden, k)
+    dh = dz2 @ Wh.T  # (p, hidden)
     dWx = xs[1].T @ dz2  # (d, k)
     dWx += xs[2].T @ dz
-    dc3 = dh2 * o * (1 - tanh_c**2)  # (p, hidden)
+    dc3 = dh * o * (1 - tanh_c**2)  # (p, hidden)
     dc3 += dc2 * f2
     dz_part9 = dc3 * i * (1 - g**2)  # (p, hidden)
     dz3 = np.zeros((p, k))
     dz3[:, 3 * hidden :] = dz_part9
-    dz_part10 = dh2 * tanh_c * (o * (1 - o))  # (p, hidden)
+    dz_part10 = dh * tanh_c * (o * (1 - o))  # (p, hidden)
     dz3[:, 2 * hidden : 3 * hidden] += dz_part10
-    dz_part11 = dc3 * h * (f * (1 - f))  # (p, hidden)
+    dz_part11 = dc3 * h3 * (f * (1 - f))  # (p, hidden)
     dz3[:, hidden : 2 * hidden] += dz_part11
     dz_part12 = dc3 * g * (i * (1 - i))  # (p, hidden)
     dz3[:, :hidden] += dz_part12
     db += dz3.sum(axis=0)
-    dWh += h.T @ dz3
+    dWh += h3.T @ dz3
     dWx += xs[0].T @ dz3
     return dWx, dWh, db
 
@@ -170,20 +170,20 @@ def value_and_grad(Wx, Wh, b, xs, target):
     tanh_c = np.tanh(c)  # (p, hidden)
     h2 = o * tanh_c  # (p, hidden)
     xs_1 = xs[1]  # (p, d)
-    z2 = xs_1 @ Wx + h2 @ Wh + b  # (p, k)
-    i2 = 1 / (1 + np.exp(-z2[:, :hidden]))  # (p, hidden)
-    f2 = 1 / (1 + np.exp(-z2[:, hidden : 2 * hidden]))  # (p, hidden)
-    o2 = 1 / (1 + np.exp(-z2[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
-    g2 = np.tanh(z2[:, 3 * hidden :])  # (p, hidden)
+    z = xs_1 @ Wx + h2 @ Wh + b  # (p, k)
+    i2 = 1 / (1 + np.exp(-z[:, :hidden]))  # (p, hidden)
+    f2 = 1 / (1 + np.exp(-z[:, hidden : 2 * hidden]))  # (p, hidden)
+    o2 = 1 / (1 + np.exp(-z[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
+    g2 = np.tanh(z[:, 3 * hidden :])  # (p, hidden)
     c2 = f2 * c + i2 * g2  # (p, hidden)
     tanh_c2 = np.tanh(c2)  # (p, hidden)
     h3 = o2 * tanh_c2  # (p, hidden)
     xs_2 = xs[2]  # (p, d)
-    z3 = xs_2 @ Wx + h3 @ Wh + b  # (p, k)
-    i3 = 1 / (1 + np.exp(-z3[:, :hidden]))  # (p, hidden)
-    f3 = 1 / (1 + np.exp(-z3[:, hidden : 2 * hidden]))  # (p, hidden)
-    o3 = 1 / (1 + np.exp(-z3[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
-    g3 = np.tanh(z3[:, 3 * hidden :])  # (p, hidden)
+    z = xs_2 @ Wx + h3 @ Wh + b  # (p, k)
+    i3 = 1 / (1 + np.exp(-z[:, :hidden]))  # (p, hidden)
+    f3 = 1 / (1 + np.exp(-z[:, hidden : 2 * hidden]))  # (p, hidden)
+    o3 = 1 / (1 + np.exp(-z[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
+    g3 = np.tanh(z[:, 3 * hidden :])  # (p, hidden)
     c3 = f3 * c2 + i3 * g3  # (p, hidden)
     tanh_c3 = np.tanh(c3)  # (p, hidden)
     h4 = o3 * tanh_c3  # (p, hidden)
@@ -191,43 +191,43 @@ def value_and_grad(Wx, Wh, b, xs, target):
     value = np.mean(diff**2)
     ddiff = 2 / (hidden * p) * diff  # (p, hidden)
     dc3 = ddiff * o3 * (1 - tanh_c3**2)  # (p, hidden)
-    dz3_part = dc3 * i3 * (1 - g3**2)  # (p, hidden)
-    dz3 = np.zeros((p, k))
-    dz3[:, 3 * hidden :] = dz3_part
-    dz3_part2 = ddiff * tanh_c3 * (o3 * (1 - o3))  # (p, hidden)
-    dz3[:, 2 * hidden : 3 * hidden] += dz3_part2
-    dz3_part3 = dc3 * c2 * (f3 * (1 - f3))  # (p, hidden)
-    dz3[:, hidden : 2 * hidden] += dz3_part3
-    dz3_part4 = dc3 * g3 * (i3 * (1 - i3))  # (p, hidden)
-    dz3[:, :hidden] += dz3_part4
-    dh3 = dz3 @ Wh.T  # (p, hidden)
-    dc2 = dh3 * o2 * (1 - tanh_c2**2)  # (p, hidden)
-    dc2 += dc3 * f3
-    dz2_part = dc2 * i2 * (1 - g2**2)  # (p, hidden)
-    dz2 = np.zeros((p, k))
-    dz2[:, 3 * hidden :] = dz2_part
-    dz2_part2 = dh3 * tanh_c2 * (o2 * (1 - o2))  # (p, hidden)
-    dz2[:, 2 * hidden : 3 * hidden] += dz2_part2
-    dz2_part3 = dc2 * c * (f2 * (1 - f2))  # (p, hidden)
-    dz2[:, hidden : 2 * hidden] += dz2_part3
-    dz2_part4 = dc2 * g2 * (i2 * (1 - i2))  # (p, hidden)
-    dz2[:, :hidden] += dz2_part4
-    db = dz2.sum(axis=0) + dz3.sum(axis=0)  # (k,)
-    dWh = h2.T @ dz2 + h3.T @ dz3  # (hidden, k)
-    dh2 = dz2 @ Wh.T  # (p, hidden)
-    dWx = xs_1.T @ dz2 + xs_2.T @ dz3  # (d, k)
-    dc = dh2 * o * (1 - tanh_c**2)  # (p, hidden)
-    dc += dc2 * f2
-    dz_part = dc * i * (1 - g**2)  # (p, hidden)
+    dz_part = dc3 * i3 * (1 - g3**2)  # (p, hidden)
     dz = np.zeros((p, k))
     dz[:, 3 * hidden :] = dz_part
-    dz_part2 = dh2 * tanh_c * (o * (1 - o))  # (p, hidden)
+    dz_part2 = ddiff * tanh_c3 * (o3 * (1 - o3))  # (p, hidden)
     dz[:, 2 * hidden : 3 * hidden] += dz_part2
-    dz_part3 = dc * h * (f * (1 - f))  # (p, hidden)
+    dz_part3 = dc3 * c2 * (f3 * (1 - f3))  # (p, hidden)
     dz[:, hidden : 2 * hidden] += dz_part3
-    dz_part4 = dc * g * (i * (1 - i))  # (p, hidden)
+    dz_part4 = dc3 * g3 * (i3 * (1 - i3))  # (p, hidden)
     dz[:, :hidden] += dz_part4
-    db += dz.sum(axis=0)
-    dWh += h.T @ dz
-    dWx += xs_0.T @ dz
+    dh3 = dz @ Wh.T  # (p, hidden)
+    dc2 = dh3 * o2 * (1 - tanh_c2**2)  # (p, hidden)
+    dc2 += dc3 * f3
+    dz_part5 = dc2 * i2 * (1 - g2**2)  # (p, hidden)
+    dz2 = np.zeros((p, k))
+    dz2[:, 3 * hidden :] = dz_part5
+    dz_part6 = dh3 * tanh_c2 * (o2 * (1 - o2))  # (p, hidden)
+    dz2[:, 2 * hidden : 3 * hidden] += dz_part6
+    dz_part7 = dc2 * c * (f2 * (1 - f2))  # (p, hidden)
+    dz2[:, hidden : 2 * hidden] += dz_part7
+    dz_part8 = dc2 * g2 * (i2 * (1 - i2))  # (p, hidden)
+    dz2[:, :hidden] += dz_part8
+    db = dz2.sum(axis=0) + dz.sum(axis=0)  # (k,)
+    dWh = h2.T @ dz2 + h3.T @ dz  # (hidden, k)
+    dh2 = dz2 @ Wh.T  # (p, hidden)
+    dWx = xs_1.T @ dz2 + xs_2.T @ dz  # (d, k)
+    dc = dh2 * o * (1 - tanh_c**2)  # (p, hidden)
+    dc += dc2 * f2
+    dz_part9 = dc * i * (1 - g**2)  # (p, hidden)
+    dz3 = np.zeros((p, k))
+    dz3[:, 3 * hidden :] = dz_part9
+    dz_part10 = dh2 * tanh_c * (o * (1 - o))  # (p, hidden)
+    dz3[:, 2 * hidden : 3 * hidden] += dz_part10
+    dz_part11 = dc * h * (f * (1 - f))  # (p, hidden)
+    dz3[:, hidden : 2 * hidden] += dz_part11
+    dz_part12 = dc * g * (i * (1 - i))  # (p, hidden)
+    dz3[:, :hidden] += dz_part12
+    db += dz3.sum(axis=0)
+    dWh += h.T @ dz3
+    dWx += xs_0.T @ dz3
     return value, (dWx, dWh, db)

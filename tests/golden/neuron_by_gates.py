@@ -23,11 +23,16 @@ def forward(w0, x0, w1, x1, w2):
 def backward(residuals, df=1.0):
     """Return dw0, dx0, dw1, dx1, dw2 times `df`."""
     w0, x0, w1, x1, e, q, f = residuals
-    ds = e * f * df / q
-    dx1 = w1 * ds
-    dw1 = x1 * ds
-    dx0 = w0 * ds
-    dw0 = x0 * ds
+    dq = -f * df / q
+    de = dq
+    dn = e * de
+    ds = -dn
+    db = ds
+    dx1 = w1 * db
+    dw1 = x1 * db
+    da = ds
+    dx0 = w0 * da
+    dw0 = x0 * da
     return dw0, dx0, dw1, dx1, ds
 
 
@@ -40,9 +45,14 @@ def value_and_grad(w0, x0, w1, x1, w2):
     e = np.exp(n)
     q = 1 + e
     f = 1 / q
-    ds = e * f / q
-    dx1 = w1 * ds
-    dw1 = x1 * ds
-    dx0 = w0 * ds
-    dw0 = x0 * ds
+    dq = -f / q
+    de = dq
+    dn = e * de
+    ds = -dn
+    db = ds
+    dx1 = w1 * db
+    dw1 = x1 * db
+    da = ds
+    dx0 = w0 * da
+    dw0 = x0 * da
     return f, (dw0, dx0, dw1, dx1, ds)

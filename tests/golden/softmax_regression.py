@@ -17,18 +17,18 @@ def forward(W, b, X, y):
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     scores = X @ W + b  # (n, k)
-    scores2 = scores - scores.max(axis=1, keepdims=True)  # (n, k)
-    exp_scores2 = np.exp(scores2)  # (n, k)
-    total_exp_scores2 = exp_scores2.sum(axis=1, keepdims=True)  # (n, 1)
-    value = -(scores2 - np.log(total_exp_scores2))[np.arange(n), y].mean()
-    return value, (X, y, exp_scores2, total_exp_scores2)
+    scores = scores - scores.max(axis=1, keepdims=True)  # (n, k)
+    exp_scores = np.exp(scores)  # (n, k)
+    total_exp_scores = exp_scores.sum(axis=1, keepdims=True)  # (n, 1)
+    value = -(scores - np.log(total_exp_scores))[np.arange(n), y].mean()
+    return value, (X, y, exp_scores, total_exp_scores)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dW, db times `dvalue`."""
-    X, y, exp_scores2, total_exp_scores2 = residuals
+    X, y, exp_scores, total_exp_scores = residuals
     n = X.shape[0]
-    dscores = exp_scores2 / total_exp_scores2  # (n, k)
+    dscores = exp_scores / total_exp_scores  # (n, k)
     dscores[np.arange(n), y] -= 1
     dscores *= dvalue / n
     db = dscores.sum(axis=0)  # (k,)
@@ -45,12 +45,12 @@ def value_and_grad(W, b, X, y):
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     scores = X @ W + b  # (n, k)
-    scores2 = scores - scores.max(axis=1, keepdims=True)  # (n, k)
-    exp_scores2 = np.exp(scores2)  # (n, k)
-    total_exp_scores2 = exp_scores2.sum(axis=1, keepdims=True)  # (n, 1)
+    scores = scores - scores.max(axis=1, keepdims=True)  # (n, k)
+    exp_scores = np.exp(scores)  # (n, k)
+    total_exp_scores = exp_scores.sum(axis=1, keepdims=True)  # (n, 1)
     rows = np.arange(n)
-    value = -(scores2 - np.log(total_exp_scores2))[rows, y].mean()
-    dscores = exp_scores2 / total_exp_scores2  # (n, k)
+    value = -(scores - np.log(total_exp_scores))[rows, y].mean()
+    dscores = exp_scores / total_exp_scores  # (n, k)
     dscores[rows, y] -= 1
     dscores /= n
     db = dscores.sum(axis=0)  # (k,)
