@@ -34,7 +34,7 @@ def numerical_gradient(function, args, k):
         unit[at] = 1.0
 
         def along(moved):
-            return function(*args[:k], moved, *args[k + 1 :])  # noqa: B023
+            return function(*args[:k], moved, *args[k + 1 :])
 
         gradient[at] = slope(along, (x,), (unit,))
     return gradient

@@ -40,7 +40,8 @@ def spread(low, high, shape, seed):
     at = low + (high - low) * (np.arange(n) + 0.3 + 0.37 * seed) / max(n, 1)
     cell = np.floor(2 * at)
     apart = (cell + 0.1 + 0.8 * (2 * at - cell)) / 2
-    return np.random.RandomState(seed + 10 * len(shape) + sum(shape)).permutation(apart).reshape(shape)
+    random = np.random.RandomState(seed + 10 * len(shape) + sum(shape))
+    return random.permutation(apart).reshape(shape)
 
 
 def real(*shape, seed=0):
@@ -211,7 +212,7 @@ def cross_entropy(z, y):
 
 # --- functions of two numbers, choice ------------------------------------------------------------
 
-for _name in "logaddexp logaddexp2 hypot minimum fmax fmin arctan2".split():
+for _name in ("logaddexp", "logaddexp2", "hypot", "minimum", "fmax", "fmin", "arctan2"):
     _ufunc = getattr(np, _name)
     program(f"np.{_name}", lambda x, y, f=_ufunc: f(x, y), X, Y)
     program(f"np.{_name} with a constant", lambda x, f=_ufunc: f(x, 0.7) + f(0.7, x), X)
@@ -242,7 +243,8 @@ program("np.less_equal, greater", lambda x, y: x * np.less_equal(x, y) + y * np.
 program("& | ^ ~", lambda x: x * ((x > 0) & (x < 1)) + x**2 * ((x > 1) | ~(x > -1) ^ (x > 0)), X)
 program("np.logical_and, or", lambda x: x * np.logical_and(x > 0, np.logical_or(x < 1, x > 1.5)), X)
 program("np.logical_xor, not", lambda x: x * np.logical_xor(x > 0, np.logical_not(x < 1)), X)
-program("np.isnan, isinf, isfinite", lambda x: x * (np.isfinite(x) & ~np.isnan(x) & ~np.isinf(x)), X)
+program("np.isfinite", lambda x: x * np.isfinite(x), X)
+program("np.isnan, isinf", lambda x: x * ~(np.isnan(x) | np.isinf(x)), X)
 program("np.signbit", lambda x: np.where(np.signbit(x), x, 2 * x), X)
 program("np.any, all", lambda x: x * np.any(x > 1, axis=0) + x * np.all(x > -1, axis=1)[:, None], X)
 program("any, all as methods", lambda x: x * (x > 1).any() + x * (x > -3).all(), X)
@@ -309,7 +311,7 @@ program("np.average weighted over all", lambda x, w: np.average(x, weights=w), X
 program("var with ddof", lambda x: x.var(axis=1, ddof=1) + np.var(x, ddof=1), X)
 program("std with ddof", lambda x: np.std(x, axis=0, ddof=1), X)
 program("var by positional axis", lambda x: np.var(x, 0), X)
-program("prod with one zero", lambda x: np.prod(x * np.array([1.0, 0.0, 1.0, 1.0]) + x * 0, axis=1), P)
+program("prod with one zero", lambda x: np.prod(x * np.array([1.0, 0.0, 1.0, 1.0]), axis=1), P)
 program("max of products", lambda x, y: (x * y).max(axis=(0, 1)), X, Y)
 program("argmax", lambda x: x * np.argmax(x, axis=0) + x.argmax() + x.argmin(axis=1)[:, None], X)
 program("argmin", lambda x: x * np.argmin(x, axis=1, keepdims=True) + np.argmin(x), X)
@@ -374,7 +376,7 @@ MATMUL = [
 ]
 for _a, _b in MATMUL:
     program(f"{_a} @ {_b}", lambda a, b: a @ b, real(*_a), real(*_b, seed=1))
-DOT = [((3, 4), (4, 2)), ((4,), (4,)), ((2, 3, 4), (4,)), ((3, 4), (2, 4, 5)), ((), (3,)), ((3,), ())]
+DOT = [*MATMUL[:3], ((2, 3, 4), (4,)), ((3, 4), (2, 4, 5)), ((), (3,)), ((3,), ())]
 for _a, _b in DOT:
     program(f"np.dot of {_a} and {_b}", lambda a, b: np.dot(a, b), real(*_a), real(*_b, seed=1))
 program("dot method", lambda a, b: a.dot(b), A, B)
@@ -393,7 +395,8 @@ program("np.outer of matrices", lambda x, y: np.outer(x, y), real(2, 2), V)
 program("np.tensordot, 1", lambda a, b: np.tensordot(a, b, axes=1), A, B)
 program("np.tensordot, 2", lambda a, b: np.tensordot(a, b), X, Y)
 program("np.tensordot, 0", lambda a, b: np.tensordot(a, b, axes=0), V, W)
-program("np.tensordot of lists", lambda a, b: np.tensordot(a, b, axes=([0, 2], [1, 0])), T, real(4, 2, 3))
+LISTS = ([0, 2], [1, 0])
+program("np.tensordot of lists", lambda a, b: np.tensordot(a, b, axes=LISTS), T, real(4, 2, 3))
 program("np.tensordot of negative axes", lambda a, b: np.tensordot(a, b, axes=(-1, 0)), T, B)
 program("np.trace", lambda x: np.trace(x) * np.trace(x @ x), S)
 program("trace method with an offset", lambda x: x.trace(1), S)
@@ -576,8 +579,8 @@ program("np.take over an axis", lambda x, i: np.take(x, i, axis=1) * x.take(i, a
 program("np.take of one", lambda x: np.take(x, 1, axis=0) ** 2, X)
 program("np.take of a list", lambda x: x.take([0, 0, 2], axis=0) ** 2, X)
 program("take_along_axis", lambda x, i: np.take_along_axis(x, i, axis=1) ** 2, X, N)
-program("take_along_axis, one a row", lambda x, y: np.take_along_axis(x, y[:, None], 1), real(4, 3), I)
-program("take_along_axis of argsort", lambda x: np.take_along_axis(x, np.argsort(x, 0), axis=0) ** 2, X)
+program("one a row", lambda x, y: np.take_along_axis(x, y[:, None], 1) ** 2, real(4, 3), I)
+program("sorted columns", lambda x: np.take_along_axis(x, np.argsort(x, 0), axis=0) ** 2, X)
 program("take_along_axis flat", lambda x, i: np.take_along_axis(x, i, axis=None) ** 2, X, I)
 program("np.tril_indices", lambda x: x[np.tril_indices(3)] ** 2, S)
 program("unpacking", lambda x: unpacked(x), X)

@@ -224,7 +224,9 @@ SHARED = [
 ]
 
 
-@pytest.mark.parametrize(("function", "da", "db"), [c[1:] for c in SHARED], ids=[c[0] for c in SHARED])
+@pytest.mark.parametrize(
+    ("function", "da", "db"), [c[1:] for c in SHARED], ids=[c[0] for c in SHARED]
+)
 def test_two_variables_that_tie_share_equally(function, da, db):
     a, b = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 5.0])
     found = symgrad.compile(function, wrt=(0, 1)).grad(a, b)
@@ -294,14 +296,16 @@ CLAIMED = """
     fliplr flipud rot90 roll repeat tile split hsplit vsplit diag diagonal diagflat tril triu pad
     take take_along_axis zeros ones empty full eye identity zeros_like ones_like empty_like
     full_like arange array asarray copy meshgrid shape ndim size real
-""".split()
-CLAIMED_ELSEWHERE = [np.linalg.norm, np.linalg.inv, np.linalg.det, np.linalg.slogdet,
-                     np.linalg.solve, np.add.reduce, np.multiply.reduce, np.maximum.reduce,
-                     np.minimum.reduce, np.add.accumulate, np.multiply.outer, np.add.outer]  # fmt: skip
+"""
+CLAIMED_ELSEWHERE = [
+    np.linalg.norm, np.linalg.inv, np.linalg.det, np.linalg.slogdet, np.linalg.solve,
+    np.add.reduce, np.multiply.reduce, np.maximum.reduce, np.minimum.reduce, np.add.accumulate,
+    np.multiply.outer, np.add.outer,
+]  # fmt: skip
 
 
 def test_every_numpy_function_that_is_claimed_is_known():
-    assert [name for name in CLAIMED if getattr(np, name) not in FRONT] == []
+    assert [name for name in CLAIMED.split() if getattr(np, name) not in FRONT] == []
     assert [f for f in CLAIMED_ELSEWHERE if f not in FRONT] == []
 
 

@@ -77,6 +77,8 @@ def _power_base(y: Value, a: Value, b: Value) -> Any:
 
 def _power_exponent(y: Value, a: Value, b: Value) -> Any:
     # 0**b is 0 for every b > 0, so its derivative is 0 where log(0) is not finite.
+    if a.literal is not None and a.literal > 0:
+        return y * math.log(a.literal)
     return y * op.log(op.where(op.equal(a, 0), 1, a))
 
 

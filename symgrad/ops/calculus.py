@@ -47,7 +47,7 @@ def partial(row: type[Op], i: int) -> Callable[..., Any]:
     """Return the local derivative as a function ``(y, *xs)`` of values."""
 
     def apply(y: Value, *xs: Value) -> Any:
-        found = derivative(row, i, len(xs))
+        found = derivative(row, i, len(xs))  # type: ignore[arg-type]
         if found == 0:
             return ZERO
         return _build(found, dict(zip(canonical_symbols(len(xs)), xs, strict=True)))
@@ -75,7 +75,8 @@ def _build(expr: sp.Expr, env: dict[sp.Symbol, Any]) -> Any:
     if expr.is_Mul:
         return _build_product(expr, env)
     if expr.is_Pow:
-        return _build_power(*expr.args, env)
+        base, exponent = expr.args
+        return _build_power(base, exponent, env)
     name = _heads().get(expr.func)
     if name is None:
         raise MissingRuleError(f"no op computes {expr.func.__name__}, needed for {expr}")

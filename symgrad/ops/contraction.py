@@ -144,7 +144,8 @@ def _vjp(i: int, ct: Value, y: Value, *xs: Value, terms: tuple[Labels, ...], out
 
 def letters(terms: Sequence[Labels], out: Labels) -> str:
     """Return the subscripts as einsum writes them."""
-    names = dict(zip(dict.fromkeys(itertools.chain(*terms)), "ijklmn" + string.ascii_letters[::-1]))
+    alphabet = dict.fromkeys("ijklmn" + string.ascii_letters[::-1])
+    names = dict(zip(dict.fromkeys(itertools.chain(*terms)), alphabet, strict=False))
     left = ",".join("".join(names[label] for label in t) for t in terms)
     return f"{left}->{''.join(names[label] for label in out)}"
 
@@ -315,7 +316,9 @@ def _matmul_shape(plain: list[Any], width: int) -> tuple[Size, ...]:
     for x in plain:
         for k, size in enumerate(x.aval.shape[:-2], width - (x.ndim - 2)):
             batch[k] = size if batch[k] == 1 else batch[k]
-    return (*batch, *((a.aval.shape[-2],) if a.ndim > 1 else ()), *((b.aval.shape[-1],) if b.ndim > 1 else ()))
+    rows = a.aval.shape[-2:-1] if a.ndim > 1 else ()
+    columns = b.aval.shape[-1:] if b.ndim > 1 else ()
+    return (*batch, *rows, *columns)
 
 
 def _as_values(*xs: Any) -> tuple[Any, ...]:
@@ -412,7 +415,8 @@ def _parse_subscripts(text: str, ndims: Sequence[int]) -> tuple[list[Labels], La
     words = left.split(",")
     if len(words) != len(ndims):
         raise ShapeError(f"einsum {text!r} names {len(words)} operands, {len(ndims)} given")
-    widest = max((n - len(w) + 3 for w, n in zip(words, ndims, strict=True) if "..." in w), default=0)
+    dotted = [(w, n) for w, n in zip(words, ndims, strict=True) if "..." in w]
+    widest = max((n - len(w) + 3 for w, n in dotted), default=0)
     terms = []
     for word, ndim in zip(words, ndims, strict=True):
         head, dots, tail = word.partition("...")

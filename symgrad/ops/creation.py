@@ -46,7 +46,7 @@ def _shape_text(s: Any) -> str:
 
 
 def _name_of(dtype: Any, default: Any = np.float64) -> str:
-    return np.dtype(default if dtype is None else dtype).name
+    return str(np.dtype(default if dtype is None else dtype))
 
 
 def _is_number(value: Any) -> bool:
@@ -161,7 +161,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
     if stop is None:
         start, stop = 0, start
     if any(isinstance(x, float) for x in (start, stop, step)):
-        return array(np.arange(start, stop, step, dtype))
+        return array(np.arange(start, stop, step, dtype))  # type: ignore[call-overload]
     if not isinstance(step, int) or step != 1:
         return array(np.arange(*map(int, (start, stop, step)), dtype=dtype))
     return op.arange(start=size_of(start), stop=size_of(stop), dtype=_name_of(dtype, np.int64))

@@ -26,8 +26,9 @@ def _function(
     kinks: str = "",
     cost: str = "slow",
 ) -> None:
+    of_arrays = [f for f in also if f and f.__module__ != "math"]
     elementwise(
-        name, doc, accepts=(getattr(np, name), *(f for f in also if f.__module__ != "math")), math=math,
+        name, doc, accepts=(getattr(np, name), *of_arrays), math=math,
         partials=(partial,) if partial else None, numpy=f"np.{name}({{0}})",
         tex=tex or rf"\{name} {{0}}", domain=domain, kinks=kinks, cost=cost, role=name,
     )  # fmt: skip
@@ -50,7 +51,8 @@ _function("log10", "Logarithm to base 10.", lambda x: sp.log(x, 10), (math.log10
 _function("sqrt", "Square root.", sp.sqrt, (math.sqrt,), lambda y, x: 0.5 / y,
           domain=(0.5, 2.0), tex=r"\sqrt{{{0}}}", cost="cheap")  # fmt: skip
 _function("cbrt", "Cube root.", lambda x: sp.cbrt(x), (getattr(math, "cbrt", None),),
-          lambda y, x: 1 / (3 * op.square(y)), domain=(0.5, 2.0), tex=r"\sqrt[3]{{{0}}}")  # fmt: skip
+          lambda y, x: 1 / (3 * op.square(y)), domain=(0.5, 2.0),
+          tex=r"\sqrt[3]{{{0}}}")  # fmt: skip
 _function("reciprocal", "1 / x.", lambda x: 1 / x, (), lambda y, x: -op.square(y),
           domain=(0.5, 2.0), tex=r"\frac{{1}}{{{0}}}", cost="cheap")  # fmt: skip
 _function("sin", "Sine.", sp.sin, (math.sin,))

@@ -68,14 +68,17 @@ def _end(size: Size, end: Any, default: Size) -> Size:
 def _consumed(key: Sequence[Any], arrays: Sequence[Aval]) -> list[int]:
     """Return how many axes of the operand each entry of the key takes."""
     masks = iter(arrays)
-    return [
-        0 if entry is None else max(a.ndim, 1) if entry == ARRAY and (a := next(masks)).dtype == bool
-        else 1
-        for entry in key
-    ]
+    used = []
+    for entry in key:
+        array = next(masks) if entry == ARRAY else None
+        is_mask = array is not None and array.dtype == bool
+        used.append(max(array.ndim, 1) if array is not None and is_mask else int(entry is not None))
+    return used
 
 
-def indexed_shape(shapes: Shapes, shape: Shape, key: tuple[Any, ...], arrays: Sequence[Aval]) -> Shape:
+def indexed_shape(
+    shapes: Shapes, shape: Shape, key: tuple[Any, ...], arrays: Sequence[Aval]
+) -> Shape:
     """Return the shape of ``x[key]`` by NumPy's rules for mixed basic and advanced indices."""
     pieces: list[Shape] = []
     advanced: list[Shape] = []
@@ -383,7 +386,7 @@ def _write_aval(shapes: Shapes, x: Aval, value: Aval, *indices: Aval, key: Any) 
 
 
 def _summed_to(ct: Value, key: Any, indices: Sequence[Value]) -> Value:
-    return op.index(ct, *indices, key=key) if key else ct  # type: ignore[no-any-return]
+    return op.index(ct, *indices, key=key) if key else ct
 
 
 @indexed

@@ -75,7 +75,7 @@ def method_or_function(s: Any, name: str, arguments: str) -> str:
 def axis_text(s: Any) -> Any:
     """Return the axes as a person writes them, or None where all are meant."""
     axis, ndim = s["axis"], len(s.aval(0).shape)
-    if axis is None or len(axis) == ndim and (ndim > 1 or not s["keepdims"]):
+    if axis is None or (len(axis) == ndim and (ndim > 1 or not s["keepdims"])):
         return None
     return axis[0] if len(axis) == 1 else axis
 
@@ -137,9 +137,10 @@ structural(
 def mean(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
     if where is True:
         return op.mean(a, axis=_axes(a, axis), keepdims=bool(keepdims))
-    counted = op.astype(op.broadcast_to(where, shape=a.aval.shape), dtype=_float_dtype(a.dtype).name)
+    mask = op.broadcast_to(where, shape=a.aval.shape)
+    ones = op.astype(mask, dtype=_float_dtype(a.dtype).name)
     total = sum_(a, axis, keepdims=keepdims, where=where)
-    return total / op.sum(counted, axis=_axes(a, axis), keepdims=bool(keepdims))
+    return total / op.sum(ones, axis=_axes(a, axis), keepdims=bool(keepdims))
 
 
 _reduce(np.add, sum_)
@@ -204,7 +205,7 @@ _reduce(np.multiply, prod)
 def _extreme_vjp(ct: Value, y: Value, x: Value, axis: Any, keepdims: bool) -> Value:
     hit = op.equal(x, kept(y, x, axis, keepdims))
     ties = op.sum(hit, axis=normal_axes(axis, x.ndim), keepdims=bool(x.ndim))
-    return hit * (kept(ct, x, axis, keepdims) / ties)
+    return hit * (kept(ct, x, axis, keepdims) / ties)  # type: ignore[no-any-return]
 
 
 def _extreme(name: str, word: str, function: Any, alias: Any, of_two: Any) -> None:
@@ -299,12 +300,12 @@ def _freedom(x: Value, axis: Any, ddof: int) -> Any:
 
 
 def _centred(x: Value, axis: Any) -> Value:
-    return x - op.mean(x, axis=normal_axes(axis, x.ndim), keepdims=True)
+    return x - op.mean(x, axis=normal_axes(axis, x.ndim), keepdims=True)  # type: ignore[no-any-return]
 
 
 def _var_vjp(ct: Value, y: Value, x: Value, axis: Any, ddof: int, keepdims: bool) -> Value:
     scale = 2 * kept(ct, x, axis, keepdims) / _freedom(x, axis, ddof)
-    return scale * _centred(x, axis)
+    return scale * _centred(x, axis)  # type: ignore[no-any-return]
 
 
 def _std_vjp(ct: Value, y: Value, x: Value, axis: Any, ddof: int, keepdims: bool) -> Value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -489,8 +490,7 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
         part = _quotient(ary.builder.shapes, size, count)
         cuts = [part * n for n in range(count + 1)]
     before = (slice(None),) * k
-    ends = zip(cuts[:-1], cuts[1:], strict=True)
-    return [op.index(ary, key=(*before, slice(a, b, None))) for a, b in ends]
+    return [op.index(ary, key=(*before, slice(a, b, None))) for a, b in itertools.pairwise(cuts)]
 
 
 @accept(np.hsplit)
@@ -524,7 +524,7 @@ def meshgrid(*xi: Any, indexing: str = "xy") -> Any:
         op.expand_dims(x, axis=tuple(k for k in range(n) if k != order[i])) if n > 1 else x
         for i, x in enumerate(map(ravel, _all_values(xi)))
     ]
-    return tuple(op.broadcast_to(x, shape=broadcast(x.builder.shapes, *[a.aval.shape for a in lines])) for x in lines)
+    return broadcast_arrays(*lines)
 
 
 @accept(np.pad)
