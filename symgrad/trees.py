@@ -50,19 +50,22 @@ class Tree:
         return self.type(**named) if self.kind == "field" else self.type(named)
 
     def spell(self, leaves: Iterator[str], owner: str) -> str:
-        """Return the text that rebuilds the value; ``owner`` is the argument it mirrors."""
+        """Return the text that rebuilds the value; ``owner`` is the argument it mirrors.
+
+        Without an owner nothing in the module knows a class: its fields become a tuple.
+        """
         if self.kind == LEAF:
             return next(leaves)
         if self.kind == CONSTANT:
             return quoted(self.type)
         parts = [
-            part.spell(leaves, access(owner, self.kind, key))
+            part.spell(leaves, access(owner, self.kind, key) if owner else "")
             for key, part in zip(self.keys, self.parts, strict=True)
         ]
         if self.kind == "dict":
             pairs = ", ".join(f"{quoted(k)}: {v}" for k, v in zip(self.keys, parts, strict=True))
             return f"{{{pairs}}}"
-        if self.kind == "field":
+        if self.kind == "field" and owner:
             pairs = ", ".join(f"{k}={v}" for k, v in zip(self.keys, parts, strict=True))
             return f"type({owner})({pairs})"
         if self.type is list:
