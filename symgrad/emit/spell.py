@@ -161,7 +161,7 @@ class Speller:
             return Text(f"-{operands[0]:7}", PRODUCT)  # -a * b is (-a) * b: the same number
         if y is not None and y not in self.primal and rhs.name in _ARITHMETIC:
             operands = self._whole_numbers(rhs, operands)
-            if rhs.name == "multiply" and self._is_scalar_product(rhs):
+            if self._is_scalar_product(rhs) or self._is_sum_of_sums(rhs, operands):
                 operands[1] = Text(operands[1].text, UNARY)
         settings = dict(zip(rhs.params, rhs.settings, strict=True)) if rhs.params else {}
         parts = [
@@ -188,11 +188,26 @@ class Speller:
 
     def _is_scalar_product(self, rhs: Op) -> bool:
         """Return whether ``2 * (a * x)`` may be written ``2 * a * x``: 2 and a are scalars."""
-        eqn = self.inlined.get(rhs.operands[1])  # type: ignore[call-overload]
-        if eqn is None or eqn.lhs[0] in self.primal or eqn.rhs.name != "multiply":
+        eqn = self._new(rhs.operands[1])
+        if rhs.name != "multiply" or eqn is None or eqn.rhs.name != "multiply":
             return False
         scalars = (rhs.operands[0], eqn.rhs.operands[0])
         return all(self.graph.aval(x).shape == () for x in scalars)
+
+    def _is_sum_of_sums(self, rhs: Op, operands: Sequence[Text]) -> bool:
+        """Return whether ``a + (b - c)`` may be written ``a + b - c``."""
+        eqn = self._new(rhs.operands[1])
+        return (
+            rhs.name == "add"
+            and eqn is not None
+            and eqn.rhs.name in ("add", "subtract")
+            and not operands[1].text.startswith("-")
+        )
+
+    def _new(self, x: Operand) -> Equation | None:
+        """Return the folded equation that defines ``x``, unless it is the user's own."""
+        eqn = self.inlined.get(x) if isinstance(x, Sym) else None
+        return None if eqn is None or eqn.lhs[0] in self.primal else eqn
 
     def _is_product(self, x: Operand) -> bool:
         eqn = self.inlined.get(x) if isinstance(x, Sym) else None

@@ -52,7 +52,7 @@ elementwise(
 elementwise(
     "divide", "Quotient of two values.", accepts=(np.divide, operator.truediv), arity=2,
     math=lambda a, b: a / b, partials=(lambda y, a, b: 1 / b, lambda y, a, b: -y / b),
-    numpy="{0:7} / {1:8}", precedence=PRODUCT, tex=r"\frac{{{0}}}{{{1}}}", domain=(0.5, 2.0),
+    numpy="{0:6.5} / {1:8}", precedence=PRODUCT, tex=r"\frac{{{0}}}{{{1}}}", domain=(0.5, 2.0),
 )  # fmt: skip
 elementwise(
     "negative", "Value with its sign changed.", accepts=(np.negative, operator.neg),

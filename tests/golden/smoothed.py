@@ -31,7 +31,7 @@ def backward(residuals, dvalue=1.0):
     da2 = dout[2] + diff * dout[3]
     dx[2] = alpha * da2
     da = dout[1] + diff * da2
-    ddiff = x[0] * da + (a * da2 + a2 * dout[3])
+    ddiff = x[0] * da + a * da2 + a2 * dout[3]
     diff2 = x[2] * da2 + x[3] * dout[3] - ddiff
     dalpha = x[1] * da + diff2
     dx[1] = alpha * da
@@ -56,7 +56,7 @@ def value_and_grad(x, alpha):
     da2 = dout[2] + diff * dout[3]
     dx[2] = alpha * da2
     da = dout[1] + diff * da2
-    ddiff = x[0] * da + (a * da2 + a2 * dout[3])
+    ddiff = x[0] * da + a * da2 + a2 * dout[3]
     diff2 = x[2] * da2 + x[3] * dout[3] - ddiff
     dalpha = x[1] * da + diff2
     dx[1] = alpha * da
