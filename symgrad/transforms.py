@@ -27,6 +27,7 @@ from symgrad.graph import Aval, Graph, Operand, Static, Sym
 from symgrad.ops import FRONT, op
 from symgrad.recognise import recognise
 from symgrad.simplify import simplify
+from symgrad.specialise import Specialisation
 from symgrad.trace import SymbolicSize, Tracer, canonical, in_trace
 from symgrad.trace.tracer import TraceBuilder, is_traced
 from symgrad.trees import LEAF, Tree, flatten, leaf_name
@@ -98,6 +99,7 @@ def vjp(fn: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tup
         return _traced_vjp(builder, compiled, primals)
     value, residuals = compiled.forward(*primals)
     leaves, tree = flatten(value, is_leaf)
+    value, tree = _rebuilt(leaves, residuals.made)
 
     def pullback(ct: Any) -> tuple[Any, ...]:
         cts = iter(_seeds_like(ct, leaves, tree, "cotangent"))
@@ -211,7 +213,8 @@ class Jacobian(Transform):
     def outside(self, args: Any, kwargs: Any) -> Any:
         compiled = self.compiled
         value, residuals = compiled.forward(*args, **kwargs)
-        outputs, out_tree = flatten(value, is_leaf)
+        outputs = flatten(value, is_leaf)[0]
+        _, out_tree = _rebuilt(outputs, residuals.made)
         inputs, in_tree = _wrt_values(compiled, args, kwargs)
         blocks = []
         for k, y in enumerate(outputs):
@@ -356,7 +359,10 @@ class _ValueOnly(Compiled):
         pass  # there is nothing to differentiate by
 
     def value(self, *args: Any) -> Any:
-        return self.value_and_grad(*args)[0]
+        value = self.value_and_grad(*args)[0]
+        if len(self._all) == 1 and not _names_fields(self._all[0].traced.out_tree):
+            return value
+        return _rebuilt(flatten(value, is_leaf)[0], self._made_for(args, {})[0])[0]
 
 
 # --- inside a trace ---------------------------------------------------------------------------
@@ -660,6 +666,16 @@ def _dense(columns: Sequence[Any], y: Any, inputs: Sequence[Any]) -> Iterator[An
             yield np.zeros(shape, np.result_type(x))
         else:
             yield np.reshape(np.stack(column), shape)[()]
+
+
+def _rebuilt(leaves: Sequence[Any], made: Specialisation) -> tuple[Any, Tree]:
+    """Return a value with the user's own classes, which emitted code does not know."""
+    tree = made.traced.out_tree
+    return tree.build(iter(leaves)), tree
+
+
+def _names_fields(tree: Tree) -> bool:
+    return tree.kind == "field" or any(map(_names_fields, tree.parts))
 
 
 def _leaves_like(given: Any, tree: Tree, what: str) -> list[Any]:

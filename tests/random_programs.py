@@ -190,7 +190,7 @@ class Generator:
         except (FloatingPointError, IndexError, RuntimeWarning, ValueError):
             return False
         value = np.asarray(space[name])
-        if not np.all(np.isfinite(value)) or np.max(np.abs(value), initial=0.0) > LARGEST:
+        if not value.size or not np.all(np.isfinite(value)) or np.max(np.abs(value), initial=0.0) > LARGEST:
             return False
         assert value.ndim == len(shape), (lines, shape, value.shape)
         self.space = space
@@ -509,7 +509,7 @@ class Generator:
             ([f"{s} = 0.0", f"for i, row in enumerate({x}):", f"    {s} += np.mean(row) * (i + 1)"], ()),
             ([f"{s} = 1.0", f"for left, right in zip({x}[:-1], {x}[1:]):",
               f"    {s} = {s} + left * right"], rest),
-            ([f"{s} = sum([{x}[0] * c for c in (0.5, 2.0)])"], rest),
+            ([f"{s} = sum([{x}[0] * weight for weight in (0.5, 2.0)])"], rest),
             ([f"{s} = {x}.copy()", "for scale in (0.3, 0.7):", f"    {s} *= scale", f"    {s} += {x}"], a.shape),
         ]  # fmt: skip
         lines, shape = self.rng.choice(choices)
@@ -543,7 +543,7 @@ class Generator:
 
     def idiom(self):
         """What models are made of, in several statements."""
-        a = self.pick(lambda v: v.shape and 1 not in v.shape)
+        a = self.pick(lambda v: v.shape and 1 not in v.shape and "selected" not in str(v.shape))
         if a is None:
             return False
         x, axis = a.name, len(a.shape) - 1

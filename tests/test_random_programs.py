@@ -86,7 +86,7 @@ def check(program, folder):
     exact = symgrad.compile(f, wrt=program.wrt, exact=True)
     assert np.array_equal(exact(*args), plain), "exact=True changed the value"
     assert np.array_equal(exact.value_and_grad(*args)[0], plain), "exact=True changed the value"
-    check_other_sizes(program, f, c)
+    check_other_sizes(program, f, c, exact)
     return told
 
 
@@ -125,15 +125,17 @@ def check_halves(c, args, value, grads):
             assert not np.shares_memory(g, other), "a result is not an array of its own"
 
 
-def check_other_sizes(program, f, c):
+def check_other_sizes(program, f, c, exact):
     args = program.arguments(OTHER_SIZES)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         plain = f(*args)
         if not np.isfinite(plain):
             return
+        assert np.array_equal(exact(*args), plain), "another value in another size"
         value, grads = c.value_and_grad(*args)
-        assert close(value, plain, 1e-9), "another value in another size"
+        # The program itself may lose digits there that a stability law keeps.
+        assert close(value, plain, 1e-5), "another value in another size"
         check_gradient(program, f, args, value, grads)
 
 
