@@ -1,0 +1,1 @@
+"""How fast symgrad compiles, and how fast what it writes is: ``python -m tests.benchmarks``."""

@@ -1,0 +1,52 @@
+"""``python -m tests.benchmarks``: print the tables and save them as JSON."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+FOREIGN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def with_one_plain_thread() -> None:
+    """Start again unless BLAS will use one thread and the machine's own settings."""
+    wanted = {**os.environ, **dict.fromkeys(THREADS, "1")}
+    for name in FOREIGN:
+        wanted.pop(name, None)
+    if wanted != dict(os.environ):
+        arguments = [sys.executable, "-m", "tests.benchmarks", *sys.argv[1:]]
+        os.execve(sys.executable, arguments, wanted)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("part", nargs="?", choices=("all", "compile", "run"), default="all")
+    parser.add_argument("--largest", type=int, default=100_000, help="equations to compile")
+    parser.add_argument("--seconds", type=float, default=3.0, help="for each program that is run")
+    parser.add_argument("--json", type=Path, default=Path("benchmarks.json"))
+    given = parser.parse_args()
+    with_one_plain_thread()
+
+    import numpy as np
+
+    from tests.benchmarks import compiling, running
+
+    found = {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
+    if given.part != "compile":
+        found["run"] = running.run(given.seconds)
+    if given.part != "run":
+        found["compile"] = compiling.run(given.largest)
+    given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(f"\nsaved in {given.json}")
+
+
+if __name__ == "__main__":
+    main()
