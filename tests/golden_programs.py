@@ -4,7 +4,6 @@ Each comes with example arguments for a batch of any size.  A module is emitted 
 batch and must serve the second as well.
 """
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,7 +32,8 @@ def golden(*wrt: str, name: str = "", batches: tuple[int, ...] = (5, 3), **more:
     """Register the function above with the maker of its arguments: ``golden("w")(make, f)``."""
 
     def register(make: Callable[[int], tuple[Any, ...]], function: Callable[..., Any]) -> None:
-        PROGRAMS.append(Golden(function, wrt, make, name or function.__name__, batches=batches, **more))
+        label = name or function.__name__
+        PROGRAMS.append(Golden(function, wrt, make, label, batches=batches, **more))
 
     return register
 
@@ -182,7 +182,7 @@ def gaussian_nll(mu, L, X):
     n, d = X.shape
     Sigma = L @ L.T + np.eye(d)
     diff = X - mu
-    sign, logdet = np.linalg.slogdet(Sigma)
+    _sign, logdet = np.linalg.slogdet(Sigma)
     maha = np.sum(diff * np.linalg.solve(Sigma, diff.T).T)
     return 0.5 * (maha + n * logdet + n * d * np.log(2 * np.pi))
 
@@ -322,9 +322,7 @@ def convolution(signal, kernel, target):
     return 0.5 * np.sum((out - target) ** 2)
 
 
-golden("signal", "kernel", batches=(6, 9))(
-    lambda n: (real(n), real(3), real(n - 2)), convolution
-)
+golden("signal", "kernel", batches=(6, 9))(lambda n: (real(n), real(3), real(n - 2)), convolution)
 
 
 def positive_part(x, scale):
@@ -404,9 +402,3 @@ golden("w", options={"has_aux": True})(
 
 def by_name(name: str) -> Golden:
     return next(p for p in PROGRAMS if p.name == name)
-
-
-def bound(program: Golden, args: tuple[Any, ...]) -> dict[str, Any]:
-    """Return the arguments by name, defaults left out."""
-    found = inspect.signature(program.function).bind(*args, **program.keywords)
-    return dict(found.arguments)

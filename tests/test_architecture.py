@@ -112,7 +112,11 @@ def calls(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             function = node.func
-            yield function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+            yield (
+                function.attr
+                if isinstance(function, ast.Attribute)
+                else getattr(function, "id", "")
+            )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -124,7 +128,12 @@ def test_no_text_is_evaluated(path):
 def test_evaluators_are_not_even_named(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    named |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    named |= {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
     assert not named & {"eval", "sympify", "lambdify", "parse_expr"}
 
 

@@ -17,9 +17,10 @@ import numpy as np
 
 from symgrad.dims import Dim, dims_in
 from symgrad.emit.layout import bracketed, exploded, fits, paragraph, with_note, wrapped
-from symgrad.emit.spell import ATOM, PRODUCT, Speller, Spelling, Text, literal, written_out
+from symgrad.emit.spell import Speller, Spelling, literal, written_out
 from symgrad.graph import FLOAT64, Aval, Equation, Graph, Op, Operand, Sym
 from symgrad.ops.indexing import key_text, writes_once
+from symgrad.ops.table import PRODUCT
 from symgrad.schedule import Half, Names, Plan, Statement, plan, sizes_read
 from symgrad.templating import environment
 from symgrad.trees import Tree, access, quoted
@@ -244,8 +245,7 @@ class Writer:
             return [f"{', '.join(self.dim_names[d] for d in shape)} = {self.name(x)}.shape"]  # type: ignore[index]
         return [
             f"{self.dim_names[d]} = {self.name(x)}.shape[{shape.index(d)}]"
-            for d in dict.fromkeys(shape)
-            if d in wanted
+            for d in sorted(wanted, key=shape.index)
         ]
 
     # --- statements
@@ -311,7 +311,7 @@ class Writer:
 
     def _store(self, s: Statement) -> list[str]:
         y, rhs = s.eqn.lhs[0], s.eqn.rhs
-        base, value, *indices = rhs.operands
+        base, value = rhs.operands[:2]
         target = self.name(y)
         lines = []
         if s.starts in ("zeros", "make"):
@@ -319,8 +319,10 @@ class Writer:
             note = "" if s.starts == "zeros" else self._note(y)
             lines.append(with_note(f"{target} = {start}", note))
         elif s.starts == "copy":
-            lines.append(with_note(f"{target} = {self.speller.operand(base):10}.copy()", self._note(y)))
-        return lines + [self._write(s, target, value)]
+            lines.append(
+                with_note(f"{target} = {self.speller.operand(base):10}.copy()", self._note(y))
+            )
+        return [*lines, self._write(s, target, value)]
 
     def _write(self, s: Statement, target: str, value: Operand) -> str:
         rhs = s.eqn.rhs
@@ -524,7 +526,9 @@ class ModuleWriter:
         self.np = "np" if "np" not in used else "np_"
         self.all_parameters = (*interface.parameters, *interface.captured)
 
-    def _input_names(self, graph: Graph, extra_taken: Sequence[str] = ()) -> tuple[dict[Sym, str], list[str]]:
+    def _input_names(
+        self, graph: Graph, extra_taken: Sequence[str] = ()
+    ) -> tuple[dict[Sym, str], list[str]]:
         """Name the leaves: a plain parameter by itself, a nested leaf by its own key."""
         taken = [p.name for p in self.all_parameters] + list(extra_taken)
         names = Names(graph.notes, [*taken, self.np])
@@ -550,7 +554,9 @@ class ModuleWriter:
         doc = f"Return {self._value_words()} and {self._gradient_words(writer)}."
         return FunctionView(
             "value_and_grad",
-            tuple(declaration("value_and_grad", self.interface.parameters, self.interface.captured)),
+            tuple(
+                declaration("value_and_grad", self.interface.parameters, self.interface.captured)
+            ),
             self._doc(doc),
             (*head, *body, *returns),
         )
@@ -560,7 +566,9 @@ class ModuleWriter:
     ) -> tuple[FunctionView, dict[Sym, str]]:
         graph = half.graph
         inputs, taken = self._input_names(graph, [f"d{self.interface.value_name}"])
-        writer = Writer(half, self.interface, self.np, _definitions(graph), tuple(residuals), inputs)
+        writer = Writer(
+            half, self.interface, self.np, _definitions(graph), tuple(residuals), inputs
+        )
         self._reserve_value(writer, graph)
         body = writer.lines(taken)
         head = self._head(writer, graph, residuals)
@@ -616,9 +624,7 @@ class ModuleWriter:
         if isinstance(y, Sym) and y not in graph.inputs and y not in graph.notes.names:
             graph.notes.names[y] = self.interface.value_name
 
-    def _head(
-        self, writer: Writer, graph: Graph, residuals: Sequence[Operand] = ()
-    ) -> list[str]:
+    def _head(self, writer: Writer, graph: Graph, residuals: Sequence[Operand] = ()) -> list[str]:
         used = {x for eqn in graph.equations for x in eqn.rhs.operands}
         used |= set(graph.outputs) | set(residuals) | {g.symbol for g in self.interface.guards}
         sizes = writer.size_lines(guarded=True)
@@ -644,7 +650,9 @@ class ModuleWriter:
         """Return parameters that `backward` needs whole, to rebuild their type."""
         return [name for name, tree, _ in self.interface.wrt if _has_fields(tree)]
 
-    def _value_text(self, writer: Writer, outputs: Sequence[Operand], copies: frozenset[int]) -> str:
+    def _value_text(
+        self, writer: Writer, outputs: Sequence[Operand], copies: frozenset[int]
+    ) -> str:
         names = [_output_text(writer, y, k in copies) for k, y in enumerate(outputs)]
         count = self.interface.out_tree.count
         value = result_text(self.interface.out_tree, names[:count])
@@ -717,11 +725,7 @@ def _has_fields(tree: Tree) -> bool:
 
 
 def _output_text(writer: Writer, y: Operand, copied: bool) -> str:
-    text: Text
-    if isinstance(y, Sym):
-        text = writer.speller.operand(y)
-    else:
-        text = literal(y.value, writer.np)
+    text = writer.speller.operand(y) if isinstance(y, Sym) else literal(y.value, writer.np)
     if copied and y in writer.seeds:
         return f"{writer.np}.array({text})"  # a seed may be a plain number
     return f"{text:10}.copy()" if copied else str(text)
@@ -746,7 +750,9 @@ def _definitions(graph: Graph) -> dict[Sym, Equation]:
     return {y: eqn for eqn in graph.equations for y in eqn.lhs}
 
 
-def contract_words(graph: Graph, parameters: Sequence[Parameter], names: Mapping[Sym, str]) -> list[str]:
+def contract_words(
+    graph: Graph, parameters: Sequence[Parameter], names: Mapping[Sym, str]
+) -> list[str]:
     """Return the shape contract, a word an argument: ``X (N, D)``, ``y (N,) int64``."""
     words = []
     for p in parameters:
@@ -769,7 +775,9 @@ def docstring_text(text: str) -> str:
     return plain.replace("\\", "/").replace('"' * 3, "'" * 3)
 
 
-LOSSES = frozenset({"cost", "energy", "error", "likelihood", "loss", "mse", "nll", "objective", "risk"})
+LOSSES = frozenset(
+    {"cost", "energy", "error", "likelihood", "loss", "mse", "nll", "objective", "risk"}
+)
 
 
 def is_a_loss(name: str) -> bool:

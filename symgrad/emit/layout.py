@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 WIDTH = 100
 
@@ -94,8 +95,7 @@ def _operands(text: str) -> list[str]:
             if depth == 0 and c in signs and text[k - 1 : k + 2] == f" {c} ":
                 found.append(k)
     cuts = places["+-"] or places["*/@"]
-    ends = [0, *cuts, len(text)]
-    return [text[a:b].strip() for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [text[a:b].strip() for a, b in pairwise([0, *cuts, len(text)])]
 
 
 def split_items(text: str) -> list[str]:

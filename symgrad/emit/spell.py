@@ -62,7 +62,7 @@ class Spelling:
 
     def head(self, k: int) -> str:
         """Return the name of the op folded in as operand ``k``, or nothing."""
-        eqn = self._speller.inlined.get(self.rhs.operands[k])  # type: ignore[call-overload]
+        eqn = self._speller.inlined.get(self.rhs.operands[k])
         return eqn.rhs.name if eqn is not None else ""
 
     def text(self, text: str) -> Text:
@@ -164,9 +164,7 @@ class Speller:
             if self._is_scalar_product(rhs) or self._is_sum_of_sums(rhs, operands):
                 operands[1] = Text(operands[1].text, UNARY)
         settings = dict(zip(rhs.params, rhs.settings, strict=True)) if rhs.params else {}
-        parts = [
-            part.format(*operands, np=self.np, **settings) for part in template.split("**")
-        ]
+        parts = [part.format(*operands, np=self.np, **settings) for part in template.split("**")]
         return Text(_power_sign(parts).join(parts), precedence)
 
     def _over(self, rhs: Op, operands: list[Text]) -> Text | None:

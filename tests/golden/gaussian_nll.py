@@ -2,7 +2,7 @@
 
 mu (d,)  L (d, k)  X (n, d)
 
-From golden_programs.py:gaussian_nll, symgrad 0.1.0, source sha256 02ecf681625f4e4b.
+From golden_programs.py:gaussian_nll, symgrad 0.1.0, source sha256 45736e3b5874a4a0.
 """
 
 import numpy as np
