@@ -216,6 +216,8 @@ def _spec_of(
 def _spec_leaf(name: str, shape: Shape, dtype: str | None) -> Leaf:
     if dtype == "python" or (not shape and dtype in (None, "float64")):
         return Leaf(name, Aval((), np.dtype(np.float64), "python"))
+    if not shape and dtype in ("int64", "bool"):
+        return Leaf(name, Aval((), np.dtype(dtype), "python"), may_be_static=True)
     return Leaf(name, Aval(shape, np.dtype(dtype or np.float64), "array" if shape else "numpy"))
 
 

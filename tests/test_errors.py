@@ -25,7 +25,7 @@ from symgrad import (
 )
 
 X3, X4, X23 = np.ones(3), np.ones(4), np.ones((2, 3))
-BIG = np.ones(100)
+BIG, TEXTS = np.ones(100), np.array(["a"])
 GENERATOR = np.random.default_rng(0)
 WEIGHTS, SETTINGS, HISTORY = np.ones(3), {"scale": 1.0}, []
 COUNT = 0
@@ -197,7 +197,7 @@ MISTAKES = [
     ("complex number", TraceError, "complex input is refused", lambda: grad(lambda z: z, 1j)),
     ("array of objects", TraceError, "has dtype object", lambda: grad(lambda x: x.sum(), np.array([1, None]))),
     ("array of text", TraceError, "has dtype <U1", lambda: grad(lambda x: x.sum(), np.array(["a"]))),
-    ("captured array of text", TraceError, "`words` has dtype", lambda words=np.array(["a"]): grad(lambda x: (x * words).sum(), X3)),
+    ("captured array of text", TraceError, "`TEXTS` has dtype", lambda: grad(lambda x: (x * TEXTS).sum(), X3)),
     ("ragged list", ShapeError, "sizes 2 and 1 disagree", lambda: grad(lambda x: np.array([[x, 1.0], [x]]).sum(), 1.0)),
     ("text meets an array", TraceError, "str 'a' meets a traced value", lambda: grad(lambda x: np.add(x, "a"), X3)),
     ("array from nowhere", TraceError, "comes from nowhere", lambda: grad(lambda x: (x * np.linspace(0, 1, 100)).sum(), BIG)),
@@ -321,8 +321,9 @@ def test_a_mistake_is_told(error, text, program):
 
 
 def test_a_wrong_result_is_told(monkeypatch):
+    wrong = property(lambda self: lambda x: (x.sum() + 1, ()))
     c = symgrad.compile(lambda x: x.sum())
-    monkeypatch.setattr("symgrad.specialise.Specialisation.forward", lambda x: (x.sum() + 1, ()))
+    monkeypatch.setattr("symgrad.specialise.Specialisation.forward", wrong)
     with pytest.raises(CheckError, match=r"differs from the function itself.*report the function"):
         c.grad(X3)
 
