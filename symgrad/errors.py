@@ -120,12 +120,22 @@ def locating(otherwise: CodeType | None) -> Iterator[None]:
     """Give errors from within the user's line that led to them, or where ``otherwise`` begins."""
     try:
         yield
-    except SymgradError as error:
+    except Exception as raised:
+        error = _ours(raised)
+        if error is None:
+            raise
         if error.location is None:
             error.location = _user_line(error.__traceback__)
         if error.location is None and otherwise is not None:
             error.location = Location(otherwise.co_filename, otherwise.co_firstlineno)
-        raise
+        raise error from None
+
+
+def _ours(error: BaseException | None) -> SymgradError | None:
+    """Return the error of ours that NumPy, or the user's code, turned into this one."""
+    while error is not None and not isinstance(error, SymgradError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _user_line(traceback: TracebackType | None) -> Location | None:

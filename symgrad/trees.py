@@ -29,6 +29,12 @@ class Tree:
     def count(self) -> int:
         return 1 if self.kind == LEAF else sum(part.count for part in self.parts)
 
+    @property
+    def needs_owner(self) -> bool:
+        """Return whether text can rebuild the value only from one that has its type."""
+        own = self.kind == "field" or (self.kind == "dict" and self.type is not dict)
+        return own or any(part.needs_owner for part in self.parts)
+
     def paths(self) -> Iterator[tuple[Any, ...]]:
         """Return for each leaf the keys that lead to it."""
         if self.kind == LEAF:
@@ -63,8 +69,9 @@ class Tree:
             for key, part in zip(self.keys, self.parts, strict=True)
         ]
         if self.kind == "dict":
+            made_of = f"type({owner})({{}})" if owner and self.type is not dict else "{}"
             pairs = ", ".join(f"{quoted(k)}: {v}" for k, v in zip(self.keys, parts, strict=True))
-            return f"{{{pairs}}}"
+            return made_of.format(f"{{{pairs}}}")
         if self.kind == "field" and owner:
             pairs = ", ".join(f"{k}={v}" for k, v in zip(self.keys, parts, strict=True))
             return f"type({owner})({pairs})"
