@@ -200,6 +200,8 @@ program("relu", lambda x: np.maximum(0, x), X)
 program("relu by product", lambda x: x * (x > 0), X)
 program("leaky relu", lambda x: np.where(x > 0, x, 0.1 * x), X)
 program("astype", lambda x: x.astype(np.float64) * x.astype(int), X)
+program("astype without a copy", lambda x: x.astype(float, copy=False) ** 2, X)
+program("sum in a dtype", lambda x: np.sum(x, axis=0, dtype=np.float64) * x.mean(dtype=float), X)
 program("np.float64 of a value", lambda x: np.float64(x) * 2, 0.7)
 program("np.real", lambda x: np.real(x) * x.real, X)
 
@@ -528,6 +530,7 @@ program("np.size, np.shape", lambda x: x / np.size(x) * np.shape(x)[1] + np.size
 program("np.meshgrid, ij", lambda x, y: np.add(*np.meshgrid(x, y, indexing="ij")) ** 2, V, W[:3])
 program("np.meshgrid", lambda x, y: np.multiply(*np.meshgrid(x, y)), V, real(3))
 program("np.outer sum by broadcasting", lambda x, y: (x[:, None] - y) ** 2, V, real(3))
+program("sizes of a split by number", lambda x: np.split(x, x.shape[1] // 2, axis=1)[0] ** 2, X)
 program("np.gradient-like differences", lambda x: (x[2:] - x[:-2]) / 2, V)
 
 # --- indexing ------------------------------------------------------------------------------------
@@ -690,6 +693,13 @@ def assign_transposed(x):
     return out
 
 
+def add_in_place(x, i):
+    out = np.ones(3)
+    np.add.at(out, i, x)
+    return out**2
+
+
+program("np.add.at", add_in_place, V, I)
 program("assign rows", assign_rows, X)
 program("assign slices", assign_slices, X)
 program("assign over itself", assign_over_itself, X)

@@ -372,7 +372,9 @@ def spell_astype(s: Any) -> str:
 
 
 @accept(method="astype")
-def astype(a: Any, dtype: Any) -> Any:
+def astype(a: Any, dtype: Any, *, copy: bool = True) -> Any:
+    if not copy and a.dtype == dtype:
+        return a
     return op.astype(a, dtype=np.dtype(dtype).name)
 
 

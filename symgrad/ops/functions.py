@@ -26,13 +26,13 @@ def _function(
     kinks: str = "",
     cost: str = "slow",
 ) -> None:
-    of_arrays = [f for f in also if f and f.__module__ != "math"]
+    of_arrays = [f for f in also if isinstance(f, np.ufunc)]
     elementwise(
         name, doc, accepts=(getattr(np, name), *of_arrays), math=math,
         partials=(partial,) if partial else None, numpy=f"np.{name}({{0}})",
         tex=tex or rf"\{name} {{0}}", domain=domain, kinks=kinks, cost=cost, role=name,
     )  # fmt: skip
-    accept_math(name, *(f for f in also if f and f.__module__ == "math"))
+    accept_math(name, *(f for f in also if f and not isinstance(f, np.ufunc)))
 
 
 _function("exp", "Exponential.", sp.exp, (math.exp,), lambda y, x: y, tex="e^{{{0}}}")

@@ -443,6 +443,13 @@ structural(
 )  # fmt: skip
 
 
+@accept(np.add.at)
+def add_at(a: Any, indices: Any, b: Any) -> None:
+    """Add to parts of an array in place, repeats included."""
+    static, arrays = read_key(a.aval.shape, indices)
+    a._become(op.add_at(a, b, *arrays, key=static))
+
+
 def put(x: Any, key: Any, value: Any) -> Any:
     """Return the traced array that ``x[key] = value`` leaves behind."""
     static, arrays = read_key(x.aval.shape, key)

@@ -113,10 +113,21 @@ def _only(a: Any, where: Any, neutral: Any) -> Any:
     return a if where is True else op.where(where, a, neutral)
 
 
+def _in_dtype(a: Any, dtype: Any) -> Any:
+    return a if dtype is None or a.dtype == dtype else op.astype(a, dtype=np.dtype(dtype).name)
+
+
 @accept(np.sum, method="sum")
 def sum_(
-    a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = 0, where: Any = True
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = 0,
+    where: Any = True,
 ) -> Any:
+    a = _in_dtype(a, dtype)
     total = op.sum(_only(a, where, 0), axis=_axes(a, axis), keepdims=bool(keepdims))
     return total if _is_number(initial, 0) else total + initial
 
@@ -134,7 +145,10 @@ structural(
 
 
 @accept(np.mean, method="mean")
-def mean(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False, where: Any = True
+) -> Any:
+    a = _in_dtype(a, dtype)
     if where is True:
         return op.mean(a, axis=_axes(a, axis), keepdims=bool(keepdims))
     mask = op.broadcast_to(where, shape=a.aval.shape)
@@ -191,8 +205,15 @@ structural(
 
 @accept(np.prod, method="prod")
 def prod(
-    a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = 1, where: Any = True
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = 1,
+    where: Any = True,
 ) -> Any:
+    a = _in_dtype(a, dtype)
     total = op.prod(_only(a, where, 1), axis=_axes(a, axis), keepdims=bool(keepdims))
     return total if _is_number(initial, 1) else total * initial
 
