@@ -122,7 +122,7 @@ def simplify(graph: Graph, start: int, seeds: int = 0) -> Graph:
 # --- what laws ask --------------------------------------------------------------------------
 
 
-def _value(b: Builder, operand: Operand) -> Value:
+def _value(b: Simplifier, operand: Operand) -> Value:
     return Value(b, operand)
 
 
@@ -130,11 +130,11 @@ def _literal(x: Operand) -> Any:
     return x.value if type(x) is Static else None
 
 
-def _is_scalar(b: Builder, x: Operand) -> bool:
+def _is_scalar(b: Simplifier, x: Operand) -> bool:
     return b.aval(x).shape == ()
 
 
-def _keeps(b: Builder, result: Value, head: str, operands: tuple[Operand, ...]) -> Operand | None:
+def _keeps(b: Simplifier, result: Value, head: str, operands: tuple[Operand, ...]) -> Operand | None:
     """Return the rewritten operand if its shape and dtype are those of the original."""
     want = b.infer(OPS[head], operands, ())[0]
     have = result.aval
@@ -143,7 +143,7 @@ def _keeps(b: Builder, result: Value, head: str, operands: tuple[Operand, ...]) 
     return result.symbol if all(map(b.shapes.same, have.shape, want.shape)) else None
 
 
-def _is_zeros(b: Any, x: Operand) -> bool:
+def _is_zeros(b: Simplifier, x: Operand) -> bool:
     row = b.new(x, "full")
     if row is not None:
         return bool(row.setting("value") == 0)
@@ -151,13 +151,13 @@ def _is_zeros(b: Any, x: Operand) -> bool:
     return row is not None and _literal(row.operands[1]) == 0
 
 
-def _zeros_with(b: Any, x: Operand) -> Op | None:
+def _zeros_with(b: Simplifier, x: Operand) -> Op | None:
     """Return the definition of ``x`` if it is a value added into zeros."""
     row = b.new(x, "add_at")
     return row if row is not None and _is_zeros(b, row.operands[0]) else None
 
 
-def _scaled(b: Any, x: Operand) -> tuple[Operand, Operand] | None:
+def _scaled(b: Simplifier, x: Operand) -> tuple[Operand, Operand] | None:
     """Return ``(s, z)`` if ``x`` is a new product of a scalar ``s`` and an array ``z``."""
     row = b.sole(x, "multiply")
     if row is None or _is_scalar(b, x):
@@ -168,12 +168,12 @@ def _scaled(b: Any, x: Operand) -> tuple[Operand, Operand] | None:
     return (s, z) if _is_scalar(b, s) else None
 
 
-def _negated(b: Any, x: Operand) -> Operand | None:
+def _negated(b: Simplifier, x: Operand) -> Operand | None:
     row = b.new(x, "negative")
     return row.operands[0] if row is not None else None
 
 
-def _subtractable(b: Any, x: Operand) -> Operand | None:
+def _subtractable(b: Simplifier, x: Operand) -> Operand | None:
     """Return ``y`` if ``x`` is -y, also where the sign sits on a scalar factor."""
     inner = _negated(b, x)
     if inner is not None:
@@ -189,7 +189,7 @@ def _subtractable(b: Any, x: Operand) -> Operand | None:
     return None if inner is None else (_value(b, inner) * _value(b, z)).symbol
 
 
-def _masked(b: Any, x: Operand) -> tuple[Operand, Operand, bool] | None:
+def _masked(b: Simplifier, x: Operand) -> tuple[Operand, Operand, bool] | None:
     """Return ``(mask, value, value_first)`` if ``x`` is zero off or on a mask."""
     row = b.new(x, "where")
     if row is None:
@@ -202,12 +202,12 @@ def _masked(b: Any, x: Operand) -> tuple[Operand, Operand, bool] | None:
     return None
 
 
-def _where(b: Builder, mask: Operand, value: Value, first: bool) -> Value:
+def _where(b: Simplifier, mask: Operand, value: Value, first: bool) -> Value:
     m = _value(b, mask)
     return op.where(m, value, 0) if first else op.where(m, 0, value)  # type: ignore[no-any-return]
 
 
-def _unbroadcast_operand(b: Any, x: Operand) -> Operand | None:
+def _unbroadcast_operand(b: Simplifier, x: Operand) -> Operand | None:
     """Return what a new copy along leading axes, or of a Python number, copies."""
     row = b.new(x, "broadcast_to")
     if row is not None:
@@ -229,7 +229,7 @@ _FOLD = {
 }
 
 
-def _fold(b: Builder, operands: tuple[Operand, ...], head: str) -> Operand | None:
+def _fold(b: Simplifier, operands: tuple[Operand, ...], head: str) -> Operand | None:
     values = [_literal(x) for x in operands]
     if any(type(v) not in (int, float) for v in values):
         return None
@@ -248,7 +248,7 @@ for _head in _FOLD:
 
 
 @rule("multiply", "1 x = x")
-def _one(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+def _one(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for one, x in (xs, xs[::-1]):
         if _literal(one) == 1:
             return _keeps(b, _value(b, x), "multiply", xs)
@@ -257,15 +257,39 @@ def _one(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     return None
 
 
+@rule("multiply", "(1.0 n) x = n x, where n is whole")
+def _whole_factor(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for k, x in enumerate(xs):
+        n = _unconverted(b, x)
+        if n is not None:
+            return _keeps(b, n * _value(b, xs[1 - k]), "multiply", xs)
+    return None
+
+
+@rule("divide", "(1.0 n) / x = n / x, where n is whole")
+def _whole_numerator(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    n = _unconverted(b, xs[0])
+    return _keeps(b, n / _value(b, xs[1]), "divide", xs) if n is not None else None
+
+
+def _unconverted(b: Simplifier, x: Operand) -> Value | None:
+    """Return ``n`` of ``1.0 n``, which only makes a float of a whole number."""
+    row = b.new(x, "multiply")
+    for one, n in (row.operands, row.operands[::-1]) if row is not None else ():
+        if _literal(one) == 1:
+            return _value(b, n)
+    return None
+
+
 @rule("divide", "x / 1 = x")
-def _over_one(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+def _over_one(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     if _literal(xs[1]) == 1:
         return _keeps(b, _value(b, xs[0]), "divide", xs)
     return None
 
 
 @rule("negative", "-(-x) = x,  -(a - b) = b - a,  -(s x) = (-s) x")
-def _negation(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+def _negation(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     (x,) = xs
     inner = _negated(b, x)
     if inner is not None:
@@ -290,7 +314,7 @@ def _negation(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     return _outside(b, x, lambda v: -v)
 
 
-def _outside(b: Any, x: Operand, apply: Callable[[Value], Value]) -> Operand | None:
+def _outside(b: Simplifier, x: Operand, apply: Callable[[Value], Value]) -> Operand | None:
     """Move an elementwise step of one operand inside a copy: f(copy(x)) = copy(f(x))."""
     row = b.new(x, "broadcast_to")
     if row is None:
@@ -300,7 +324,7 @@ def _outside(b: Any, x: Operand, apply: Callable[[Value], Value]) -> Operand | N
 
 
 def _sign_out_of(head: str) -> Law:
-    def rewrite(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
         for k in (0, 1):
             inner = _negated(b, xs[k])
             if inner is not None and (_is_scalar(b, xs[1 - k]) or not _is_scalar(b, inner)):
@@ -316,7 +340,7 @@ rule("divide", "(-a) / b = -(a / b)")(_sign_out_of("divide"))
 
 
 @rule("add", "x + 0 = x,  x + x = 2 x,  a + (-b) = a - b")
-def _sum(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+def _sum(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for zero, x in (xs, xs[::-1]):
         if _literal(zero) == 0 or _is_zeros(b, zero):
             return _keeps(b, _value(b, x), "add", xs)
@@ -330,7 +354,7 @@ def _sum(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
 
 
 @rule("add", "where(m, a, 0) + where(m, 0, b) = where(m, a, b)")
-def _join_masks(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+def _join_masks(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     one, two = _masked(b, xs[0]), _masked(b, xs[1])
     if one is None or two is None or one[0] != two[0] or one[2] == two[2]:
         return None
@@ -340,7 +364,7 @@ def _join_masks(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
 
 
 @rule("add", "x + (x + y) = 2 x + y")
-def _collect(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+def _collect(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for x, other in (xs, xs[::-1]):
         row = b.sole(other, "add")
         if row is not None and x in row.operands:
@@ -350,7 +374,7 @@ def _collect(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
 
 
 @rule("subtract", "x - 0 = x,  0 - x = -x,  a - (-b) = a + b")
-def _difference(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+def _difference(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     left, right = xs
     if _literal(right) == 0 or _is_zeros(b, right):
         return _keeps(b, _value(b, left), "subtract", xs)
@@ -369,7 +393,7 @@ def _difference(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
 
 
 @rule("multiply", "s (t x) = (s t) x,  x (t y) = t (x y)")
-def _scalars_first(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+def _scalars_first(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     if _is_scalar(b, xs[0]) and _is_scalar(b, xs[1]):
         return _scalar_order(b, xs)
     for x, other in (xs, xs[::-1]):
@@ -388,7 +412,7 @@ def _scalars_first(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     return None
 
 
-def _numbers_together(b: Any, number: Operand, x: Operand) -> Operand | None:
+def _numbers_together(b: Simplifier, number: Operand, x: Operand) -> Operand | None:
     """Return (2 0.5) x for 2 (0.5 x), also where others read 0.5 x."""
     row = b.definition(x)
     if _literal(number) is None or row is None or row.name != "multiply":
@@ -399,7 +423,7 @@ def _numbers_together(b: Any, number: Operand, x: Operand) -> Operand | None:
     return (b.apply("multiply", number, inner) * _value(b, rest)).symbol  # type: ignore[no-any-return]
 
 
-def _scalar_order(b: Any, xs: tuple[Operand, ...]) -> Operand | None:
+def _scalar_order(b: Simplifier, xs: tuple[Operand, ...]) -> Operand | None:
     """Put the number first in a product of scalars, and numbers together."""
     left, right = (_value(b, x) for x in xs)
     if left.literal is None and (right.literal is not None or _is_later(b, xs[0], xs[1])):
@@ -413,22 +437,24 @@ def _scalar_order(b: Any, xs: tuple[Operand, ...]) -> Operand | None:
     return None
 
 
-def _of_leaves(b: Any, row: Op) -> bool:
+def _of_leaves(b: Simplifier, row: Op) -> bool:
     """Return whether ``row`` is so plain that writing it twice reads better: lam dloss."""
     return all(b.definition(x) is None for x in row.operands)
 
 
-def _is_later(b: Any, x: Operand, y: Operand) -> bool:
+def _is_later(b: Simplifier, x: Operand, y: Operand) -> bool:
     """Return whether ``x`` is of the gradient and ``y`` of the user's own: 2 lam dloss."""
     seeds = b.inputs[b.own_inputs :]
     row = b.new(x, "multiply")
-    if row is not None and type(row.operands[1]) is Sym:  # as its last factor: a product of the user's own is not later
+    if (
+        row is not None and type(row.operands[1]) is Sym
+    ):  # as its last factor: a product of the user's own is not later
         return _is_later(b, row.operands[1], y)
     return (x in seeds or x.index >= b.first_new) and y not in seeds and y.index < b.first_new  # type: ignore[union-attr]
 
 
 @rule("divide", "(s x) / t = (s / t) x")
-def _scalar_quotient(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+def _scalar_quotient(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     scaled = _scaled(b, xs[0])
     if scaled is None:
         return None
@@ -440,7 +466,7 @@ def _scalar_quotient(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
 
 
 @rule("multiply", "a (b / c) = (a b) / c")
-def _product_of_quotient(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+def _product_of_quotient(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for x, other in (xs, xs[::-1]):
         row = b.sole(x, "divide")
         if row is None or _is_smaller(b, x, xs) or _is_scalar(b, other) != _is_scalar(b, x):
@@ -452,7 +478,7 @@ def _product_of_quotient(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | N
     return None
 
 
-def _is_smaller(b: Any, x: Operand, xs: tuple[Operand, ...]) -> bool:
+def _is_smaller(b: Simplifier, x: Operand, xs: tuple[Operand, ...]) -> bool:
     whole = b.infer(OPS["multiply"], xs, ())[0].shape
     return not _same_shape(b, b.aval(x).shape, whole)
 
@@ -461,7 +487,7 @@ def _is_smaller(b: Any, x: Operand, xs: tuple[Operand, ...]) -> bool:
 
 
 def _mask_out_of(head: str) -> Law:
-    def rewrite(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
         for k in (0, 1) if head == "multiply" else (0,):
             masked = _masked(b, xs[k])
             if masked is not None:
@@ -481,7 +507,7 @@ rule("divide", "where(m, a, 0) / g = where(m, a / g, 0)")(_mask_out_of("divide")
 
 
 def _copy_dropped(head: str) -> Law:
-    def rewrite(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
         for k, x in enumerate(xs):
             source = _unbroadcast_operand(b, x)
             if source is None:
@@ -501,7 +527,7 @@ def _copy_dropped(head: str) -> Law:
     return rewrite
 
 
-def _same_shape(b: Builder, have: Shape, want: Shape) -> bool:
+def _same_shape(b: Simplifier, have: Shape, want: Shape) -> bool:
     return len(have) == len(want) and all(map(b.shapes.same, have, want))
 
 
@@ -510,7 +536,7 @@ for _head in ("multiply", "divide", "add", "subtract", "where"):
 
 
 @rule("broadcast_to", "a copy of a copy is a copy")
-def _copy(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _copy(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     (shape,) = settings
     (x,) = xs
     if _same_shape(b, b.aval(x).shape, shape):
@@ -525,16 +551,14 @@ def _copy(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand
 
 
 @rule("sum", "sum of copies of s = count s")
-def _sum_of_copies(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _sum_of_copies(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     axis, keepdims = settings
     row = b.new(xs[0], "broadcast_to")
     if row is None:
         return None
     shape, source = row.setting("shape"), _value(b, row.operands[0])
     lead = len(shape) - source.ndim
-    copied = [
-        k for k in axis if k < lead or not b.shapes.same(source.shape[k - lead], shape[k])
-    ]
+    copied = [k for k in axis if k < lead or not b.shapes.same(source.shape[k - lead], shape[k])]
     if not copied:
         return None
     count = size_value(b, product(shape[k] for k in copied))
@@ -552,7 +576,7 @@ def _sum_of_copies(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -
 
 
 @rule("sum", "sum(-x) = -sum(x),  sum(s x) = s sum(x) where the user has x")
-def _sum_linear(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _sum_linear(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     axis, keepdims = settings
     if not axis:
         return xs[0]
@@ -568,7 +592,7 @@ def _sum_linear(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> O
 
 
 @rule("sum", "sum over a new axis of size 1 = the array")
-def _sum_of_expanded(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _sum_of_expanded(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     axis, keepdims = settings
     row = b.new(xs[0], "expand_dims")
     if row is not None and row.setting("axis") == axis:
@@ -577,7 +601,7 @@ def _sum_of_expanded(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...])
 
 
 @rule("sum", "sum(add_at(0, v at (arange, y)), axis=1) = v")
-def _sum_of_scatter(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _sum_of_scatter(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     axis, keepdims = settings
     row = _zeros_with(b, xs[0])
     if row is None:
@@ -604,14 +628,16 @@ def _sum_of_scatter(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) 
 
 
 @rule("sum", "sum_n a_n b_nd = b^T a")
-def _sum_of_product(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _sum_of_product(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     axis, keepdims = settings
     row = b.new(xs[0], "multiply")
     if row is None:
         return None
     ndim = len(b.aval(xs[0]).shape)
     factors = [_labelled(b, x, ndim) for x in row.operands]
-    if any(x is None or b.aval(y).dtype.kind != "f" for x, y in zip(factors, row.operands, strict=True)):
+    if any(
+        x is None or b.aval(y).dtype.kind != "f" for x, y in zip(factors, row.operands, strict=True)
+    ):
         return None
     (first, left), (second, right) = factors
     out = tuple(k for k in range(ndim) if k not in axis)
@@ -622,13 +648,15 @@ def _sum_of_product(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) 
         return None
     total = contract([first, second], [left, right], out)
     if keepdims:
-        total = op.expand_dims(total, axis=axis) if total.ndim else op.broadcast_to(
-            total, shape=(1,) * ndim
+        total = (
+            op.expand_dims(total, axis=axis)
+            if total.ndim
+            else op.broadcast_to(total, shape=(1,) * ndim)
         )
     return total.symbol  # type: ignore[no-any-return]
 
 
-def _labelled(b: Any, x: Operand, ndim: int) -> Any:
+def _labelled(b: Simplifier, x: Operand, ndim: int) -> Any:
     """Return a factor without its axes of size 1, and the labels of the axes that stay."""
     value = _value(b, x)
     lead = ndim - value.ndim
@@ -648,7 +676,7 @@ def _labelled(b: Any, x: Operand, ndim: int) -> Any:
 
 
 def _scalar_out_of(head: str) -> Law:
-    def rewrite(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    def rewrite(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
         named = dict(zip(OPS[head].params, settings, strict=True))
         inner = _negated(b, xs[0])
         if inner is not None:
@@ -667,7 +695,7 @@ for _head in ("transpose", "reshape", "expand_dims", "squeeze"):
 
 
 @rule("transpose", "(x^T)^T = x")
-def _transposed(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _transposed(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     (axes,) = settings
     if axes == tuple(range(len(axes))):
         return xs[0]
@@ -684,7 +712,7 @@ def _transposed(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> O
 
 
 @rule("reshape", "reshape(reshape(x)) = reshape(x)")
-def _reshaped(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _reshaped(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     (shape,) = settings
     if _same_shape(b, b.aval(xs[0]).shape, shape):
         return xs[0]
@@ -698,7 +726,7 @@ def _reshaped(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Ope
 
 
 @rule("expand_dims", "expand(sum(x)) = sum(x, keepdims)")
-def _expanded(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _expanded(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     (axis,) = settings
     if not axis:
         return xs[0]
@@ -716,7 +744,7 @@ def _expanded(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Ope
 
 
 @rule("squeeze", "squeeze(sum(x, keepdims)) = sum(x)")
-def _squeezed(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _squeezed(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     (axis,) = settings
     row = b.definition(xs[0])
     if row is not None and row.name == "expand_dims" and row.setting("axis") == axis:
@@ -731,7 +759,7 @@ def _squeezed(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Ope
 
 
 @rule("contract", "transposes, copies and signs fold into a contraction")
-def _contraction(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _contraction(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     terms, out = settings
     for k, x in enumerate(xs):
         folded = _folded_operand(b, k, xs, terms, out)
@@ -744,16 +772,14 @@ def _contraction(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> 
 
 
 def _contract_with(
-    b: Any, k: int, x: Operand, xs: Sequence[Operand], terms: Any, out: Any, term: Any = None
+    b: Simplifier, k: int, x: Operand, xs: Sequence[Operand], terms: Any, out: Any, term: Any = None
 ) -> Any:
     factors = [_value(b, x if i == k else y) for i, y in enumerate(xs)]
     labels = [t if i != k or term is None else term for i, t in enumerate(terms)]
     return contract(factors, labels, out)
 
 
-def _folded_operand(
-    b: Any, k: int, xs: Sequence[Operand], terms: Any, out: Any
-) -> Operand | None:
+def _folded_operand(b: Simplifier, k: int, xs: Sequence[Operand], terms: Any, out: Any) -> Operand | None:
     row, term = b.definition(xs[k]), terms[k]
     if row is None:
         return None
@@ -767,7 +793,7 @@ def _folded_operand(
 
 
 def _without_copies(
-    b: Any, k: int, row: Op, xs: Sequence[Operand], terms: Any, out: Any
+    b: Simplifier, k: int, row: Op, xs: Sequence[Operand], terms: Any, out: Any
 ) -> Operand | None:
     # A label that only copies carry is summed from the other operands alone.
     shape, source = row.setting("shape"), _value(b, row.operands[0])
@@ -793,7 +819,7 @@ def _without_copies(
 
 
 @rule("add", "x + add_at(0, v) = add_at(x, v)")
-def _add_scatter(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+def _add_scatter(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for scatter, x in (xs, xs[::-1]):
         row = _zeros_with(b, scatter)
         if row is not None and b.aval(x) == b.aval(scatter):
@@ -803,7 +829,7 @@ def _add_scatter(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
 
 
 @rule("subtract", "x - add_at(0, v) = add_at(x, -v)")
-def _subtract_scatter(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+def _subtract_scatter(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     left, right = xs
     row = _zeros_with(b, right)
     if row is not None and b.aval(left) == b.aval(right):
@@ -817,7 +843,7 @@ def _subtract_scatter(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None
 
 
 @rule("add_at", "add_at(0, v at [:, 0]) = v[:, None]")
-def _scatter_into_one(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _scatter_into_one(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     base, value, *indices = xs
     (key,) = settings
     if indices or not _is_zeros(b, base) or any(k is None for k in key):
@@ -838,7 +864,7 @@ def _scatter_into_one(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]
 
 
 @rule("add_at", "add_at(s x, -s) = s add_at(x, -1)")
-def _factor_scatter(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _factor_scatter(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     base, value, *indices = xs
     rest = [_value(b, i) for i in indices]
     source = _unbroadcast_operand(b, value)
@@ -854,7 +880,7 @@ def _factor_scatter(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) 
     return (_value(b, s) * op.add_at(_value(b, z), unit, *rest, key=settings[0])).symbol  # type: ignore[no-any-return]
 
 
-def _ratio(b: Any, value: Operand, s: Operand) -> int | None:
+def _ratio(b: Simplifier, value: Operand, s: Operand) -> int | None:
     """Return 1 or -1 if ``value`` is ``s`` or ``-s``."""
     if value == s:
         return 1
@@ -870,7 +896,7 @@ def _ratio(b: Any, value: Operand, s: Operand) -> int | None:
     return _leading_ratio(b, value, s)
 
 
-def _leading_ratio(b: Any, value: Operand, s: Operand) -> int | None:
+def _leading_ratio(b: Simplifier, value: Operand, s: Operand) -> int | None:
     # c / N against -c / N with numbers c: the sign was folded into the number.
     for head in ("multiply", "divide"):
         one, two = b.new(value, head), b.new(s, head)
@@ -886,7 +912,7 @@ def _leading_ratio(b: Any, value: Operand, s: Operand) -> int | None:
 
 
 @rule("index", "copies of s at [k] = s,  (x with v at [j]) at [k] = v if j = k, else x at [k]")
-def _element(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _element(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     (key,) = settings
     x, *indices = xs
     if indices or not all(type(k) is int and k >= 0 for k in key):
@@ -908,7 +934,7 @@ def _element(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Oper
 
 
 @rule("power", "x**1 = x,  x**2 = square,  x**-1 = 1 / x")
-def _power(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+def _power(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     x, exponent = xs
     number = _literal(exponent)
     if number == 1:
@@ -921,12 +947,12 @@ def _power(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
 
 
 @rule("astype", "a value of this dtype stays")
-def _converted(b: Any, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _converted(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     return xs[0] if b.aval(xs[0]).dtype.name == settings[0] else None
 
 
 @rule("where", "where(m, x, x) = x")
-def _either(b: Any, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+def _either(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     return _keeps(b, _value(b, xs[1]), "where", xs) if xs[1] == xs[2] else None
 
 

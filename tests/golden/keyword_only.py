@@ -34,6 +34,6 @@ def value_and_grad(w, x, *, target, power=2, lam=0.1):
     magnitude = np.abs(diff)  # (k,)
     value = np.mean(magnitude**power) + lam * np.sum(np.abs(w))
     powered = magnitude ** np.where(power == 0, 1, power - 1)  # (k,)
-    ddiff = 1.0 * power / k * (np.sign(diff) * powered)  # (k,)
+    ddiff = power / k * (np.sign(diff) * powered)  # (k,)
     dw = x.T @ ddiff + lam * np.sign(w)  # (d,)
     return value, dw
