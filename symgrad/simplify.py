@@ -252,8 +252,8 @@ def _one(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for one, x in (xs, xs[::-1]):
         if _literal(one) == 1:
             return _keeps(b, _value(b, x), "multiply", xs)
-        if _literal(one) == -1:
-            return (-_value(b, x)).symbol
+        if _literal(one) == -1 and b.aval(x).inexact:  # NumPy negates no booleans
+            return _keeps(b, -_value(b, x), "multiply", xs)
     return None
 
 
