@@ -208,8 +208,14 @@ class Speller:
         return None if eqn is None or eqn.lhs[0] in self.primal else eqn
 
     def _is_product(self, x: Operand) -> bool:
-        eqn = self.inlined.get(x) if isinstance(x, Sym) else None
-        return eqn is not None and eqn.rhs.name in ("multiply", "divide")
+        """Return whether ``x`` is a folded product whose first factor can take the sign."""
+        factor = x
+        while (eqn := self.inlined.get(factor) if isinstance(factor, Sym) else None) is not None:
+            if eqn.rhs.name not in ("multiply", "divide"):
+                break
+            first = eqn.rhs.operands[0]
+            factor = first if self.reciprocal(first) is None else eqn.rhs.operands[1]
+        return factor is not x and self.graph.aval(factor).inexact
 
     def _whole_numbers(self, rhs: Op, operands: list[Text]) -> list[Text]:
         # 1.0 in a derivative reads better as 1, where the other operand decides the dtype.
