@@ -109,7 +109,7 @@ def read_spec(name: str, spec: Any) -> Spec:
     if isinstance(spec, (list, tuple)):
         if len(spec) == 2 and isinstance(spec[0], (list, tuple)):
             return _checked(name, tuple(spec[0]), spec[1])
-        return _checked(name, tuple(spec), None)
+        return _checked(name, *_dtype_last(tuple(spec)))
     raise SpecError(f"spec of `{name}`: {spec!r} is neither a tuple of sizes nor a text like 'n d'")
 
 
