@@ -101,7 +101,7 @@ def _transpose(
     cts = [_cotangent(builder, cotangents, y) for y in eqn.lhs]
     for y, ct in zip(eqn.lhs, cts, strict=True):
         _note(builder, ct, y)
-    ct: Any = cts[0] if row.results == 1 else tuple(cts)
+    given: Any = cts[0] if row.results == 1 else tuple(cts)
     ys, xs = list(map(builder.wrap, eqn.lhs)), list(map(builder.wrap, operands))
     for i, x in reversed(list(enumerate(operands))):
         # Last operand first: what a write passes to its value is read before it is blanked.
@@ -109,7 +109,7 @@ def _transpose(
             continue
         if row.vjp is None:
             raise _missing(builder, eqn)
-        contribution = row.vjp(i, ct, ys, xs, settings)
+        contribution = row.vjp(i, given, ys, xs, settings)
         if contribution is not ZERO:
             _accumulate(builder, cotangents, x, contribution)
 
@@ -145,7 +145,7 @@ def zeros(builder: Builder, aval: Aval) -> Value:
     """Return the cotangent of a value that nothing depends on."""
     if aval.kind == "python" or not aval.inexact:
         return builder.wrap(Static(0.0))
-    return builder.apply("full", shape=aval.shape, value=0, dtype=aval.dtype.name)  # type: ignore[no-any-return]
+    return builder.apply("full", shape=aval.shape, value=0, dtype=aval.dtype.name)
 
 
 def unbroadcast(value: Value, aval: Aval) -> Value:

@@ -193,7 +193,8 @@ def _spell(size: Size, name: Callable[[Dim], str]) -> tuple[str, int]:
         first, *rest = (plain(f) for f in size.as_ordered_factors())
         return " * ".join([_at_least(first, 2, name), *(_at_least(f, 3, name) for f in rest)]), 2
     if size.is_Pow:
-        return f"{_at_least(plain(size.args[0]), 4, name)}**{size.args[1]}", 3
+        base = _at_least(plain(size.args[0]), 4, name)
+        return f"{base}{'**' if base.isidentifier() else ' ** '}{size.args[1]}", 3
     a, b = (plain(part) for part in size.args)
     if isinstance(size, DimFloorDiv):
         return f"{_at_least(a, 2, name)} // {_at_least(b, 3, name)}", 2

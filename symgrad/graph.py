@@ -92,7 +92,7 @@ class Static(sp.Atom, sp.Expr):
     is_commutative = True
 
     def __new__(cls, value: Any) -> Static:
-        new = Basic.__new__(cls)
+        new: Static = Basic.__new__(cls)
         new.value = value
         new._key = _key(value)
         new._mhash = hash(new._key)
@@ -153,16 +153,17 @@ class Op(sp.Expr):
 
     @classmethod
     def of(cls, operands: Sequence[Operand], settings: Sequence[Static] = ()) -> Op:
-        return Basic.__new__(cls, *operands, *settings)  # type: ignore[return-value]
+        new: Op = Basic.__new__(cls, *operands, *settings)
+        return new
 
     @property
     def operands(self) -> tuple[Operand, ...]:
-        args = self._args
-        return args[: len(args) - len(self.params)] if self.params else args  # type: ignore[return-value]
+        args: tuple[Any, ...] = self._args
+        return args[: len(args) - len(self.params)] if self.params else args
 
     @property
     def statics(self) -> tuple[Static, ...]:
-        return self._args[-len(self.params) :] if self.params else ()  # type: ignore[return-value]
+        return self._args[-len(self.params) :] if self.params else ()
 
     @property
     def settings(self) -> tuple[Any, ...]:
@@ -176,7 +177,10 @@ class Op(sp.Expr):
         inside += [f"{k}={v}" for k, v in zip(self.params, self.settings, strict=True)]
         return f"{self.name}({', '.join(inside)})"
 
-    __repr__ = __str__ = lambda self: self._sympystr(None)
+    def __repr__(self) -> str:
+        return self._sympystr(None)
+
+    __str__ = __repr__
 
 
 OPS: dict[str, type[Op]] = {}
@@ -214,10 +218,9 @@ class Notes:
     def only(self, kept: Sequence[Sym]) -> Notes:
         """Return the names, origins and spellings of some symbols."""
         new = Notes()
-        for mine, theirs in (
-            (new.names, self.names), (new.origins, self.origins), (new.spellings, self.spellings)
-        ):  # fmt: skip
-            mine.update((x, theirs[x]) for x in kept if x in theirs)  # type: ignore[attr-defined, index]
+        new.names = {x: self.names[x] for x in kept if x in self.names}
+        new.origins = {x: self.origins[x] for x in kept if x in self.origins}
+        new.spellings = {x: self.spellings[x] for x in kept if x in self.spellings}
         return new
 
     def fork(self) -> Notes:
@@ -399,8 +402,11 @@ class Builder:
             found = op.aval(self.shapes, *avals)
         return (found,) if type(found) is Aval else tuple(found)
 
-    def apply(self, name: str, *operands: Any, **settings: Any) -> Any:
-        """Apply the op called ``name`` to values or Python scalars; the rules' way to bind."""
+    def apply(self, name: str, *operands: Any, **settings: Any) -> Value:
+        """Apply the op called ``name`` to values or Python scalars; the rules' way to bind.
+
+        An op with several results gives a tuple of values.
+        """
         op = OPS[name]
         if op.params:
             given = {**op.defaults, **settings}
@@ -412,7 +418,7 @@ class Builder:
         bound = self.bind(op, taken, values)
         if op.results == 1:
             return self.wrap(bound[0])
-        return tuple(self.wrap(y) for y in bound)
+        return tuple(self.wrap(y) for y in bound)  # type: ignore[return-value]
 
     def wrap(self, operand: Operand) -> Value:
         """Return the value that rules calculate with for a symbol or literal."""
@@ -454,7 +460,7 @@ class Builder:
         # The user's text says what the user's op does: a law that rewrote it needs another.
         now = self.definition(mine)
         if now is not None and type(now) is type(rhs) and now.operands == operands:
-            self.notes.spellings.setdefault(mine, old.notes.spellings[y])  # type: ignore[arg-type]
+            self.notes.spellings.setdefault(mine, old.notes.spellings[y])
 
     @classmethod
     def continuing(cls, graph: Graph, count: int | None = None) -> Self:
@@ -516,38 +522,42 @@ class Value:
         """The Python scalar that this value is, or None."""
         return self.symbol.value if type(self.symbol) is Static else None
 
+    def detached(self) -> Value:
+        """Return the same value as an array of its own."""
+        return self
+
     def __repr__(self) -> str:
         return f"{self.symbol}: {self.aval}"
 
     def __add__(self, other: Any) -> Value:
-        return self.builder.apply("add", self, other)  # type: ignore[no-any-return]
+        return self.builder.apply("add", self, other)
 
     def __radd__(self, other: Any) -> Value:
-        return self.builder.apply("add", other, self)  # type: ignore[no-any-return]
+        return self.builder.apply("add", other, self)
 
     def __sub__(self, other: Any) -> Value:
-        return self.builder.apply("subtract", self, other)  # type: ignore[no-any-return]
+        return self.builder.apply("subtract", self, other)
 
     def __rsub__(self, other: Any) -> Value:
-        return self.builder.apply("subtract", other, self)  # type: ignore[no-any-return]
+        return self.builder.apply("subtract", other, self)
 
     def __mul__(self, other: Any) -> Value:
-        return self.builder.apply("multiply", self, other)  # type: ignore[no-any-return]
+        return self.builder.apply("multiply", self, other)
 
     def __rmul__(self, other: Any) -> Value:
-        return self.builder.apply("multiply", other, self)  # type: ignore[no-any-return]
+        return self.builder.apply("multiply", other, self)
 
     def __truediv__(self, other: Any) -> Value:
-        return self.builder.apply("divide", self, other)  # type: ignore[no-any-return]
+        return self.builder.apply("divide", self, other)
 
     def __rtruediv__(self, other: Any) -> Value:
-        return self.builder.apply("divide", other, self)  # type: ignore[no-any-return]
+        return self.builder.apply("divide", other, self)
 
     def __pow__(self, other: Any) -> Value:
-        return self.builder.apply("power", self, other)  # type: ignore[no-any-return]
+        return self.builder.apply("power", self, other)
 
     def __neg__(self) -> Value:
-        return self.builder.apply("negative", self)  # type: ignore[no-any-return]
+        return self.builder.apply("negative", self)
 
 
 _CURRENT: ContextVar[Builder] = ContextVar("symgrad builder")

@@ -286,7 +286,7 @@ def _shift_by_max(b: Builder, u: Operand, axes: tuple[int, ...]) -> Operand | No
 
 
 def _sigmoid_of_minus(b: Builder, u: Operand) -> Operand:
-    return b.apply("sigmoid", _minus(b, u)).symbol  # type: ignore[no-any-return]
+    return b.apply("sigmoid", _minus(b, u)).symbol
 
 
 def _inverse_of_one_plus_exp(b: Builder, v: Operand) -> Operand | None:
@@ -338,7 +338,7 @@ def _sigmoid_by_quotient(b: Builder, operands: Operands, settings: Any) -> Opera
     z = _argument(b, e, "exp")
     if z is None or _one_plus(b, total) is not e:
         return None
-    return b.apply("sigmoid", z).symbol  # type: ignore[no-any-return]
+    return b.apply("sigmoid", z).symbol
 
 
 def _softplus(b: Builder, operands: Operands, settings: Any) -> Operand | None:
@@ -431,7 +431,7 @@ def _normalised_exp(b: Builder, operands: Operands) -> Reduction | None:
 
 
 def _along(b: Builder, name: str, x: Operand, axes: tuple[int, ...]) -> Operand:
-    return b.apply(name, b.wrap(x), axis=axes[0]).symbol  # type: ignore[no-any-return]
+    return b.apply(name, b.wrap(x), axis=axes[0]).symbol
 
 
 def _unshifted(b: Builder, u: Operand, axes: tuple[int, ...]) -> Operand:
@@ -474,7 +474,7 @@ def _reduced_like(b: Builder, v: Operand, r: Reduction) -> Operand | None:
     keepdims = _keepdims(b, v, r)
     if keepdims is None:
         return None
-    return b.apply(r.name, b.wrap(r.x), axis=r.axes, keepdims=keepdims).symbol  # type: ignore[no-any-return]
+    return b.apply(r.name, b.wrap(r.x), axis=r.axes, keepdims=keepdims).symbol
 
 
 def _logsumexp_plus_shift(b: Builder, operands: Operands, of_max: bool) -> Operand | None:
@@ -566,7 +566,9 @@ def _weighted_softplus(b: Builder, v: Operand, sign: int = 1) -> _Weighted | Non
     return None
 
 
-def _logistic_loss(b: Builder, operands: Operands, settings: Any, second: int = 1) -> Operand | None:
+def _logistic_loss(
+    b: Builder, operands: Operands, settings: Any, second: int = 1
+) -> Operand | None:
     one, two = _weighted_softplus(b, operands[0]), _weighted_softplus(b, operands[1], second)
     if one is None or two is None or one.sign != two.sign:
         return None
@@ -606,14 +608,14 @@ def _sign_out(b: Builder, operands: Operands, settings: Any, name: str) -> Opera
     if inner is None or _argument_of(b, inner, "logistic_loss") is None:
         return None
     axis, keepdims = settings
-    return (-b.apply(name, inner, axis=axis, keepdims=keepdims)).symbol  # type: ignore[no-any-return]
+    return (-b.apply(name, inner, axis=axis, keepdims=keepdims)).symbol
 
 
 def _sign_out_of_difference(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     inner = _argument(b, operands[1], "negative")
     if inner is None or _argument_of(b, inner, "logistic_loss") is None:
         return None
-    return b.apply("add", operands[0], inner).symbol  # type: ignore[no-any-return]
+    return b.apply("add", operands[0], inner).symbol
 
 
 def _argument_of(b: Builder, v: Operand, name: str) -> Operand | None:
@@ -624,8 +626,10 @@ def _argument_of(b: Builder, v: Operand, name: str) -> Operand | None:
 def _no_double_sign(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     inner = _argument(b, operands[0], "negative")
     row = b.definition(inner) if inner is not None else None
-    is_ours = row is not None and row.name in ("mean", "sum") and _argument_of(
-        b, row.operands[0], "logistic_loss"
+    is_ours = (
+        row is not None
+        and row.name in ("mean", "sum")
+        and _argument_of(b, row.operands[0], "logistic_loss")
     )
     return inner if is_ours else None
 

@@ -29,10 +29,7 @@ class Report:
         return cls(
             made.name,
             len(traced.graph.equations),
-            tuple(
-                f"{f.law}" + (f" ({f.location})" if f.location else "")
-                for f in made.firings
-            ),
+            tuple(f"{f.law}" + (f" ({f.location})" if f.location else "") for f in made.firings),
             tuple(
                 f"{loop.location}: {loop.rounds} rounds written out, {loop.equations} operations"
                 for loop in traced.loops

@@ -78,14 +78,14 @@ def _own_output(builder: Builder, y: Operand, x: Sym) -> Operand:
     if row is not None and row.name == "alias":
         return _own_output(builder, row.operands[0], x)
     if row is not None and row.name == "full":
-        return op.full_like(Value(builder, x), row.setting("value")).symbol  # type: ignore[no-any-return]
+        return op.full_like(Value(builder, x), row.setting("value")).symbol
     if row is not None and row.name == "broadcast_to":
         source = row.operands[0]
         if builder.aval(source).shape == ():
-            return op.full_like(Value(builder, x), Value(builder, source)).symbol  # type: ignore[no-any-return]
-        return op.materialise(Value(builder, y)).symbol  # type: ignore[no-any-return]
+            return op.full_like(Value(builder, x), Value(builder, source)).symbol
+        return op.materialise(Value(builder, y)).symbol
     if not isinstance(y, Sym):
-        return op.full_like(Value(builder, x), y.value).symbol  # type: ignore[no-any-return]
+        return op.full_like(Value(builder, x), y.value).symbol
     return y
 
 
@@ -116,9 +116,7 @@ def cut(joint: Graph, values: int, seeds: Sequence[Sym], primal: frozenset[Sym])
             primal,
         ),
         Half(
-            replace(
-                joint, inputs=(*kept, *seeds), equations=backward_eqns, outputs=back_outputs
-            ),
+            replace(joint, inputs=(*kept, *seeds), equations=backward_eqns, outputs=back_outputs),
             primal,
         ),
         kept,
@@ -296,7 +294,7 @@ def _blank_bases(graph: Graph, returned: set[Operand]) -> set[Sym]:
     zeros = {eqn.lhs[0] for eqn in graph.equations if _is_zeros(eqn.rhs)} - returned
     for eqn in graph.equations:
         kept = eqn.rhs.operands[1:] if eqn.rhs.name in WRITES else eqn.rhs.operands
-        zeros.difference_update(kept)  # type: ignore[arg-type]
+        zeros.difference_update(kept)
     return zeros
 
 
@@ -310,13 +308,15 @@ def _weight(
     own = 0.0 if eqn.rhs.name == "size" else 0.5 if _scalar(graph, eqn.lhs[0]) else 1.0
     if eqn.rhs.name in FREE_VIEWS:
         own = 0.25
-    return own + sum(weights[x] for x in eqn.rhs.operands if x in folded)  # type: ignore[index]
+    return own + sum(weights[x] for x in eqn.rhs.operands if x in folded)
 
 
 def _heaviest(
     eqn: Equation, folded: Mapping[Sym, Equation], weights: Mapping[Sym, float]
 ) -> Sym | None:
-    inside = [x for x in eqn.rhs.operands if isinstance(x, Sym) and x in folded and weights[x] > 0.5]
+    inside = [
+        x for x in eqn.rhs.operands if isinstance(x, Sym) and x in folded and weights[x] > 0.5
+    ]
     return max(inside, key=lambda x: weights[x], default=None)
 
 
@@ -329,7 +329,9 @@ def _may_fold(half: Half, eqn: Equation, written: set[Operand]) -> bool:
         return False  # a step that the user wants to see
     if eqn.rhs.name == "index" and eqn.rhs.operands[0] in written:
         return False  # read before the array is written, so that it need not be copied
-    if eqn.rhs.name in WRITES or (eqn.rhs.name == "constant" and half.graph.avals[eqn.lhs[0]].shape):
+    if eqn.rhs.name in WRITES or (
+        eqn.rhs.name == "constant" and half.graph.avals[eqn.lhs[0]].shape
+    ):
         return False
     if eqn.rhs.name == "size":
         return True
@@ -430,8 +432,8 @@ def _reuse_buffers(made: Plan, outputs: Sequence[Operand]) -> None:
         _choose_mode(made, statement, is_dying)
         if statement.mode != "assign" and statement.starts in ("", "own"):
             y, x = statement.eqn.lhs[0], statement.eqn.rhs.operands[statement.reused]
-            made.slot[y] = made.slot_of(x)  # type: ignore[arg-type]
-            buffer = owner[x]  # type: ignore[index]
+            made.slot[y] = made.slot_of(x)
+            buffer = owner[x]
             last[buffer] = last.get(owner[y], k)
             moved[y] = buffer
 
@@ -448,7 +450,7 @@ def _repeated(made: Plan) -> set[Sym]:
                 break
             if base not in made.inlined:
                 break
-            rhs = made.inlined[base].rhs  # type: ignore[index]
+            rhs = made.inlined[base].rhs
     return found
 
 
@@ -489,14 +491,19 @@ def _choose_mode(made: Plan, statement: Statement, is_dying: Any) -> None:
     for k in choices:
         x = operands[k]
         users = x in made.half.primal or x in graph.notes.names
-        if not users and not _renames(graph.notes, x, y) and is_dying(x) and graph.avals[x] == graph.avals[y]:  # type: ignore[index]
+        if (
+            not users
+            and not _renames(graph.notes, x, y)
+            and is_dying(x)
+            and graph.avals[x] == graph.avals[y]
+        ):
             statement.mode, statement.reused = "update", k
             return
 
 
 def _renames(notes: Notes, x: Operand, y: Sym) -> bool:
     """Return whether ``x`` and ``y`` are gradients by different names: each keeps its own."""
-    before, after = notes.cotangent_of.get(x), notes.cotangent_of.get(y)  # type: ignore[call-overload]
+    before, after = notes.cotangent_of.get(x), notes.cotangent_of.get(y)
     return before is not None and after is not None and before is not after
 
 

@@ -63,6 +63,8 @@ class Simplifier(Builder):
     """A builder that applies the laws to equations beyond the user's own."""
 
     shared: set[Operand]
+    first_new: int
+    own_inputs: int
     depth = 0
 
     @classmethod
@@ -134,7 +136,9 @@ def _is_scalar(b: Simplifier, x: Operand) -> bool:
     return b.aval(x).shape == ()
 
 
-def _keeps(b: Simplifier, result: Value, head: str, operands: tuple[Operand, ...]) -> Operand | None:
+def _keeps(
+    b: Simplifier, result: Value, head: str, operands: tuple[Operand, ...]
+) -> Operand | None:
     """Return the rewritten operand if its shape and dtype are those of the original."""
     want = b.infer(OPS[head], operands, ())[0]
     have = result.aval
@@ -184,7 +188,7 @@ def _subtractable(b: Simplifier, x: Operand) -> Operand | None:
     s, z = row.operands
     number = _literal(s)
     if type(number) in (int, float) and number < 0:
-        return b.apply("multiply", -number, z).symbol  # type: ignore[no-any-return]
+        return b.apply("multiply", -number, z).symbol
     inner = _negated(b, s)
     return None if inner is None else (_value(b, inner) * _value(b, z)).symbol
 
@@ -204,7 +208,7 @@ def _masked(b: Simplifier, x: Operand) -> tuple[Operand, Operand, bool] | None:
 
 def _where(b: Simplifier, mask: Operand, value: Value, first: bool) -> Value:
     m = _value(b, mask)
-    return op.where(m, value, 0) if first else op.where(m, 0, value)  # type: ignore[no-any-return]
+    return op.where(m, value, 0) if first else op.where(m, 0, value)
 
 
 def _unbroadcast_operand(b: Simplifier, x: Operand) -> Operand | None:
@@ -220,7 +224,7 @@ def _unbroadcast_operand(b: Simplifier, x: Operand) -> Operand | None:
     return inner if inner is not None and b.aval(inner).kind == "python" else None
 
 
-_FOLD = {
+_FOLD: dict[str, Callable[..., Any]] = {
     "add": operator.add,
     "subtract": operator.sub,
     "multiply": operator.mul,
@@ -301,13 +305,13 @@ def _negation(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
         row = b.new(x, head)
         if row is not None and type(_literal(row.operands[0])) in (int, float):
             number, rest = row.operands
-            return b.apply(head, -_literal(number), rest).symbol  # type: ignore[no-any-return]
+            return b.apply(head, -_literal(number), rest).symbol
     if (scaled := _scaled(b, x)) is not None:
         s, z = (_value(b, v) for v in scaled)
         return ((-s) * z).symbol
     if (row := _zeros_with(b, x)) is not None:
         base, value, *indices = (_value(b, v) for v in row.operands)
-        return op.add_at(base, -value, *indices, key=row.setting("key")).symbol  # type: ignore[no-any-return]
+        return op.add_at(base, -value, *indices, key=row.setting("key")).symbol
     if (masked := _masked(b, x)) is not None:
         mask, value, first = masked
         return _where(b, mask, -_value(b, value), first).symbol
@@ -320,7 +324,7 @@ def _outside(b: Simplifier, x: Operand, apply: Callable[[Value], Value]) -> Oper
     if row is None:
         return None
     inner = apply(_value(b, row.operands[0]))
-    return op.broadcast_to(inner, shape=row.setting("shape")).symbol  # type: ignore[no-any-return]
+    return op.broadcast_to(inner, shape=row.setting("shape")).symbol
 
 
 def _sign_out_of(head: str) -> Law:
@@ -329,7 +333,7 @@ def _sign_out_of(head: str) -> Law:
             inner = _negated(b, xs[k])
             if inner is not None and (_is_scalar(b, xs[1 - k]) or not _is_scalar(b, inner)):
                 pair = [inner if i == k else x for i, x in enumerate(xs)]
-                return (-b.apply(head, *pair)).symbol  # type: ignore[no-any-return]
+                return (-b.apply(head, *pair)).symbol
         return None
 
     return rewrite
@@ -420,7 +424,7 @@ def _numbers_together(b: Simplifier, number: Operand, x: Operand) -> Operand | N
     inner, rest = row.operands
     if _literal(inner) is None:
         return None
-    return (b.apply("multiply", number, inner) * _value(b, rest)).symbol  # type: ignore[no-any-return]
+    return (b.apply("multiply", number, inner) * _value(b, rest)).symbol
 
 
 def _scalar_order(b: Simplifier, xs: tuple[Operand, ...]) -> Operand | None:
@@ -450,7 +454,7 @@ def _is_later(b: Simplifier, x: Operand, y: Operand) -> bool:
         row is not None and type(row.operands[1]) is Sym
     ):  # as its last factor: a product of the user's own is not later
         return _is_later(b, row.operands[1], y)
-    return (x in seeds or x.index >= b.first_new) and y not in seeds and y.index < b.first_new  # type: ignore[union-attr]
+    return (x in seeds or x.index >= b.first_new) and y not in seeds and y.index < b.first_new
 
 
 @rule("divide", "(s x) / t = (s / t) x")
@@ -519,9 +523,9 @@ def _copy_dropped(head: str) -> Law:
                 continue
             result = b.apply(head, *pair)
             if _same_shape(b, have.shape, want.shape):
-                return result.symbol  # type: ignore[no-any-return]
+                return result.symbol
             if head != "where":
-                return op.broadcast_to(result, shape=want.shape).symbol  # type: ignore[no-any-return]
+                return op.broadcast_to(result, shape=want.shape).symbol
         return None
 
     return rewrite
@@ -543,15 +547,17 @@ def _copy(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> 
         return x
     source = _unbroadcast_operand(b, x)
     if source is not None:
-        return op.broadcast_to(_value(b, source), shape=shape).symbol  # type: ignore[no-any-return]
+        return op.broadcast_to(_value(b, source), shape=shape).symbol
     row = b.new(x, "expand_dims")
     if row is not None and row.setting("axis") == tuple(range(len(row.setting("axis")))):
-        return op.broadcast_to(_value(b, row.operands[0]), shape=shape).symbol  # type: ignore[no-any-return]
+        return op.broadcast_to(_value(b, row.operands[0]), shape=shape).symbol
     return None
 
 
 @rule("sum", "sum of copies of s = count s")
-def _sum_of_copies(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _sum_of_copies(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
     axis, keepdims = settings
     row = b.new(xs[0], "broadcast_to")
     if row is None:
@@ -569,14 +575,16 @@ def _sum_of_copies(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, 
     result = op.broadcast_to(count * inner, shape=kept) if inner.ndim else count * inner
     if inner.ndim and not keepdims:
         result = op.squeeze(result, axis=axis)
-    return op.broadcast_to(result, shape=want.shape).symbol  # type: ignore[no-any-return]
+    return op.broadcast_to(result, shape=want.shape).symbol
 
 
 # --- sums ------------------------------------------------------------------------------------
 
 
 @rule("sum", "sum(-x) = -sum(x),  sum(s x) = s sum(x) where the user has x")
-def _sum_linear(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _sum_linear(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
     axis, keepdims = settings
     if not axis:
         return xs[0]
@@ -586,13 +594,15 @@ def _sum_linear(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...
     scaled = _scaled(b, xs[0])
     if scaled is not None:
         s, z = (_value(b, v) for v in scaled)
-        if z.dtype.kind == "f" and z.symbol.index < b.first_new:  # type: ignore[union-attr]
+        if z.dtype.kind == "f" and z.symbol.index < b.first_new:
             return (s * op.sum(z, axis=axis, keepdims=keepdims)).symbol
     return None
 
 
 @rule("sum", "sum over a new axis of size 1 = the array")
-def _sum_of_expanded(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _sum_of_expanded(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
     axis, keepdims = settings
     row = b.new(xs[0], "expand_dims")
     if row is not None and row.setting("axis") == axis:
@@ -601,7 +611,9 @@ def _sum_of_expanded(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any
 
 
 @rule("sum", "sum(add_at(0, v at (arange, y)), axis=1) = v")
-def _sum_of_scatter(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _sum_of_scatter(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
     axis, keepdims = settings
     row = _zeros_with(b, xs[0])
     if row is None:
@@ -615,7 +627,7 @@ def _sum_of_scatter(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any,
         part = indexed_shape(b.shapes, shape, key, [i.aval for i in indices])
         return op.sum(
             op.broadcast_to(value, shape=part), axis=tuple(range(len(part))), keepdims=False
-        ).symbol  # type: ignore[no-any-return]
+        ).symbol
     if key != (ARRAY, ARRAY) or len(shape) != 2 or axis != (1,):
         return None
     rows = b.definition(indices[0].symbol)
@@ -624,11 +636,13 @@ def _sum_of_scatter(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any,
     if rows.setting("start") != 0 or not b.shapes.same(rows.setting("stop"), shape[0]):
         return None
     total = op.broadcast_to(value, shape=(shape[0],))
-    return op.expand_dims(total, axis=(1,)).symbol if keepdims else total.symbol  # type: ignore[no-any-return]
+    return op.expand_dims(total, axis=(1,)).symbol if keepdims else total.symbol
 
 
 @rule("sum", "sum_n a_n b_nd = b^T a")
-def _sum_of_product(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _sum_of_product(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
     axis, keepdims = settings
     row = b.new(xs[0], "multiply")
     if row is None:
@@ -676,15 +690,17 @@ def _labelled(b: Simplifier, x: Operand, ndim: int) -> Any:
 
 
 def _scalar_out_of(head: str) -> Law:
-    def rewrite(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    def rewrite(
+        b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+    ) -> Operand | None:
         named = dict(zip(OPS[head].params, settings, strict=True))
         inner = _negated(b, xs[0])
         if inner is not None:
-            return (-b.apply(head, inner, **named)).symbol  # type: ignore[no-any-return]
+            return (-b.apply(head, inner, **named)).symbol
         scaled = _scaled(b, xs[0])
         if scaled is not None:
             s, z = (_value(b, v) for v in scaled)
-            return (s * b.apply(head, z, **named)).symbol  # type: ignore[no-any-return]
+            return (s * b.apply(head, z, **named)).symbol
         return None
 
     return rewrite
@@ -695,14 +711,16 @@ for _head in ("transpose", "reshape", "expand_dims", "squeeze"):
 
 
 @rule("transpose", "(x^T)^T = x")
-def _transposed(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _transposed(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
     (axes,) = settings
     if axes == tuple(range(len(axes))):
         return xs[0]
     row = b.definition(xs[0])
     if row is not None and row.name == "transpose":
         inner = row.setting("axes")
-        return op.transpose(_value(b, row.operands[0]), axes=tuple(inner[k] for k in axes)).symbol  # type: ignore[no-any-return]
+        return op.transpose(_value(b, row.operands[0]), axes=tuple(inner[k] for k in axes)).symbol
     row = b.new(xs[0], "contract")
     if row is not None:
         out = row.setting("out")
@@ -718,10 +736,10 @@ def _reshaped(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...])
         return xs[0]
     row = b.definition(xs[0])
     if row is not None and row.name in ("reshape", "expand_dims", "squeeze"):
-        return op.reshape(_value(b, row.operands[0]), shape=shape).symbol  # type: ignore[no-any-return]
+        return op.reshape(_value(b, row.operands[0]), shape=shape).symbol
     source = _unbroadcast_operand(b, xs[0])
     if source is not None and _is_scalar(b, source):
-        return op.broadcast_to(_value(b, source), shape=shape).symbol  # type: ignore[no-any-return]
+        return op.broadcast_to(_value(b, source), shape=shape).symbol
     return None
 
 
@@ -735,11 +753,11 @@ def _expanded(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...])
         return row.operands[0]
     row = b.new(xs[0], "sum")
     if row is not None and row.setting("axis") == axis and not row.setting("keepdims"):
-        return op.sum(_value(b, row.operands[0]), axis=axis, keepdims=True).symbol  # type: ignore[no-any-return]
+        return op.sum(_value(b, row.operands[0]), axis=axis, keepdims=True).symbol
     source = _unbroadcast_operand(b, xs[0])
     if source is not None and _is_scalar(b, source):
         shape = b.infer(OPS["expand_dims"], xs, settings)[0].shape
-        return op.broadcast_to(_value(b, source), shape=shape).symbol  # type: ignore[no-any-return]
+        return op.broadcast_to(_value(b, source), shape=shape).symbol
     return None
 
 
@@ -751,7 +769,7 @@ def _squeezed(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...])
         return row.operands[0]
     row = b.new(xs[0], "sum")
     if row is not None and row.setting("axis") == axis and row.setting("keepdims"):
-        return op.sum(_value(b, row.operands[0]), axis=axis, keepdims=False).symbol  # type: ignore[no-any-return]
+        return op.sum(_value(b, row.operands[0]), axis=axis, keepdims=False).symbol
     return None
 
 
@@ -759,7 +777,9 @@ def _squeezed(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...])
 
 
 @rule("contract", "transposes, copies and signs fold into a contraction")
-def _contraction(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _contraction(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
     terms, out = settings
     for k, x in enumerate(xs):
         folded = _folded_operand(b, k, xs, terms, out)
@@ -779,7 +799,9 @@ def _contract_with(
     return contract(factors, labels, out)
 
 
-def _folded_operand(b: Simplifier, k: int, xs: Sequence[Operand], terms: Any, out: Any) -> Operand | None:
+def _folded_operand(
+    b: Simplifier, k: int, xs: Sequence[Operand], terms: Any, out: Any
+) -> Operand | None:
     row, term = b.definition(xs[k]), terms[k]
     if row is None:
         return None
@@ -824,7 +846,7 @@ def _add_scatter(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | No
         row = _zeros_with(b, scatter)
         if row is not None and b.aval(x) == b.aval(scatter):
             _, value, *indices = (_value(b, v) for v in row.operands)
-            return op.add_at(_value(b, x), value, *indices, key=row.setting("key")).symbol  # type: ignore[no-any-return]
+            return op.add_at(_value(b, x), value, *indices, key=row.setting("key")).symbol
     return None
 
 
@@ -834,16 +856,18 @@ def _subtract_scatter(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand
     row = _zeros_with(b, right)
     if row is not None and b.aval(left) == b.aval(right):
         _, value, *indices = (_value(b, v) for v in row.operands)
-        return op.add_at(_value(b, left), -value, *indices, key=row.setting("key")).symbol  # type: ignore[no-any-return]
+        return op.add_at(_value(b, left), -value, *indices, key=row.setting("key")).symbol
     row = _zeros_with(b, left)
     if row is not None and b.aval(left) == b.aval(right):
         _, value, *indices = (_value(b, v) for v in row.operands)
-        return op.add_at(-_value(b, right), value, *indices, key=row.setting("key")).symbol  # type: ignore[no-any-return]
+        return op.add_at(-_value(b, right), value, *indices, key=row.setting("key")).symbol
     return None
 
 
 @rule("add_at", "add_at(0, v at [:, 0]) = v[:, None]")
-def _scatter_into_one(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _scatter_into_one(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
     base, value, *indices = xs
     (key,) = settings
     if indices or not _is_zeros(b, base) or any(k is None for k in key):
@@ -859,17 +883,19 @@ def _scatter_into_one(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[An
     if not ones or not _same_shape(b, b.aval(value).shape, want):
         return None
     if not want:
-        return op.broadcast_to(_value(b, value), shape=shape).symbol  # type: ignore[no-any-return]
-    return op.expand_dims(_value(b, value), axis=tuple(ones)).symbol  # type: ignore[no-any-return]
+        return op.broadcast_to(_value(b, value), shape=shape).symbol
+    return op.expand_dims(_value(b, value), axis=tuple(ones)).symbol
 
 
 @rule("add_at", "add_at(s x, -s) = s add_at(x, -1)")
-def _factor_scatter(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+def _factor_scatter(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
     base, value, *indices = xs
     rest = [_value(b, i) for i in indices]
     source = _unbroadcast_operand(b, value)
     if source is not None and _is_scalar(b, source):
-        return op.add_at(_value(b, base), _value(b, source), *rest, key=settings[0]).symbol  # type: ignore[no-any-return]
+        return op.add_at(_value(b, base), _value(b, source), *rest, key=settings[0]).symbol
     scaled = _scaled(b, base)
     if scaled is None or not _is_scalar(b, value):
         return None
@@ -877,7 +903,7 @@ def _factor_scatter(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any,
     unit = _ratio(b, value, s)
     if unit is None:
         return None
-    return (_value(b, s) * op.add_at(_value(b, z), unit, *rest, key=settings[0])).symbol  # type: ignore[no-any-return]
+    return (_value(b, s) * op.add_at(_value(b, z), unit, *rest, key=settings[0])).symbol
 
 
 def _ratio(b: Simplifier, value: Operand, s: Operand) -> int | None:
@@ -915,22 +941,35 @@ def _leading_ratio(b: Simplifier, value: Operand, s: Operand) -> int | None:
 def _element(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     (key,) = settings
     x, *indices = xs
-    if indices or not all(type(k) is int and k >= 0 for k in key):
+    if indices or not _is_place(key):
         return None
-    source = _unbroadcast_operand(b, x)
-    if source is not None and _is_scalar(b, source) and len(key) == len(b.aval(x).shape):
-        return source
-    row = b.new(x, "put_at")
-    if row is None or len(row.operands) > 2:
-        return None
-    base, value = row.operands
-    other = row.setting("key")
-    if len(other) != len(key) or not all(type(k) is int and k >= 0 for k in other):
-        return None
-    if other != key:
-        return op.index(_value(b, base), key=key).symbol  # type: ignore[no-any-return]
-    part = b.infer(OPS["index"], (x,), settings)[0]
-    return value if b.aval(value).shape == part.shape else None
+    source = _behind_writes(b, x, key)
+    copied = _unbroadcast_operand(b, source)
+    if copied is not None and _is_scalar(b, copied) and len(key) == len(b.aval(x).shape):
+        return copied
+    row = b.new(source, "put_at")
+    if row is not None and len(row.operands) == 2 and row.setting("key") == key:
+        value, part = row.operands[1], b.infer(OPS["index"], (x,), settings)[0]
+        return value if b.aval(value).shape == part.shape else None
+    return None if source is x else op.index(_value(b, source), key=key).symbol
+
+
+def _is_place(key: tuple[Any, ...]) -> bool:
+    return all(type(k) is int and k >= 0 for k in key)
+
+
+def _behind_writes(b: Simplifier, x: Operand, key: tuple[Any, ...]) -> Operand:
+    """Return ``x`` before what was written to other places than ``key``."""
+    source = x
+    for _ in range(DEEPEST_CHAIN):
+        row = b.new(source, "put_at")
+        if row is None or len(row.operands) > 2:
+            return source
+        other = row.setting("key")
+        if other == key or len(other) != len(key) or not _is_place(other):
+            return source
+        source = row.operands[0]
+    return x
 
 
 @rule("power", "x**1 = x,  x**2 = square,  x**-1 = 1 / x")

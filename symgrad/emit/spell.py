@@ -73,7 +73,10 @@ class Spelling:
 
     def size_with_precedence(self, size: Size) -> tuple[str, float]:
         text = self._speller.size(size)
-        return text, ATOM if text.isidentifier() or text.isdigit() else SUM
+        outside = _IN_BRACKETS.sub("", text)
+        if " + " in outside or " - " in outside or "(" in outside:
+            return text, SUM
+        return text, PRODUCT if " " in outside else ATOM
 
     def shape(self, shape: Sequence[Size]) -> str:
         return self._speller.shape(shape)
@@ -240,6 +243,7 @@ def _power_sign(parts: Sequence[str]) -> str:
 
 
 _SIMPLE = re.compile(r"-?(\w+(\.\w+)*|\d*\.?\d+(e[-+]?\d+)?)")
+_IN_BRACKETS = re.compile(r"\([^()]*\)")
 _ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide"})
 
 

@@ -39,11 +39,11 @@ def _bare(x: Value) -> tuple[Value, bool]:
 
 def _expand_sigmoid(x: Value) -> Value:
     z, is_negated = _bare(x)
-    return 1 / (1 + op.exp(z if is_negated else -x))  # type: ignore[no-any-return]
+    return 1 / (1 + op.exp(z if is_negated else -x))
 
 
 def _expand_softplus(x: Value) -> Value:
-    return op.maximum(x, 0) + op.log1p(op.exp(-op.absolute(_bare(x)[0])))  # type: ignore[no-any-return]
+    return op.maximum(x, 0) + op.log1p(op.exp(-op.absolute(_bare(x)[0])))
 
 
 elementwise(
@@ -126,11 +126,11 @@ def _expand_logsumexp(x: Value, axis: Any, keepdims: bool) -> Value:
     e = op.exp(shifted)
     flat = None if keepdims else _known("sum", e, axis=axes, keepdims=False)
     if flat is not None and len(axes) < x.ndim:
-        return _flat_max(largest, x, axes) + op.log(flat)  # type: ignore[no-any-return]
+        return _flat_max(largest, x, axes) + op.log(flat)
     total = largest + op.log(_sum_over(e, axes))
     if keepdims == (len(axes) < x.ndim):
-        return total  # type: ignore[no-any-return]
-    return (op.expand_dims if keepdims else op.squeeze)(total, axis=axes)  # type: ignore[no-any-return]
+        return total
+    return (op.expand_dims if keepdims else op.squeeze)(total, axis=axes)
 
 
 def _flat_max(largest: Value, x: Value, axes: tuple[int, ...]) -> Value:
@@ -143,19 +143,19 @@ def _flat_max(largest: Value, x: Value, axes: tuple[int, ...]) -> Value:
 
 def _softmax_over(x: Value, axes: tuple[int, ...]) -> Value:
     if len(axes) == 1:
-        return op.softmax(x, axis=axes[0])  # type: ignore[no-any-return]
+        return op.softmax(x, axis=axes[0])
     e = op.exp(_shifted(x, axes)[1])
-    return e / _sum_over(e, axes)  # type: ignore[no-any-return]
+    return e / _sum_over(e, axes)
 
 
 def _expand_softmax(x: Value, axis: int) -> Value:
     e = op.exp(_shifted(x, (axis,))[1])
-    return e / _sum_over(e, (axis,))  # type: ignore[no-any-return]
+    return e / _sum_over(e, (axis,))
 
 
 def _expand_log_softmax(x: Value, axis: int) -> Value:
     shifted = _shifted(x, (axis,))[1]
-    return shifted - op.log(_sum_over(op.exp(shifted), (axis,)))  # type: ignore[no-any-return]
+    return shifted - op.log(_sum_over(op.exp(shifted), (axis,)))
 
 
 structural(
@@ -216,5 +216,3 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         x = x.ravel()
         axes = (0,)
     return op.norm(x, axis=axes, keepdims=bool(keepdims))
-
-

@@ -218,9 +218,7 @@ def _tensordot(s: Any, left: Labels, summed: Labels, right: Labels) -> Any:
     first, second = (0, 1) if s["out"] != right + left else (1, 0)
     axes = [[t.index(label) for label in summed] for t in (a, b)]
     have = left + right if first == 0 else right + left
-    text = (
-        f"{s.np}.tensordot({s[first]}, {s[second]}, axes=({axes[first]}, {axes[second]}))"
-    )
+    text = f"{s.np}.tensordot({s[first]}, {s[second]}, axes=({axes[first]}, {axes[second]}))"
     return _permuted(text, have, s["out"])
 
 
@@ -298,7 +296,9 @@ def _drop_ones(
         ones = [
             k
             for k, label in enumerate(term)
-            if label < width and x.aval.shape[k] == 1 and label in other
+            if label < width
+            and x.aval.shape[k] == 1
+            and label in other
             and other_shape[other.index(label)] != 1
         ]
         if not ones:

@@ -79,7 +79,6 @@ _function("rad2deg", "Radians to degrees.", lambda x: x * 180 / sp.pi,
           tex=r"\frac{{180}}{{\pi}} {0}")  # fmt: skip
 
 
-
 def _sinc_slope(y: Value, x: Value) -> Any:
     # (cos(pi x) - y) / x loses all digits near 0: there the series, exact to the last digit.
     small = op.less(op.absolute(x), 0.1)

@@ -159,8 +159,8 @@ def _index_vjp(i: int, ct: Value, y: Value, x: Value, *indices: Value, key: Any)
 def _zeros_of(x: Value) -> Value:
     """Return zeros of the shape of ``x``; an input brings its own shape along."""
     if x.builder.definition(x.symbol) is None:
-        return op.full_like(x, 0)  # type: ignore[no-any-return]
-    return op.full(shape=x.shape, value=0, dtype=x.dtype.name)  # type: ignore[no-any-return]
+        return op.full_like(x, 0)
+    return op.full(shape=x.shape, value=0, dtype=x.dtype.name)
 
 
 structural(
@@ -409,7 +409,7 @@ def _last_written(ct: Value, x: Value, value: Value, indices: Sequence[Value], k
     order = op.reshape(op.arange(start=0, stop=total, dtype="int64"), shape=part)
     blank = op.full(shape=x.shape, value=-1, dtype="int64")
     survived = op.index(op.put_at(blank, order, *indices, key=key), *indices, key=key)
-    return op.where(op.equal(survived, order), op.index(ct, *indices, key=key), 0)  # type: ignore[no-any-return]
+    return op.where(op.equal(survived, order), op.index(ct, *indices, key=key), 0)
 
 
 def writes_once(indices: Sequence[tuple[Aval, Op | None]]) -> bool:
@@ -458,4 +458,3 @@ def put(x: Any, key: Any, value: Any) -> Any:
     if promoted(x.aval, value.aval) != x.dtype or (value.ndim and value.dtype != x.dtype):
         value = op.astype(value, dtype=x.dtype.name)
     return op.put_at(x, value, *arrays, key=static)
-

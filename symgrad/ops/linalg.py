@@ -15,7 +15,7 @@ from symgrad.ops.table import accept, array_aval, op, structural
 
 def _turned(x: Value) -> Value:
     n = x.ndim
-    return op.transpose(x, axes=(*range(n - 2), n - 1, n - 2))  # type: ignore[no-any-return]
+    return op.transpose(x, axes=(*range(n - 2), n - 1, n - 2))
 
 
 def _square(shapes: Shapes, x: Aval) -> None:
@@ -56,7 +56,7 @@ def _slogdet_vjp(cts: Any, ys: Any, x: Value) -> Value:
     # The sign is constant wherever the determinant is not 0.
     ct = cts[1]
     scale = op.expand_dims(ct, axis=(x.ndim - 2, x.ndim - 1)) if ct.ndim else ct
-    return scale * _turned(op.inv(x))  # type: ignore[no-any-return]
+    return scale * _turned(op.inv(x))
 
 
 structural(
@@ -68,7 +68,7 @@ structural(
 
 @accept(np.linalg.slogdet)
 def slogdet(a: Any) -> Any:
-    return type(np.linalg.slogdet(np.eye(1)))(*op.slogdet(a))
+    return type(np.linalg.slogdet(np.eye(1)))(*op.slogdet(a))  # type: ignore[misc]
 
 
 structural(
@@ -99,7 +99,7 @@ def _solve_matrix_vjp(ct: Value, y: Value, a: Value, b: Value) -> Value:
 
 
 def op_outer(a: Value, b: Value) -> Value:
-    return op.contract(a, b, terms=((0,), (1,)), out=(0, 1))  # type: ignore[no-any-return]
+    return op.contract(a, b, terms=((0,), (1,)), out=(0, 1))
 
 
 structural(

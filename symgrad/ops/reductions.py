@@ -35,12 +35,12 @@ def kept(value: Value, x: Value, axis: Any, keepdims: bool) -> Value:
     axes = normal_axes(axis, x.ndim)
     if keepdims or not value.ndim or not axes:
         return value
-    return op.expand_dims(value, axis=axes)  # type: ignore[no-any-return]
+    return op.expand_dims(value, axis=axes)
 
 
 def spread(value: Value, x: Value, axis: Any, keepdims: bool) -> Value:
     """Return a reduced value copied back over the axes that were reduced away."""
-    return op.broadcast_to(kept(value, x, axis, keepdims), shape=x.shape)  # type: ignore[no-any-return]
+    return op.broadcast_to(kept(value, x, axis, keepdims), shape=x.shape)
 
 
 def count(x: Value, axis: Any) -> Any:
@@ -190,7 +190,7 @@ def _product_of_others(x: Value, axis: int) -> Value:
     size = x.shape[axis]
     rows = op.expand_dims(op.transpose(x, axes=order), axis=(last,))
     others = op.where(op.eye(n=size, m=size, k=0, dtype="bool"), 1, rows)
-    return op.transpose(  # type: ignore[no-any-return]
+    return op.transpose(
         op.prod(others, axis=(last + 1,), keepdims=False),
         axes=tuple(order.index(i) for i in range(x.ndim)),
     )
@@ -226,7 +226,7 @@ _reduce(np.multiply, prod)
 def _extreme_vjp(ct: Value, y: Value, x: Value, axis: Any, keepdims: bool) -> Value:
     hit = op.equal(x, kept(y, x, axis, keepdims))
     ties = op.sum(hit, axis=normal_axes(axis, x.ndim), keepdims=bool(x.ndim))
-    return hit * (kept(ct, x, axis, keepdims) / ties)  # type: ignore[no-any-return]
+    return hit * (kept(ct, x, axis, keepdims) / ties)
 
 
 def _extreme(name: str, word: str, function: Any, alias: Any, of_two: Any) -> None:
@@ -321,7 +321,7 @@ def _freedom(x: Value, axis: Any, ddof: int) -> Any:
 
 
 def _centred(x: Value, axis: Any) -> Value:
-    return x - op.mean(x, axis=normal_axes(axis, x.ndim), keepdims=True)  # type: ignore[no-any-return]
+    return x - op.mean(x, axis=normal_axes(axis, x.ndim), keepdims=True)
 
 
 def _var_vjp(ct: Value, y: Value, x: Value, axis: Any, ddof: int, keepdims: bool) -> Value:
@@ -357,7 +357,7 @@ _spread_op("std", "Standard deviation along axes.", _std_vjp, np.std, "0 where a
 
 
 def _cumsum_vjp(ct: Value, y: Value, x: Value, axis: int) -> Value:
-    return op.flip(op.cumsum(op.flip(ct, axis=(axis,)), axis=axis), axis=(axis,))  # type: ignore[no-any-return]
+    return op.flip(op.cumsum(op.flip(ct, axis=(axis,)), axis=axis), axis=(axis,))
 
 
 structural(

@@ -250,9 +250,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     targets = [destination] if isinstance(destination, int) else list(destination)
     moved = [normal_axis(k, a.ndim) for k in sources]
     order = [k for k in range(a.ndim) if k not in moved]
-    for target, axis in sorted(
-        zip((normal_axis(k, a.ndim) for k in targets), moved, strict=True)
-    ):
+    for target, axis in sorted(zip((normal_axis(k, a.ndim) for k in targets), moved, strict=True)):
         order.insert(target, axis)
     return _transpose(a, order)
 

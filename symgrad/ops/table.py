@@ -49,11 +49,11 @@ class Facts:
 class _Namespace:
     """``op.exp(x)``: apply the op called ``exp`` in the builder of its operands."""
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
+    def __getattr__(self, name: str) -> Callable[..., Value]:
         if name not in OPS:
             raise AttributeError(f"no op is called {name}")
 
-        def apply(*operands: Any, **settings: Any) -> Any:
+        def apply(*operands: Any, **settings: Any) -> Value:
             return builder_of(operands).apply(name, *operands, **settings)
 
         setattr(self, name, apply)

@@ -66,7 +66,7 @@ class TraceBuilder(Builder):
         if kind is float or kind is int or kind is bool:
             return Static(value)
         if kind is SymbolicSize:
-            return op.size(of=value.size_expression).symbol  # type: ignore[no-any-return]
+            return op.size(of=value.size_expression).symbol
         return self._other_operand(value)
 
     def _other_operand(self, value: Any) -> Operand:
@@ -109,7 +109,7 @@ class TraceBuilder(Builder):
         self.origin = _origin()
         row = OPS[name]
         try:
-            result = super().apply(name, *operands, **settings)
+            result: Any = super().apply(name, *operands, **settings)
         except ShapeError as error:
             raise ShapeError(f"{self._spoken(name, operands)}: {error}") from None
         if row.facts.elementwise:
@@ -489,7 +489,7 @@ class Tracer(Value):
                 raise TraceError(
                     f"an array of {self.dtype} cannot hold {new.dtype} in place: write x = x + y"
                 )
-            new = op.astype(new, dtype=self.dtype.name)
+            new = self.builder.apply("astype", new, dtype=self.dtype.name)
         symbol = new.builder_operand()
         if self.base is not None:
             self._write_through(new)
@@ -502,6 +502,7 @@ class Tracer(Value):
         base = self.base
         assert base is not None
         name, rest, settings = self.remake
+        written: Any
         if name == "index" and not rest:
             written = op.put_at(base, new, key=settings["key"])
         elif name == "reshape" and self._is_contiguous(base):
@@ -617,8 +618,8 @@ def _install_operators() -> None:
                    "eq": np.equal, "ne": np.not_equal}  # fmt: skip
     for name, function in comparisons.items():
         setattr(Tracer, f"__{name}__", _binary(function))
-    for name, function in {"neg": np.negative, "abs": abs, "invert": np.invert}.items():
-        setattr(Tracer, f"__{name}__", lambda self, _f=FRONT[function]: _f(self))
+    for name, front in (("neg", np.negative), ("abs", abs), ("invert", np.invert)):
+        setattr(Tracer, f"__{name}__", lambda self, _f=FRONT[front]: _f(self))
 
 
 _install_operators()
@@ -649,9 +650,9 @@ class SymbolicSize:
         size = plain(self.builder.shapes.resolve(size))
         return size if isinstance(size, int) else SymbolicSize(self.builder, size)
 
-    def value(self) -> Tracer:
+    def value(self) -> Any:
         """Return the size as a traced number."""
-        return op.size(of=self.size_expression)  # type: ignore[no-any-return]
+        return op.size(of=self.size_expression)
 
     def __repr__(self) -> str:
         return spell(self.size_expression)
