@@ -85,10 +85,10 @@ PROGRAMS = [
 ]
 
 
-@pytest.mark.parametrize("program, n", PROGRAMS, ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize("program, n", PROGRAMS, ids=[p.__name__ for p, _ in PROGRAMS])
 def test_a_program_four_times_as_long_takes_four_times_the_steps(program, n):
     calls_to_compile(*program(5))  # what is built once: symbols, derivatives, templates
     steps, equations = calls_to_compile(*program(n))
     more_steps, more_equations = calls_to_compile(*program(4 * n))
     assert more_equations > 3 * equations
-    assert more_steps / more_equations <= 1.05 * steps / equations
+    assert more_steps / more_equations <= 1.1 * steps / equations
