@@ -97,10 +97,11 @@ UNARY = (
     "np.power({a} ** 2 + 1, 1.5)", "({a} ** 2 + 1) ** 0.5", "2.0 ** {a}", "{a} * {a} * {a}",
     "np.tanh({a}) * (1 - np.tanh({a}))", "{a} * np.sin({a})", "np.negative({a})",
     "np.arcsinh({a})", "np.multiply({a}, 0.5)", "np.add({a}, 1)", "+{a}", "({a} + 1) * ({a} - 1)",
-    "np.exp({a}) / (1 + np.exp({a}))", "np.float64(2.0) * {a}", "np.floor({a}) + {a}|np.sin(np.pi * {a})",
-    "np.sqrt(np.square({a}) + 0.3)", "{a} ** -2 * 0.1|{a} * 0.1", "np.abs({a} - 0.3) ** 1.5|{a} - 0.3",
+    "np.exp({a}) / (1 + np.exp({a}))", "np.float64(2.0) * {a}", "np.arccos(0.6 * np.cos({a}))",
+    "np.floor({a}) + {a}|np.sin(np.pi * {a})", "np.sqrt(np.square({a}) + 0.3)",
+    "{a} ** -2 * 0.1|{a} * 0.1", "np.abs({a} - 0.3) ** 1.5|{a} - 0.3",
     "np.where(np.abs({a}) < 0.4, 0.5 * {a} ** 2, 0.4 * (np.abs({a}) - 0.2))|np.abs({a}) - 0.4",
-    "np.arctanh(0.5 * np.tanh({a}))", "np.arcsin(0.6 * np.sin({a}))", "np.arccos(0.6 * np.cos({a}))",
+    "np.arctanh(0.5 * np.tanh({a}))", "np.arcsin(0.6 * np.sin({a}))",
 )  # fmt: skip
 
 BINARY = (
@@ -190,7 +191,11 @@ class Generator:
         except (FloatingPointError, IndexError, RuntimeWarning, ValueError):
             return False
         value = np.asarray(space[name])
-        if not value.size or not np.all(np.isfinite(value)) or np.max(np.abs(value), initial=0.0) > LARGEST:
+        if (
+            not value.size
+            or not np.all(np.isfinite(value))
+            or np.max(np.abs(value), initial=0.0) > LARGEST
+        ):
             return False
         assert value.ndim == len(shape), (lines, shape, value.shape)
         self.space = space
@@ -207,10 +212,19 @@ class Generator:
 
     def draw(self):
         kinds = (
-            (self.unary, 5), (self.binary, 5), (self.broadcast, 4), (self.reduction, 4),
-            (self.contraction, 5), (self.rearrangement, 4), (self.selection, 4), (self.joined, 2),
-            (self.written, 3), (self.loop, 3), (self.helper, 2), (self.idiom, 4),
-        )  # fmt: skip
+            (self.unary, 5),
+            (self.binary, 5),
+            (self.broadcast, 4),
+            (self.reduction, 4),
+            (self.contraction, 5),
+            (self.rearrangement, 4),
+            (self.selection, 4),
+            (self.joined, 2),
+            (self.written, 3),
+            (self.loop, 3),
+            (self.helper, 2),
+            (self.idiom, 4),
+        )
         makers, weights = zip(*kinds, strict=True)
         return self.rng.choices(makers, weights)[0]()
 
@@ -221,9 +235,8 @@ class Generator:
     def unary(self):
         a = self.pick()
         text, kinks = self.template(self.rng.choice(UNARY), a=a.name)
-        if not a.shape:  # Python numbers have no methods
-            if ".clip(" in text and "np." not in text:
-                return False
+        if not a.shape and ".clip(" in text and "np." not in text:
+            return False  # Python numbers have no methods
         return self.assign(text, a.shape, kinks, [a])
 
     def binary(self):
@@ -304,9 +317,10 @@ class Generator:
         if name == "prod" and (whole or many):
             return False
         text = (
-            f"{a.name}.{name}({inside})" if self.rng.random() < 0.5
+            f"{a.name}.{name}({inside})"
+            if self.rng.random() < 0.5
             else f"np.{name}({a.name}{sep}{inside})"
-        )  # fmt: skip
+        )
         if name == "sum" and not whole and self.rng.random() < 0.3:
             text = f"{text} / {a.name}.shape[{axis}]"
         return self.assign(text, shape, kinks, [a])
@@ -359,12 +373,17 @@ class Generator:
         rank, name = len(a.shape), a.name
         flat = "*".join(map(str, a.shape)) if rank > 1 else a.shape[0]
         choices = [
-            (f"{name}.reshape(-1)", (flat,)), (f"{name}.ravel()", (flat,)),
-            (f"np.reshape({name}, {name}.size)", (flat,)), (f"{name}.flatten()", (flat,)),
-            (f"{name}[None]", (1, *a.shape)), (f"np.expand_dims({name}, -1)", (*a.shape, 1)),
-            (f"{name}[..., None]", (*a.shape, 1)), (f"{name}[::-1]", a.shape),
-            (f"np.flip({name}, axis=0)", a.shape), (f"{name}.copy()", a.shape),
-        ]  # fmt: skip
+            (f"{name}.reshape(-1)", (flat,)),
+            (f"{name}.ravel()", (flat,)),
+            (f"np.reshape({name}, {name}.size)", (flat,)),
+            (f"{name}.flatten()", (flat,)),
+            (f"{name}[None]", (1, *a.shape)),
+            (f"np.expand_dims({name}, -1)", (*a.shape, 1)),
+            (f"{name}[..., None]", (*a.shape, 1)),
+            (f"{name}[::-1]", a.shape),
+            (f"np.flip({name}, axis=0)", a.shape),
+            (f"{name}.copy()", a.shape),
+        ]
         if rank == 1 and "?" not in str(a.shape[0]) and "*" not in str(a.shape[0]):
             other = self.rng.choice(["n", "d", "k"])
             if other in self.space:
@@ -373,21 +392,29 @@ class Generator:
             choices.append((f"np.diag({name})", a.shape * 2))
         if rank == 2:
             choices += [
-                (f"{name}.T", a.shape[::-1]), (f"np.transpose({name})", a.shape[::-1]),
+                (f"{name}.T", a.shape[::-1]),
+                (f"np.transpose({name})", a.shape[::-1]),
                 (f"{name}.reshape({name}.shape[1], {name}.shape[0])", a.shape[::-1]),
-                (f"{name}.swapaxes(0, 1)", a.shape[::-1]), (f"np.fliplr({name})", a.shape),
-                (f"np.triu({name})", a.shape), (f"np.tril({name}, -1)", a.shape),
-            ]  # fmt: skip
+                (f"{name}.swapaxes(0, 1)", a.shape[::-1]),
+                (f"np.fliplr({name})", a.shape),
+                (f"np.triu({name})", a.shape),
+                (f"np.tril({name}, -1)", a.shape),
+            ]
             if a.shape[0] == a.shape[1]:
-                choices += [(f"np.diag({name})", a.shape[:1]),
-                            (f"np.diagonal({name})", a.shape[:1])]  # fmt: skip
+                choices += [
+                    (f"np.diag({name})", a.shape[:1]),
+                    (f"np.diagonal({name})", a.shape[:1]),
+                ]
         if rank == 3:
             choices += [
                 (f"np.transpose({name}, (2, 0, 1))", (a.shape[2], *a.shape[:2])),
                 (f"np.moveaxis({name}, 0, -1)", (*a.shape[1:], a.shape[0])),
-                (f"{name}.reshape({name}.shape[0], -1)", (a.shape[0], f"{a.shape[1]}*{a.shape[2]}")),
+                (
+                    f"{name}.reshape({name}.shape[0], -1)",
+                    (a.shape[0], f"{a.shape[1]}*{a.shape[2]}"),
+                ),
                 (f"{name}.transpose(1, 0, 2)", (a.shape[1], a.shape[0], a.shape[2])),
-            ]  # fmt: skip
+            ]
         if 1 in a.shape:
             axis = a.shape.index(1)
             choices.append(
@@ -402,8 +429,11 @@ class Generator:
             return False
         name, first, rest = a.name, a.shape[0], a.shape[1:]
         choices = [
-            (f"{name}[0]", rest, ()), (f"{name}[-1]", rest, ()), (f"{name}[1]", rest, ()),
-            (f"{name}[1:]", (self.word(), *rest), ()), (f"{name}[:-1]", (self.word(), *rest), ()),
+            (f"{name}[0]", rest, ()),
+            (f"{name}[-1]", rest, ()),
+            (f"{name}[1]", rest, ()),
+            (f"{name}[1:]", (self.word(), *rest), ()),
+            (f"{name}[:-1]", (self.word(), *rest), ()),
             (f"{name}[::2]", (self.word(), *rest), ()),
             (f"{name}[[1, 0, 1]]", (3, *rest), ()),
             (f"{name}[np.array([0, 1])]", (2, *rest), ()),
@@ -412,15 +442,17 @@ class Generator:
             (f"{name}[..., 0]", a.shape[:-1], ()),
             (f"{name}[..., -1:]", (*a.shape[:-1], 1), ()),
             (f"{name}[{name} > 0.1]", (f"{self.word()} selected",), (f"{name} - 0.1",)),
-        ]  # fmt: skip
+        ]
         if rest:
             choices += [
                 (f"{name}[:, 0]", (first, *rest[1:]), ()),
-                (f"{name}[:, ::-1]", a.shape, ()), (f"{name}[:, 1:]", (first, self.word(), *rest[1:]), ()),
+                (f"{name}[:, ::-1]", a.shape, ()),
+                (f"{name}[:, 1:]", (first, self.word(), *rest[1:]), ()),
                 (f"{name}[:, [1, 0]]", (first, 2, *rest[1:]), ()),
-                (f"{name}[0, 1]", rest[1:], ()), (f"{name}[[0, 1, 1], [1, 0, 1]]", (3, *rest[1:]), ()),
+                (f"{name}[0, 1]", rest[1:], ()),
+                (f"{name}[[0, 1, 1], [1, 0, 1]]", (3, *rest[1:]), ()),
                 (f"{name}[np.newaxis, :, 0]", (1, first, *rest[1:]), ()),
-            ]  # fmt: skip
+            ]
         for p in self.indices:
             choices.append((f"{name}[{p.name}]", (*p.shape, *rest), ()))
             if rest and first == p.shape[0]:
@@ -448,10 +480,11 @@ class Generator:
         ]
         if rank == 1:
             choices += [
-                (f"np.hstack([{a.name}, {b.name}])", both), (f"np.vstack([{a.name}, {b.name}])", (2, *a.shape)),
+                (f"np.hstack([{a.name}, {b.name}])", both),
+                (f"np.vstack([{a.name}, {b.name}])", (2, *a.shape)),
                 (f"np.column_stack([{a.name}, {b.name}])", (*a.shape, 2)),
                 (f"np.append({a.name}, {b.name})", both),
-            ]  # fmt: skip
+            ]
         scalar = self.pick(lambda v: v.shape == ())
         if scalar is not None:
             choices.append((f"np.array([{scalar.name}, 0.5, 2 * {scalar.name}])", (3,)))
@@ -460,28 +493,47 @@ class Generator:
 
     def written(self):
         """Item assignment on a local array."""
-        a = self.pick(lambda v: v.shape and not any("?" in str(w) for w in v.shape) and 1 not in v.shape)
+        a = self.pick(
+            lambda v: v.shape and not any("?" in str(w) for w in v.shape) and 1 not in v.shape
+        )
         if a is None:
             return False
         self.count += 1
         name = f"w{self.count}"
         made = self.rng.choice(
-            [f"{a.name}.copy()", f"np.zeros({a.name}.shape)", f"np.zeros_like({a.name})",
-             f"np.ones({a.name}.shape)", f"{a.name} * 0.5", f"np.array({a.name})"]
-        )  # fmt: skip
+            [
+                f"{a.name}.copy()",
+                f"np.zeros({a.name}.shape)",
+                f"np.zeros_like({a.name})",
+                f"np.ones({a.name}.shape)",
+                f"{a.name} * 0.5",
+                f"np.array({a.name})",
+            ]
+        )
         row = self.pick(lambda v: v.shape == a.shape[1:])
         part = row.name if row is not None else "0.5"
         writes = [
-            f"{name}[0] = {part}", f"{name}[-1] += {part}", f"{name}[1] *= 2.0",
-            f"{name}[1:] += {a.name}[:-1]", f"{name}[0] = {name}[1] ** 2", f"{name} *= 0.7",
-            f"{name}[:-1] -= 0.3 * {a.name}[1:]", f"{name}[...] = {a.name} + {name}",
-            f"{name}[[0, 1]] = {a.name}[[1, 0]]", f"{name} += {a.name} ** 2",
-            f"{name}[::2] = 0.25", f"{name}[1] = np.sin({a.name}[0])", f"{name} -= {part}",
-        ]  # fmt: skip
+            f"{name}[0] = {part}",
+            f"{name}[-1] += {part}",
+            f"{name}[1] *= 2.0",
+            f"{name}[1:] += {a.name}[:-1]",
+            f"{name}[0] = {name}[1] ** 2",
+            f"{name} *= 0.7",
+            f"{name}[:-1] -= 0.3 * {a.name}[1:]",
+            f"{name}[...] = {a.name} + {name}",
+            f"{name}[[0, 1]] = {a.name}[[1, 0]]",
+            f"{name} += {a.name} ** 2",
+            f"{name}[::2] = 0.25",
+            f"{name}[1] = np.sin({a.name}[0])",
+            f"{name} -= {part}",
+        ]
         kinks = []
         if len(a.shape) == 2:
-            writes += [f"{name}[:, 0] = {a.name}[:, 1]", f"{name}[0, 1] = 3 * {a.name}[1, 0]",
-                       f"{name}[:, 1] += {a.name}[:, 0] ** 2"]  # fmt: skip
+            writes += [
+                f"{name}[:, 0] = {a.name}[:, 1]",
+                f"{name}[0, 1] = 3 * {a.name}[1, 0]",
+                f"{name}[:, 1] += {a.name}[:, 0] ** 2",
+            ]
         if self.rng.random() < 0.2:
             writes.append(f"{name}[{a.name} > 0.3] = 0.1")
             kinks.append(f"{a.name} - 0.3")
@@ -498,20 +550,68 @@ class Generator:
         same = self.pick(lambda v: v.shape == rest)
         step = f"np.tanh({same.name})" if same is not None else "0.3"
         choices = [
-            ([f"{s} = 0.0", "for i in range(3):", f"    {s} = {s} + np.sum({x}) * (i + 1) * 0.1"], ()),
-            ([f"{s} = 0.0", f"for i in range({x}.shape[0]):", f"    {s} = {s} + np.sin({x}[i]) * i"], rest),
+            (
+                [
+                    f"{s} = 0.0",
+                    "for i in range(3):",
+                    f"    {s} = {s} + np.sum({x}) * (i + 1) * 0.1",
+                ],
+                (),
+            ),
+            (
+                [
+                    f"{s} = 0.0",
+                    f"for i in range({x}.shape[0]):",
+                    f"    {s} = {s} + np.sin({x}[i]) * i",
+                ],
+                rest,
+            ),
             ([f"{s} = 0.0", f"for row in {x}:", f"    {s} = {s} * 0.5 + row * {step}"], rest),
             ([f"{s} = {x}", "for _ in range(2):", f"    {s} = np.tanh({s} + 0.5 * {x})"], a.shape),
-            ([f"{s} = []", f"for i in range(len({x})):", f"    {s}.append({x}[i] * {step})",
-              f"{s} = np.stack({s})"], a.shape),
-            ([f"{s} = np.zeros({x}.shape)", f"for i in range(1, {x}.shape[0]):",
-              f"    {s}[i] = 0.6 * {s}[i - 1] + {x}[i] * {step}"], a.shape),
-            ([f"{s} = 0.0", f"for i, row in enumerate({x}):", f"    {s} += np.mean(row) * (i + 1)"], ()),
-            ([f"{s} = 1.0", f"for left, right in zip({x}[:-1], {x}[1:]):",
-              f"    {s} = {s} + left * right"], rest),
+            (
+                [
+                    f"{s} = []",
+                    f"for i in range(len({x})):",
+                    f"    {s}.append({x}[i] * {step})",
+                    f"{s} = np.stack({s})",
+                ],
+                a.shape,
+            ),
+            (
+                [
+                    f"{s} = np.zeros({x}.shape)",
+                    f"for i in range(1, {x}.shape[0]):",
+                    f"    {s}[i] = 0.6 * {s}[i - 1] + {x}[i] * {step}",
+                ],
+                a.shape,
+            ),
+            (
+                [
+                    f"{s} = 0.0",
+                    f"for i, row in enumerate({x}):",
+                    f"    {s} += np.mean(row) * (i + 1)",
+                ],
+                (),
+            ),
+            (
+                [
+                    f"{s} = 1.0",
+                    f"for left, right in zip({x}[:-1], {x}[1:]):",
+                    f"    {s} = {s} + left * right",
+                ],
+                rest,
+            ),
             ([f"{s} = sum([{x}[0] * weight for weight in (0.5, 2.0)])"], rest),
-            ([f"{s} = {x}.copy()", "for scale in (0.3, 0.7):", f"    {s} *= scale", f"    {s} += {x}"], a.shape),
-        ]  # fmt: skip
+            (
+                [
+                    f"{s} = {x}.copy()",
+                    "for scale in (0.3, 0.7):",
+                    f"    {s} *= scale",
+                    f"    {s} += {x}",
+                ],
+                a.shape,
+            ),
+        ]
         lines, shape = self.rng.choice(choices)
         return self.add(lines, s, shape, (), [a])
 
@@ -526,15 +626,19 @@ class Generator:
         if more or "y.clip" in inner:
             inner = "y + 1"
         body = self.rng.choice(
-            [[f"def {h}(x):", f"    return {text}"],
-             [f"def {h}(x, c=0.5):", f"    y = {text}", f"    return c * ({inner})"],
-             [f"{h} = lambda x: {text}"]]
-        )  # fmt: skip
+            [
+                [f"def {h}(x):", f"    return {text}"],
+                [f"def {h}(x, c=0.5):", f"    y = {text}", f"    return c * ({inner})"],
+                [f"{h} = lambda x: {text}"],
+            ]
+        )
         space = dict(self.space)
         exec("\n".join(body), space)
         old = self.space
         self.space = space
-        kinks = [k.replace("x", a.name) if k == "x" else f"(lambda x: {k})({a.name})" for k in kinks]
+        kinks = [
+            k.replace("x", a.name) if k == "x" else f"(lambda x: {k})({a.name})" for k in kinks
+        ]
         if self.assign(f"{h}({a.name})", a.shape, kinks, [a]):
             self.program.helpers.append(body)
             return True
@@ -551,29 +655,65 @@ class Generator:
         p, e = f"p{self.count}", f"e{self.count}"
         gap = _gap_text(x, f"axis={axis}", "max")
         choices = [
-            ([f"{e} = np.exp({x} - {x}.max(axis={axis}, keepdims=True))",
-              f"{p} = {e} / {e}.sum(axis={axis}, keepdims=True)"], a.shape, [gap]),
-            ([f"{e} = np.exp({x})", f"{p} = {e} / np.sum({e}, axis=-1, keepdims=True)"], a.shape, ()),
+            (
+                [
+                    f"{e} = np.exp({x} - {x}.max(axis={axis}, keepdims=True))",
+                    f"{p} = {e} / {e}.sum(axis={axis}, keepdims=True)",
+                ],
+                a.shape,
+                [gap],
+            ),
+            (
+                [f"{e} = np.exp({x})", f"{p} = {e} / np.sum({e}, axis=-1, keepdims=True)"],
+                a.shape,
+                (),
+            ),
             ([f"{p} = np.log(np.sum(np.exp({x}), axis=-1))"], a.shape[:-1], ()),
             ([f"{p} = {x} - np.log(np.sum(np.exp({x}), axis=-1, keepdims=True))"], a.shape, ()),
-            ([f"{e} = {x}.max(axis=-1, keepdims=True)",
-              f"{p} = {e} + np.log(np.exp({x} - {e}).sum(axis=-1, keepdims=True))"],
-             (*a.shape[:-1], 1), [gap]),
-            ([f"{p} = ({x} - {x}.mean(axis=-1, keepdims=True)) / np.sqrt("
-              f"{x}.var(axis=-1, keepdims=True) + 0.01)"], a.shape, ()),
-            ([f"{e} = 1 / (1 + np.exp(-{x}))",
-              f"{p} = -(0.3 * np.log({e}) + 0.7 * np.log(1 - {e}))"], a.shape, ()),
+            (
+                [
+                    f"{e} = {x}.max(axis=-1, keepdims=True)",
+                    f"{p} = {e} + np.log(np.exp({x} - {e}).sum(axis=-1, keepdims=True))",
+                ],
+                (*a.shape[:-1], 1),
+                [gap],
+            ),
+            (
+                [
+                    f"{p} = ({x} - {x}.mean(axis=-1, keepdims=True)) / np.sqrt("
+                    f"{x}.var(axis=-1, keepdims=True) + 0.01)"
+                ],
+                a.shape,
+                (),
+            ),
+            (
+                [
+                    f"{e} = 1 / (1 + np.exp(-{x}))",
+                    f"{p} = -(0.3 * np.log({e}) + 0.7 * np.log(1 - {e}))",
+                ],
+                a.shape,
+                (),
+            ),
             ([f"{p} = {x} / np.sqrt(np.sum({x} ** 2, axis=-1, keepdims=True) + 0.1)"], a.shape, ()),
-            ([f"{e} = {x} - {x}.mean()", f"{p} = {e} / ({e}.std() + 0.1)"], a.shape,
-             [f"{x}.std()"]),
-        ]  # fmt: skip
+            (
+                [f"{e} = {x} - {x}.mean()", f"{p} = {e} / ({e}.std() + 0.1)"],
+                a.shape,
+                [f"{x}.std()"],
+            ),
+        ]
         for q in self.indices:
             if len(a.shape) == 2 and a.shape[0] == q.shape[0]:
-                choices += [(
-                    [f"{e} = {x} - {x}.max(axis=1, keepdims=True)",
-                     f"{e} = {e} - np.log(np.sum(np.exp({e}), axis=1, keepdims=True))",
-                     f"{p} = -{e}[np.arange(len({q.name})), {q.name}].mean()"], (), [gap],
-                )] * 2  # fmt: skip
+                choices += [
+                    (
+                        [
+                            f"{e} = {x} - {x}.max(axis=1, keepdims=True)",
+                            f"{e} = {e} - np.log(np.sum(np.exp({e}), axis=1, keepdims=True))",
+                            f"{p} = -{e}[np.arange(len({q.name})), {q.name}].mean()",
+                        ],
+                        (),
+                        [gap],
+                    )
+                ] * 2
         lines, shape, kinks = self.rng.choice(choices)
         return self.add(lines, p, shape, kinks, [a])
 
@@ -598,8 +738,19 @@ class Generator:
 
 
 def _parameters(rng):
-    shapes = [("n", "d"), ("d", "k"), ("d",), ("n",), (), ("k",), ("n", "k"), ("n", "d", "k"),
-              ("d", "d"), (), ("k", "d")]  # fmt: skip
+    shapes = [
+        ("n", "d"),
+        ("d", "k"),
+        ("d",),
+        ("n",),
+        (),
+        ("k",),
+        ("n", "k"),
+        ("n", "d", "k"),
+        ("d", "d"),
+        (),
+        ("k", "d"),
+    ]
     names = ["X", "W", "b", "y", "c", "v", "Y", "T", "A", "lam", "V"]
     chosen = sorted(rng.sample(range(len(shapes)), rng.randint(2, 5)))
     if not any(shapes[k] for k in chosen):
