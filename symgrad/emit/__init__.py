@@ -140,7 +140,13 @@ class Writer:
         self.names = Names(notes, [*taken, self.np], self.half.primal)
         self.names.of.update(self.preset)
         self.speller = Speller(
-            self.half.graph, self.plan.inlined, self.name, self._dim_name, self.np, self.half.primal
+            self.half.graph,
+            self.plan.inlined,
+            self.name,
+            self._dim_name,
+            self.np,
+            self.half.primal,
+            self.names.taken,
         )
         self._name_dims()
         groups: dict[Sym, list[Sym]] = {}

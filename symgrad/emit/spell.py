@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -131,9 +131,10 @@ class Speller:
         dim_name: Callable[[Dim], str],
         np_name: str,
         primal: frozenset[Sym],
+        taken: Container[str] = (),
     ):
         self.graph, self.inlined, self.name = graph, inlined, name
-        self.dim_name, self.np, self.primal = dim_name, np_name, primal
+        self.dim_name, self.np, self.primal, self.taken = dim_name, np_name, primal, taken
 
     def operand(self, x: Operand) -> Text:
         if isinstance(x, Static):
@@ -230,7 +231,11 @@ class Speller:
         return operands
 
     def size(self, size: Size) -> str:
-        return dims.spell(self.graph.shapes.resolve(size), self.dim_name)
+        text = dims.spell(self.graph.shapes.resolve(size), self.dim_name)
+        for built_in, ufunc in (("max", "maximum"), ("min", "minimum")):
+            if built_in in self.taken:  # the user's own name: the function is out of reach
+                text = re.sub(rf"\b{built_in}\(", f"{self.np}.{ufunc}(", text)
+        return text
 
     def shape(self, shape: Sequence[Size]) -> str:
         inside = ", ".join(self.size(size) for size in shape)
