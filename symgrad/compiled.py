@@ -497,7 +497,9 @@ def _compare(fn: Any, mine: Any, made: Specialisation, args: Any, kwargs: Any) -
         theirs = fn(*args, **kwargs)
     worst = _difference(mine, theirs)
     if worst is None:
-        return "value equals the function's own"
+        return "value equals the function's own" + (
+            "" if _finite(theirs) else ", which is not finite"
+        )
     if not _finite(theirs):
         return "the function's own value is not finite: not compared"
     if made.stability_laws:
