@@ -6,8 +6,8 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 import timeit
-import types
 
 import numpy as np
 import pytest
@@ -342,20 +342,12 @@ def test_the_gradient_may_be_compared_too(function, args):
 
 
 def test_the_check_can_be_switched_off():
-    calls = []
-
-    def counted(x):
-        return x.sum()
-
-    spy = types.FunctionType(counted.__code__, globals(), "counted")
-    c = symgrad.compile(spy, check=None)
+    c = symgrad.compile(lambda x: x.sum() * time.perf_counter(), check=None)
     c.grad(X)
-    assert not calls and "value equals" not in str(c.report)
+    assert "check: switched off" in str(c.report)
 
 
 def test_an_impure_function_is_found_out():
-    import time
-
     with pytest.raises(CheckError, match="another value when it is called again"):
         symgrad.compile(lambda x: x.sum() * time.perf_counter()).grad(X)
 

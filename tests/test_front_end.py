@@ -105,6 +105,10 @@ def helper(x, k=1):
     return k * (x**2).sum()
 
 
+def weighted(x):
+    return sum(i * a * b for i, (a, b) in enumerate(zip(x, x, strict=True)))
+
+
 CALLABLES = {
     "a function": (helper, X),
     "a lambda": (lambda x: (x**2).sum(), X),
@@ -126,7 +130,7 @@ CALLABLES = {
     "abs, pow and round": (lambda x: abs(x) + pow(x, 2) + round(x), -1.3),
     "sum of a list": (lambda x: sum([x, x * x]) + sum((x,), x), 1.3),
     "sum of an array": (lambda x: sum(x) + sum(x * x, 1.0), X),
-    "zip and enumerate": (lambda x: sum(i * a * b for i, (a, b) in enumerate(zip(x, x, strict=True))), X),
+    "zip and enumerate": (weighted, X),
     "a list of arrays": (lambda x: np.array([x[0], x[1] * 2, 1.0]).sum() * x[2], X),
     "a default array": (lambda x, W=M: (W @ x).sum() ** 2, X),
     "a generator": (lambda x: sum(a**2 for a in x), X),

@@ -26,7 +26,7 @@ from symgrad.errors import (
     located,
     locating,
 )
-from symgrad.graph import Aval, Builder, Graph, Operand, Static, Sym, Value, check
+from symgrad.graph import Aval, Builder, Graph, Operand, Static, Sym, Value, check, current_builder
 from symgrad.trace.runtime import Capture, Loop, StaticCapture, TraceRuntime, aval_of, tracing
 from symgrad.trace.tracer import (
     LARGEST_CONSTANT,
@@ -306,7 +306,5 @@ def _resolved(value: Any, resolve: Callable[[Any], Any]) -> Any:
 
 def in_trace() -> TraceBuilder | None:
     """Return the builder of the trace that runs in this thread."""
-    from symgrad.graph import current_builder
-
     builder = current_builder()
     return builder if isinstance(builder, TraceBuilder) else None

@@ -7,7 +7,6 @@ guard (everything static), together with a way to read it again at the next call
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import functools
 import inspect
@@ -576,4 +575,4 @@ def tracing(runtime: TraceRuntime) -> Iterator[None]:
         yield
 
 
-__all__ = ["Aval", "TraceRuntime", "builtins", "tracing"]
+__all__ = ["TraceRuntime", "tracing"]

@@ -19,7 +19,7 @@ import sympy as sp
 
 from symgrad.dims import Dim, Shapes, Size, dims_of, floor_div, largest, mod, plain, smallest, spell
 from symgrad.errors import Location, ShapeError, SymgradError, TraceError, did_you_mean, is_users
-from symgrad.graph import OPS, Aval, Builder, Op, Operand, Static, Sym, Value, literal_aval
+from symgrad.graph import OPS, Aval, Builder, Operand, Static, Sym, Value
 from symgrad.ops import FRONT, METHODS, op
 from symgrad.ops.creation import array
 from symgrad.ops.indexing import index, put
@@ -803,4 +803,4 @@ def _product(values: Any, start: Any) -> Any:
     return total
 
 
-__all__ = ["Aval", "Op", "SymbolicSize", "Tracer", "literal_aval"]
+__all__ = ["SymbolicSize", "Tracer"]
