@@ -451,7 +451,7 @@ def _can_be_written(value: Any) -> bool:
 def _captured_parameter(capture: Capture, symbol: Sym | None) -> Parameter:
     value = capture.example
     given: dict[str, Any] = {}
-    if np.ndim(value) == 0:
+    if np.ndim(value) == 0 and np.asarray(value).dtype.name in ("float64", "int64", "bool"):
         given = {"default": written_out(getattr(value, "item", lambda: value)())}
     elif capture.small:
         given = {"default": "None", "fill": value}

@@ -47,6 +47,15 @@ def test_captured_float32_arrays_keep_their_dtype():
     assert "dtype=np.float32" in c.source
 
 
+def test_captured_float32_scalars_keep_their_dtype():
+    k = np.float32(0.5)
+    c = symgrad.compile(lambda x: x * k)
+    assert type(c(2.0)) is np.float32
+    names = {}
+    exec(c.source, names)
+    assert type(names["forward"](2.0)[0]) is np.float32
+
+
 def test_large_captured_arrays_are_required():
     W = np.ones(65)
     c = symgrad.compile(lambda x: (W * x[0]).sum())

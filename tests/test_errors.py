@@ -133,18 +133,27 @@ class Net:
         return self.W.sum()
 
 
-class Box:
-    """A place that outlives a trace."""
+class Counter:
+    """Counts for all."""
+
+    seen = 0
 
 
-def keep(x):
-    Box.kept = x * 2
+def count(x):
+    Counter.seen += 1
     return x.sum()
 
 
+def fail(x):
+    raise LookupError(x * 2)
+
+
 def use_another_trace():
-    grad(keep, X3, check=None)
-    grad(lambda x: (x * Box.kept).sum(), X3)
+    try:
+        grad(fail, X3)
+    except LookupError as error:
+        (kept,) = error.args
+    grad(lambda x: (x * kept).sum(), X3)
 
 
 def several_kinds():
@@ -245,6 +254,7 @@ MISTAKES = [
     ("a dict outside", TraceError, "changes a dict's item 'scale'", lambda: grad(change_a_dict, X3)),
     ("a dict in the arguments", TraceError, "changes a dict's item 'w'", lambda: grad(lambda p: p.update(w=p["w"] * 2) or p["w"].sum(), {"w": X3})),
     ("an attribute", TraceError, "changes `Model.last`", lambda: grad(Model().loss, X3)),
+    ("a class's attribute", TraceError, "changes `Counter.seen`", lambda: grad(count, X3)),
     ("a global", TraceError, "declared `global`", lambda: grad(assign_a_global, X3)),
     ("floats into ints", TraceError, "cannot hold float64 in place", lambda: grad(write_a_float_into_ints, X3)),
     ("a larger result in place", ShapeError, "cannot hold (2, 3)", lambda: grad(grow_in_place, X3)),

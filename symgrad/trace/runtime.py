@@ -109,8 +109,8 @@ class Outside:
             return thing
         if type(thing) in (list, dict, OrderedDict):
             self._before[id(thing)] = thing, thing.copy()
-        elif isinstance(getattr(thing, "__dict__", None), dict) and not _is_code(thing):
-            self._before[id(thing)] = thing, vars(thing).copy()
+        elif hasattr(thing, "__dict__") and _holds_users_values(thing) and not _is_code(thing):
+            self._before[id(thing)] = thing, dict(vars(thing))
         if isinstance(thing, (list, tuple, dict)):
             for part in thing.values() if isinstance(thing, dict) else thing:
                 self.watch(part)
@@ -141,10 +141,13 @@ def _undo(thing: Any, old: Any) -> str:
         same = len(thing) == len(old) and all(map(operator.is_, thing, old))
         thing[:] = old
         return "" if same else f"a {owner}"
-    now = thing if isinstance(thing, dict) else vars(thing)
+    is_dict = isinstance(thing, dict)
+    now = thing if is_dict else vars(thing)
     changed = [k for k in old if k not in now or now[k] is not old[k]]
     # What a function keeps for later without a trace in it (a cached property) may stay.
-    changed += [k for k in now if k not in old and (now is thing or holds_traced(now[k]))]
+    changed += [k for k in now if k not in old and (is_dict or holds_traced(now[k]))]
+    if isinstance(thing, type):
+        owner, now = thing.__name__, _Attributes(thing)
     for k in changed:
         if k in old:
             now[k] = old[k]
@@ -152,11 +155,24 @@ def _undo(thing: Any, old: Any) -> str:
             del now[k]
     if not changed:
         return ""
-    return f"a {owner}'s item {changed[0]!r}" if now is thing else f"`{owner}.{changed[0]}`"
+    return f"a {owner}'s item {changed[0]!r}" if is_dict else f"`{owner}.{changed[0]}`"
+
+
+class _Attributes(dict[str, Any]):
+    """The attributes of a class, to be written like the items of a dict."""
+
+    def __init__(self, owner: type):
+        self.owner = owner
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self.owner, name, value)
+
+    def __delitem__(self, name: str) -> None:
+        delattr(self.owner, name)
 
 
 def _is_code(thing: Any) -> bool:
-    return isinstance(thing, (type, types.ModuleType, *_CODE))
+    return isinstance(thing, (types.ModuleType, *_CODE))
 
 
 _CODE = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, functools.partial)
