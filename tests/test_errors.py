@@ -39,6 +39,12 @@ def emit(f, specs=None, **options):
     return symgrad.compile(f, specs=specs, **options).source
 
 
+def without_source(text):
+    names = {}
+    exec(compile(text, __file__, "exec"), names)  # not what stands in this file
+    return names["f"]
+
+
 def write_into(x):
     x += 1
     return x.sum()
@@ -256,6 +262,7 @@ MISTAKES = [
     ("an attribute", TraceError, "changes `Model.last`", lambda: grad(Model().loss, X3)),
     ("a class's attribute", TraceError, "changes `Counter.seen`", lambda: grad(count, X3)),
     ("a global", TraceError, "declared `global`", lambda: grad(assign_a_global, X3)),
+    ("a global without source", TraceError, "`k` is assigned but lives outside", lambda: grad(without_source("def f(x):\n global k\n k = x.sum()\n return k"), X3)),
     ("floats into ints", TraceError, "cannot hold float64 in place", lambda: grad(write_a_float_into_ints, X3)),
     ("a larger result in place", ShapeError, "cannot hold (2, 3)", lambda: grad(grow_in_place, X3)),
     ("too much into a slice", ShapeError, "item assignment of y (2,) and x (3,)", lambda: grad(write_too_much, X3)),

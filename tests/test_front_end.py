@@ -289,8 +289,10 @@ def test_nested_containers_are_mirrored():
 
 
 def test_an_ordered_dict_stays_one():
-    g = symgrad.compile(lambda p: p["a"] * p["b"]).grad(collections.OrderedDict(a=2.0, b=3.0))
-    assert g == collections.OrderedDict(a=3.0, b=2.0) and type(g) is collections.OrderedDict
+    c = symgrad.compile(lambda p: p["a"] * p["b"])
+    _, residuals = c.forward(collections.OrderedDict(a=2.0, b=3.0))
+    for g in (c.grad(collections.OrderedDict(a=2.0, b=3.0)), c.backward(residuals)):
+        assert g == collections.OrderedDict(a=3.0, b=2.0) and type(g) is collections.OrderedDict
 
 
 # --- names ---------------------------------------------------------------------------------------

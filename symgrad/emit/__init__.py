@@ -654,7 +654,7 @@ class ModuleWriter:
 
     def _mirrored(self) -> list[str]:
         """Return parameters that `backward` needs whole, to rebuild their type."""
-        return [name for name, tree, _ in self.interface.wrt if _has_fields(tree)]
+        return [name for name, tree, _ in self.interface.wrt if tree.needs_owner]
 
     def _value_text(
         self, writer: Writer, outputs: Sequence[Operand], copies: frozenset[int]
@@ -724,10 +724,6 @@ class ModuleWriter:
                 place = access(place, kind, key)
             lines.append(f"{names[seed]} = {place}")
         return [f"def backward(residuals, {word}):"], lines, word
-
-
-def _has_fields(tree: Tree) -> bool:
-    return tree.kind == "field" or any(map(_has_fields, tree.parts))
 
 
 def _output_text(writer: Writer, y: Operand, copied: bool) -> str:

@@ -8,6 +8,7 @@ guard (everything static), together with a way to read it again at the next call
 from __future__ import annotations
 
 import contextlib
+import dis
 import functools
 import inspect
 import itertools
@@ -260,6 +261,11 @@ class TraceRuntime:
     def _with_traced_captures(self, function: types.FunctionType) -> types.FunctionType:
         # Without source the captured arrays are found by looking where the code would look.
         code = function.__code__
+        if outside := _assigned_outside(code):
+            raise TraceError(
+                f"`{outside}` is assigned but lives outside the function, which would change state "
+                "at every call: return the value instead"
+            )
         cells = []
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             value = self.load(name, functools.partial(getattr, cell, "cell_contents"), id(cell))
@@ -451,6 +457,15 @@ def _is_hashable(function: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+def _assigned_outside(code: types.CodeType) -> str:
+    """Return a global or captured variable that ``code`` assigns, if there is one."""
+    for step in dis.get_instructions(code):
+        is_captured = step.opname == "STORE_DEREF" and step.argval in code.co_freevars
+        if is_captured or step.opname == "STORE_GLOBAL":
+            return str(step.argval)
+    return ""
 
 
 def _global_names(code: types.CodeType) -> list[str]:
