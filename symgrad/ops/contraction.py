@@ -174,7 +174,8 @@ def _spell(s: Any) -> Any:
         return _outer(s, left, right)
     if len(summed) == 1 and len(left) <= 1 and len(right) <= 1:
         return _matrix_product(s, left, summed, right)
-    if len(summed) == 1 and a[-1:] == summed and b == summed + right and out == left + right:
+    stacked = a[-1:] == summed and b == summed + right and out == left + right
+    if len(summed) == 1 and len(right) <= 1 and stacked:  # @ sums a stack's last axis but one
         return f"{s[0]:@} @ {s[1]:8}", MATMUL
     if not out and a == b:
         return f"{s.np}.vdot({s[0]}, {s[1]})"
