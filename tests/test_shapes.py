@@ -283,7 +283,21 @@ def test_other_broadcasting_does_not_warn(shapes):
         symgrad.compile(column).grad(*map(np.ones, shapes))
 
 
-def test_pairs_on_purpose_do_not_warn():
+PAIRS = (
+    lambda x, y: ((x[:, None] - y) ** 2).sum(),
+    lambda x, y: (np.expand_dims(x, 1) * y).sum(),
+    lambda x, y: (np.subtract.outer(x, y) ** 2).sum(),
+)
+
+
+@pytest.mark.parametrize("pairs", PAIRS)
+def test_pairs_on_purpose_do_not_warn(pairs):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        symgrad.compile(lambda x: ((x[:, None] - x) ** 2).sum()).grad(np.ones(4))
+        symgrad.compile(pairs).grad(np.ones(4), np.ones(4))
+        symgrad.compile(lambda x: pairs(x, x)).grad(np.ones(4))
+
+
+def test_a_slice_that_stays_a_column_warns():
+    with pytest.warns(SymgradWarning, match="every pair"):
+        symgrad.compile(lambda X, y: (X[:, :1] - y).sum()).grad(np.ones((4, 2)), np.ones(4))

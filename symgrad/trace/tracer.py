@@ -144,7 +144,7 @@ class TraceBuilder(Builder):
         columns = [(x, shape) for x, shape in found if len(shape) == 2 and shape[1] == 1]
         for x, (n,) in rows:
             for y, (m, _) in columns:
-                if self._alike(n, m) and not self._is_pairwise(y, x):
+                if self._alike(n, m) and not self._adds_an_axis(y):
                     self.warnings[self.location()] = (
                         f"{self._named(x)} of shape {self.shapes.show_shape((n,))} against "
                         f"{self._named(y)} of shape {self.shapes.show_shape((m, 1))} gives "
@@ -156,14 +156,12 @@ class TraceBuilder(Builder):
         size = self.shapes.value(n)
         return size != 1 and (self.shapes.same(n, m) or (size == self.shapes.value(m) is not None))
 
-    def _is_pairwise(self, column: Value, row: Value) -> bool:
-        # x[:, None] - x asks for every pair on purpose.
+    def _adds_an_axis(self, column: Value) -> bool:
+        # x[:, None] - y, in one expression, asks for every pair on purpose.
         made = self.definition(column.symbol)
-        return (
-            made is not None
-            and made.name in ("index", "expand_dims")
-            and made.operands[0] is row.symbol
-        )
+        if made is None or column.symbol in self.notes.names:
+            return False
+        return made.name == "expand_dims" or (made.name == "index" and None in made.setting("key"))
 
     def _named(self, x: Value) -> str:
         return self.notes.names.get(x.symbol, "an array")
