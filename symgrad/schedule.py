@@ -150,7 +150,7 @@ def _backward_part(
         if y in backward or y in residuals or y in seeds:
             continue
         eqn = defined.get(y)
-        if eqn is None or (y in forward and not _is_recomputed(eqn.rhs)):
+        if eqn is None or (y in forward and not _is_recomputed(eqn.rhs, defined)):
             residuals.add(y)
             continue
         backward.update(eqn.lhs)
@@ -158,8 +158,15 @@ def _backward_part(
     return residuals, backward
 
 
-def _is_recomputed(rhs: Op) -> bool:
-    return rhs.name in RECOMPUTED or is_element(rhs)
+def _is_recomputed(rhs: Op, defined: Mapping[Sym, Equation]) -> bool:
+    if _is_free_view(rhs) and rhs.name == "index":
+        return is_element(rhs) or rhs.operands[0] not in defined  # a part of an input
+    return rhs.name in RECOMPUTED
+
+
+def _is_free_view(rhs: Op) -> bool:
+    """Return whether ``rhs`` costs nothing to write again: ``x.T``, ``x[:, None]``, ``x[1:]``."""
+    return rhs.name in FREE_VIEWS or (rhs.name == "index" and ARRAY not in rhs.setting("key"))
 
 
 def _with_sizes(
@@ -306,7 +313,7 @@ def _weight(
     graph: Graph, eqn: Equation, folded: Mapping[Sym, Equation], weights: Mapping[Sym, float]
 ) -> float:
     own = 0.0 if eqn.rhs.name == "size" else 0.5 if _scalar(graph, eqn.lhs[0]) else 1.0
-    if eqn.rhs.name in FREE_VIEWS:
+    if _is_free_view(eqn.rhs):
         own = 0.25
     return own + sum(weights[x] for x in eqn.rhs.operands if x in folded)
 
@@ -343,10 +350,8 @@ def _is_free(half: Half, eqn: Equation, weight: float, reads: int) -> bool:
     rhs = eqn.rhs
     if rhs.name == "size":
         return True
-    if rhs.name in FREE_VIEWS:
+    if _is_free_view(rhs):
         return weight <= 0.25
-    if is_element(rhs) and half.graph.avals[eqn.lhs[0]].kind != "array":
-        return weight <= 0.5
     cheap = rhs.name in ARITHMETIC or rhs.name == "negative"
     return (
         cheap

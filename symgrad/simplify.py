@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from symgrad.dims import Shape, product
+from symgrad.dims import Shape, Size, product
 from symgrad.graph import (
     OPS,
     Builder,
@@ -92,6 +92,13 @@ class Simplifier(Builder):
         """
         return None if operand in self.shared else self.new(operand, head)
 
+    def share(self, operand: Operand) -> None:
+        """Note that several equations read ``operand``, and so what it only copies."""
+        self.shared.add(operand)
+        row = self.definition(operand)
+        if row is not None and row.name in ("broadcast_to", "expand_dims", "astype"):
+            self.share(row.operands[0])
+
     def new(self, operand: Operand, head: str) -> Op | None:
         """Return the definition of ``operand`` if it is a new application of ``head``."""
         if type(operand) is Sym and operand.index >= self.first_new:
@@ -113,7 +120,9 @@ def simplify(graph: Graph, start: int, seeds: int = 0) -> Graph:
     with building(builder):
         for eqn in graph.equations[start:]:
             new.update(zip(eqn.lhs, builder.replay(eqn, new, graph), strict=True))
-            builder.shared.update(new[y] for y in eqn.lhs if reads[y] > 1)
+            for y in eqn.lhs:
+                if reads[y] > 1:
+                    builder.share(new[y])
     for ct, x in graph.notes.cotangent_of.items():
         mine, primal = new.get(ct), new.get(x)
         if isinstance(mine, Sym) and isinstance(primal, Sym):
@@ -377,6 +386,21 @@ def _collect(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     return None
 
 
+def _common_factor(head: str) -> Law:
+    def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+        one, two = _scaled(b, xs[0]), _scaled(b, xs[1])
+        if one is None or two is None or one[0] != two[0]:
+            return None
+        inner = b.apply(head, one[1], two[1])
+        return _keeps(b, _value(b, one[0]) * inner, head, xs)
+
+    return rewrite
+
+
+rule("add", "s x + s y = s (x + y)")(_common_factor("add"))
+rule("subtract", "s x - s y = s (x - y)")(_common_factor("subtract"))
+
+
 @rule("subtract", "x - 0 = x,  0 - x = -x,  a - (-b) = a + b")
 def _difference(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     left, right = xs
@@ -531,6 +555,10 @@ def _copy_dropped(head: str) -> Law:
     return rewrite
 
 
+def _is_one(size: Size) -> bool:
+    return isinstance(size, int) and size == 1
+
+
 def _same_shape(b: Simplifier, have: Shape, want: Shape) -> bool:
     return len(have) == len(want) and all(map(b.shapes.same, have, want))
 
@@ -564,7 +592,7 @@ def _sum_of_copies(
         return None
     shape, source = row.setting("shape"), _value(b, row.operands[0])
     lead = len(shape) - source.ndim
-    copied = [k for k in axis if k < lead or not b.shapes.same(source.shape[k - lead], shape[k])]
+    copied = [k for k in axis if k < lead or _is_one(source.shape[k - lead])]
     if not copied:
         return None
     count = size_value(b, product(shape[k] for k in copied))
@@ -823,11 +851,7 @@ def _without_copies(
     term = terms[k]
     if len(set(term)) < len(term):
         return None
-    copied = [
-        i
-        for i in range(len(shape))
-        if i < lead or not b.shapes.same(source.shape[i - lead], shape[i])
-    ]
+    copied = [i for i in range(len(shape)) if i < lead or _is_one(source.shape[i - lead])]
     elsewhere = {label for i, t in enumerate(terms) if i != k for label in t}
     if any(term[i] not in elsewhere for i in copied):
         return None

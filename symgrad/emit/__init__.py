@@ -613,7 +613,8 @@ class ModuleWriter:
         sizes = writer.size_lines()
         grads = self._gradient_text(writer, graph.outputs, writer.plan.copies)
         signature, seed_lines, seed_word = self._seed_signature(seeds, seed_names, graph)
-        doc = f"Return {self._gradient_words(writer)} times `{seed_word}`."
+        of = self._value_words().removesuffix(" (with its aux)")
+        doc = f"Return {self._gradient_words(writer)}: the gradient of {of} times `{seed_word}`."
         whole = grads if not grads.endswith(",") else f"({grads})"
         returns = [f"return {whole}"] if fits(f"return {whole}") else self._long_return(grads)
         return FunctionView(

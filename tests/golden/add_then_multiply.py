@@ -14,7 +14,7 @@ def forward(x, y, z):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dx, dy, dz times `dvalue`."""
+    """Return dx, dy, dz: the gradient of the value times `dvalue`."""
     z, q = residuals
     dz = q * dvalue
     dq = z * dvalue

@@ -29,7 +29,7 @@ def forward(Wq, Wk, Wv, X, target):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dWq, dWk, dWv times `dvalue`."""
+    """Return dWq, dWk, dWv: the gradient of the value times `dvalue`."""
     X, Q, K, V, sqrt, weights, diff = residuals
     ddiff = 2 * dvalue * diff  # (n, p)
     dweights = ddiff @ V.T  # (n, n)

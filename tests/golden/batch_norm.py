@@ -30,7 +30,7 @@ def forward(X, gamma, beta, W, y):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dX, dgamma, dbeta, dW times `dvalue`."""
+    """Return dX, dgamma, dbeta, dW: the gradient of the value times `dvalue`."""
     gamma, W, centred, sqrt, ratio, tanh_out, diff = residuals
     n = centred.shape[0]
     ddiff = 2 * dvalue / n * diff  # (n,)

@@ -23,7 +23,7 @@ def forward(w, X, y, *, offsets=None, strength=0.25):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dw times `dvalue`."""
+    """Return dw: the gradient of the value times `dvalue`."""
     w, X, offsets, strength, r = residuals
     n = X.shape[0]
     dw = 2 * strength * dvalue * w  # (3,)

@@ -21,7 +21,7 @@ def forward(w, b, X, Y):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dw, db times `dvalue`."""
+    """Return dw, db: the gradient of the value times `dvalue`."""
     X, Y, a = residuals
     m = X.shape[1]
     A = 1 / (1 + np.exp(-a))  # (1, m)

@@ -13,18 +13,15 @@ def forward(signal, kernel, target):
     a = kernel[0]
     b = kernel[1]
     c = kernel[2]
-    signal_part = signal[:-2]  # (max(d - 2, 0),)
-    signal_part2 = signal[1:-1]  # (max(d - 2, 0),)
-    signal_part3 = signal[2:]  # (max(d - 2, 0),)
-    out = a * signal_part + b * signal_part2 + c * signal_part3  # (max(d - 2, 0),)
+    out = a * signal[:-2] + b * signal[1:-1] + c * signal[2:]  # (max(d - 2, 0),)
     diff = out - target  # (max(d - 2, 0),)
     value = 0.5 * np.sum(diff**2)
-    return value, (signal, kernel, signal_part, signal_part2, signal_part3, diff)
+    return value, (signal, kernel, diff)
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dsignal, dkernel times `dvalue`."""
-    signal, kernel, signal_part, signal_part2, signal_part3, diff = residuals
+    """Return dsignal, dkernel: the gradient of the value times `dvalue`."""
+    signal, kernel, diff = residuals
     a = kernel[0]
     b = kernel[1]
     c = kernel[2]
@@ -34,9 +31,9 @@ def backward(residuals, dvalue=1.0):
     dsignal[1:-1] += b * ddiff
     dsignal[:-2] += a * ddiff
     dkernel = np.zeros_like(kernel)
-    dkernel[2] = ddiff @ signal_part3
-    dkernel[1] = ddiff @ signal_part2
-    dkernel[0] = ddiff @ signal_part
+    dkernel[2] = ddiff @ signal[2:]
+    dkernel[1] = ddiff @ signal[1:-1]
+    dkernel[0] = ddiff @ signal[:-2]
     return dsignal, dkernel
 
 
@@ -45,10 +42,7 @@ def value_and_grad(signal, kernel, target):
     a = kernel[0]
     b = kernel[1]
     c = kernel[2]
-    signal_part = signal[:-2]  # (max(d - 2, 0),)
-    signal_part2 = signal[1:-1]  # (max(d - 2, 0),)
-    signal_part3 = signal[2:]  # (max(d - 2, 0),)
-    out = a * signal_part + b * signal_part2 + c * signal_part3  # (max(d - 2, 0),)
+    out = a * signal[:-2] + b * signal[1:-1] + c * signal[2:]  # (max(d - 2, 0),)
     diff = out - target  # (max(d - 2, 0),)
     value = 0.5 * np.sum(diff**2)
     dsignal = np.zeros_like(signal)
@@ -56,7 +50,7 @@ def value_and_grad(signal, kernel, target):
     dsignal[1:-1] += b * diff
     dsignal[:-2] += a * diff
     dkernel = np.zeros_like(kernel)
-    dkernel[2] = diff @ signal_part3
-    dkernel[1] = diff @ signal_part2
-    dkernel[0] = diff @ signal_part
+    dkernel[2] = diff @ signal[2:]
+    dkernel[1] = diff @ signal[1:-1]
+    dkernel[0] = diff @ signal[:-2]
     return value, (dsignal, dkernel)

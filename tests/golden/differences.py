@@ -20,7 +20,7 @@ def forward(x, target, strength):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dx times `dvalue`."""
+    """Return dx: the gradient of the value times `dvalue`."""
     strength, d, diff = residuals
     dd = 2 * strength * dvalue * d  # (max(n - 1, 0),)
     dx = 2 * dvalue * diff  # (n,)

@@ -16,7 +16,7 @@ def forward(x):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dx times `dvalue`."""
+    """Return dx: the gradient of the value times `dvalue`."""
     x, squared, value = residuals
     dx = 2 * x * value * dvalue * np.cos(squared)
     return dx

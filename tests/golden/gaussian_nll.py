@@ -26,7 +26,7 @@ def forward(mu, L, X):
 
 
 def backward(residuals, dnll=1.0):
-    """Return dmu, dL times `dnll`."""
+    """Return dmu, dL: the gradient of the nll times `dnll`."""
     L, Sigma, diff, solution_Sigma = residuals
     n = diff.shape[0]
     da = 0.5 * dnll

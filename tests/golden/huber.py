@@ -21,10 +21,10 @@ def forward(w, X, y, delta=1.0):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dw times `dvalue`."""
+    """Return dw: the gradient of the value times `dvalue`."""
     X, delta, r, small = residuals
     n = X.shape[0]
-    scaled = delta * dvalue / n * np.sign(r)  # (n,)
+    scaled = delta * (dvalue / n) * np.sign(r)  # (n,)
     dr = np.where(small, dvalue / n * r, scaled)  # (n,)
     dw = X.T @ dr  # (d,)
     return dw

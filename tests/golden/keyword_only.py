@@ -17,7 +17,7 @@ def forward(w, x, *, target, power=2, lam=0.1):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dw times `dvalue`."""
+    """Return dw: the gradient of the value times `dvalue`."""
     w, x, power, lam, diff, magnitude = residuals
     k = x.shape[0]
     dw = lam * dvalue * np.sign(w)  # (d,)

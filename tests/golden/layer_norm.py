@@ -29,7 +29,7 @@ def forward(x, gain, bias, target):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dx, dgain, dbias times `dvalue`."""
+    """Return dx, dgain, dbias: the gradient of the value times `dvalue`."""
     gain, diff, sqrt, x_hat, diff2 = residuals
     n, d = diff.shape
     ddiff2 = 2 * dvalue / (n * d) * diff2  # (n, d)

@@ -19,7 +19,7 @@ def forward(w, b, X, y):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dw, db times `dvalue`."""
+    """Return dw, db: the gradient of the value times `dvalue`."""
     X, residual = residuals
     n = X.shape[0]
     dresidual = 2 * dvalue / n * residual  # (n,)

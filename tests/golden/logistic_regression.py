@@ -19,7 +19,7 @@ def forward(w, b, X, y):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dw, db times `dvalue`."""
+    """Return dw, db: the gradient of the value times `dvalue`."""
     X, y, a = residuals
     n = X.shape[0]
     p = 1 / (1 + np.exp(-a))  # (n,)

@@ -74,7 +74,7 @@ def forward(Wx, Wh, b, xs, target):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dWx, dWh, db times `dvalue`."""
+    """Return dWx, dWh, db: the gradient of the value times `dvalue`."""
     (
         Wh,
         xs,
@@ -129,8 +129,7 @@ def backward(residuals, dvalue=1.0):
     db = dz2.sum(axis=0) + dz.sum(axis=0)  # (k,)
     dWh = h.T @ dz2 + h2.T @ dz  # (hidden, k)
     dh = dz2 @ Wh.T  # (p, hidden)
-    dWx = xs[1].T @ dz2  # (d, k)
-    dWx += xs[2].T @ dz
+    dWx = xs[1].T @ dz2 + xs[2].T @ dz  # (d, k)
     dc3 = dh * o * (1 - tanh_c**2)  # (p, hidden)
     dc3 += dc2 * f2
     dz_part9 = dc3 * i * (1 - g**2)  # (p, hidden)
@@ -160,8 +159,7 @@ def value_and_grad(Wx, Wh, b, xs, target):
     if target.shape != (p, hidden):
         raise ValueError(f"target has shape {target.shape}, expected {(p, hidden)}")
     h = np.zeros((p, hidden))
-    xs_0 = xs[0]  # (p, d)
-    z = xs_0 @ Wx + h @ Wh + b  # (p, k)
+    z = xs[0] @ Wx + h @ Wh + b  # (p, k)
     i = 1 / (1 + np.exp(-z[:, :hidden]))  # (p, hidden)
     f = 1 / (1 + np.exp(-z[:, hidden : 2 * hidden]))  # (p, hidden)
     o = 1 / (1 + np.exp(-z[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
@@ -169,8 +167,7 @@ def value_and_grad(Wx, Wh, b, xs, target):
     c = f * h + i * g  # (p, hidden)
     tanh_c = np.tanh(c)  # (p, hidden)
     h2 = o * tanh_c  # (p, hidden)
-    xs_1 = xs[1]  # (p, d)
-    z = xs_1 @ Wx + h2 @ Wh + b  # (p, k)
+    z = xs[1] @ Wx + h2 @ Wh + b  # (p, k)
     i2 = 1 / (1 + np.exp(-z[:, :hidden]))  # (p, hidden)
     f2 = 1 / (1 + np.exp(-z[:, hidden : 2 * hidden]))  # (p, hidden)
     o2 = 1 / (1 + np.exp(-z[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
@@ -178,8 +175,7 @@ def value_and_grad(Wx, Wh, b, xs, target):
     c2 = f2 * c + i2 * g2  # (p, hidden)
     tanh_c2 = np.tanh(c2)  # (p, hidden)
     h3 = o2 * tanh_c2  # (p, hidden)
-    xs_2 = xs[2]  # (p, d)
-    z = xs_2 @ Wx + h3 @ Wh + b  # (p, k)
+    z = xs[2] @ Wx + h3 @ Wh + b  # (p, k)
     i3 = 1 / (1 + np.exp(-z[:, :hidden]))  # (p, hidden)
     f3 = 1 / (1 + np.exp(-z[:, hidden : 2 * hidden]))  # (p, hidden)
     o3 = 1 / (1 + np.exp(-z[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
@@ -215,7 +211,7 @@ def value_and_grad(Wx, Wh, b, xs, target):
     db = dz2.sum(axis=0) + dz.sum(axis=0)  # (k,)
     dWh = h2.T @ dz2 + h3.T @ dz  # (hidden, k)
     dh2 = dz2 @ Wh.T  # (p, hidden)
-    dWx = xs_1.T @ dz2 + xs_2.T @ dz  # (d, k)
+    dWx = xs[1].T @ dz2 + xs[2].T @ dz  # (d, k)
     dc = dh2 * o * (1 - tanh_c**2)  # (p, hidden)
     dc += dc2 * f2
     dz_part9 = dc * i * (1 - g**2)  # (p, hidden)
@@ -229,5 +225,5 @@ def value_and_grad(Wx, Wh, b, xs, target):
     dz3[:, :hidden] += dz_part12
     db += dz3.sum(axis=0)
     dWh += h.T @ dz3
-    dWx += xs_0.T @ dz3
+    dWx += xs[0].T @ dz3
     return value, (dWx, dWh, db)

@@ -28,15 +28,14 @@ def forward(U, V, i, j, ratings, lam):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dU, dV times `dvalue`."""
+    """Return dU, dV: the gradient of the value times `dvalue`."""
     U, V, i, j, lam, U_i, V_j, diff = residuals
     n = i.shape[0]
-    dV_j = 2 * dvalue / n * (U_i * diff[:, None])  # (n, k)
-    dU_i = 2 * dvalue / n * (V_j * diff[:, None])  # (n, k)
+    scaled = 2 * dvalue / n * diff[:, None]  # (n, 1)
     dV = 2 * lam * dvalue * V  # (m, k)
-    np.add.at(dV, j, dV_j)
+    np.add.at(dV, j, scaled * U_i)
     dU = 2 * lam * dvalue * U  # (d, k)
-    np.add.at(dU, i, dU_i)
+    np.add.at(dU, i, scaled * V_j)
     return dU, dV
 
 
@@ -56,10 +55,9 @@ def value_and_grad(U, V, i, j, ratings, lam):
     diff = predicted - ratings  # (n,)
     fit = np.mean(diff**2)
     value = fit + lam * (np.sum(U**2) + np.sum(V**2))
-    dV_j = 2 / n * (U_i * diff[:, None])  # (n, k)
-    dU_i = 2 / n * (V_j * diff[:, None])  # (n, k)
+    scaled = 2 / n * diff[:, None]  # (n, 1)
     dV = 2 * lam * V  # (m, k)
-    np.add.at(dV, j, dV_j)
+    np.add.at(dV, j, scaled * U_i)
     dU = 2 * lam * U  # (d, k)
-    np.add.at(dU, i, dU_i)
+    np.add.at(dU, i, scaled * V_j)
     return value, (dU, dV)

@@ -28,7 +28,7 @@ def forward(params, X, y):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dparams times `dvalue`."""
+    """Return dparams: the gradient of the value times `dvalue`."""
     W2, X, h, diff = residuals
     n = X.shape[0]
     ddiff = 2 * dvalue / n * diff  # (n,)

@@ -33,7 +33,7 @@ def forward(params, X, y):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dparams times `dvalue`."""
+    """Return dparams: the gradient of the value times `dvalue`."""
     W2, W3, X, h, h2, diff = residuals
     n = X.shape[0]
     dout = 2 * dvalue / n * diff[:, None]  # (n, 1)

@@ -21,7 +21,7 @@ def forward(w0, x0, w1, x1, w2):
 
 
 def backward(residuals, df=1.0):
-    """Return dw0, dx0, dw1, dx1, dw2 times `df`."""
+    """Return dw0, dx0, dw1, dx1, dw2: the gradient of `f` times `df`."""
     w0, x0, w1, x1, e, q, f = residuals
     dq = -f * df / q
     de = dq

@@ -10,31 +10,29 @@ import numpy as np
 
 def forward(w, x):
     """Return the value and the residuals that `backward` needs."""
-    w_part = w[:-1]  # (max(d - 1, 0),)
-    s = w_part @ x + w[-1]
+    s = w[:-1] @ x + w[-1]
     value = 1 / (1 + np.exp(-s))
-    return value, (w, x, w_part, value)
+    return value, (w, x, value)
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dw, dx times `dvalue`."""
-    w, x, w_part, value = residuals
+    """Return dw, dx: the gradient of the value times `dvalue`."""
+    w, x, value = residuals
     ds = value * dvalue * (1 - value)
     dw = np.zeros_like(w)
     dw[-1] = ds
-    dx = ds * w_part  # (max(d - 1, 0),)
+    dx = ds * w[:-1]  # (max(d - 1, 0),)
     dw[:-1] += ds * x
     return dw, dx
 
 
 def value_and_grad(w, x):
     """Return the value and dw, dx."""
-    w_part = w[:-1]  # (max(d - 1, 0),)
-    s = w_part @ x + w[-1]
+    s = w[:-1] @ x + w[-1]
     value = 1 / (1 + np.exp(-s))
     ds = value * (1 - value)
     dw = np.zeros_like(w)
     dw[-1] = ds
-    dx = ds * w_part  # (max(d - 1, 0),)
+    dx = ds * w[:-1]  # (max(d - 1, 0),)
     dw[:-1] += ds * x
     return value, (dw, dx)

@@ -18,7 +18,7 @@ def forward(x, scale):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dx, dscale times `dvalue`."""
+    """Return dx, dscale: the gradient of the value times `dvalue`."""
     x, scale, mask, kept, total = residuals
     d = x.shape[0]
     dscale = total * dvalue

@@ -20,7 +20,7 @@ def forward(x, target):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dx times `dvalue`."""
+    """Return dx: the gradient of the value times `dvalue`."""
     (diff,) = residuals
     running = np.cumsum((2 * dvalue * diff)[::-1])  # (n,)
     dx = running[::-1]  # (n,)

@@ -21,7 +21,7 @@ def forward(W, x, y):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dW times `dvalue`."""
+    """Return dW: the gradient of the value times `dvalue`."""
     x, s, diff = residuals
     dvalue = np.float32(dvalue)
     n = x.shape[0]

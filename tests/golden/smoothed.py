@@ -23,7 +23,7 @@ def forward(x, alpha):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dx, dalpha times `dvalue`."""
+    """Return dx, dalpha: the gradient of the value times `dvalue`."""
     x, alpha, diff, a, a2, out = residuals
     dout = 2 * dvalue * out  # (4,)
     dx = np.zeros_like(x)
@@ -32,8 +32,7 @@ def backward(residuals, dvalue=1.0):
     dx[2] = alpha * da2
     da = dout[1] + diff * da2
     ddiff = x[0] * da + a * da2 + a2 * dout[3]
-    diff2 = x[2] * da2 + x[3] * dout[3] - ddiff
-    dalpha = x[1] * da + diff2
+    dalpha = x[1] * da + x[2] * da2 + x[3] * dout[3] - ddiff
     dx[1] = alpha * da
     dx[0] = dout[0] + diff * da
     return dx, dalpha
@@ -57,8 +56,7 @@ def value_and_grad(x, alpha):
     dx[2] = alpha * da2
     da = dout[1] + diff * da2
     ddiff = x[0] * da + a * da2 + a2 * dout[3]
-    diff2 = x[2] * da2 + x[3] * dout[3] - ddiff
-    dalpha = x[1] * da + diff2
+    dalpha = x[1] * da + x[2] * da2 + x[3] * dout[3] - ddiff
     dx[1] = alpha * da
     dx[0] = dout[0] + diff * da
     return value, (dx, dalpha)

@@ -25,7 +25,7 @@ def forward(W, b, X, Y):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dW, db times `dvalue`."""
+    """Return dW, db: the gradient of the value times `dvalue`."""
     X, Y, E, total_E = residuals
     n = X.shape[0]
     ddiff = -dvalue / n * Y  # (n, k)

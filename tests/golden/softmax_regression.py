@@ -25,7 +25,7 @@ def forward(W, b, X, y):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dW, db times `dvalue`."""
+    """Return dW, db: the gradient of the value times `dvalue`."""
     X, y, exp_scores, total_exp_scores = residuals
     n = X.shape[0]
     dscores = exp_scores / total_exp_scores  # (n, k)

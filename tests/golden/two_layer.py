@@ -23,7 +23,7 @@ def forward(W1, W2, X, y, lam):
 
 
 def backward(residuals, dloss=1.0):
-    """Return dW1, dW2 times `dloss`."""
+    """Return dW1, dW2: the gradient of the loss times `dloss`."""
     W1, W2, X, y, lam, h, e, total_e = residuals
     N = X.shape[0]
     ds = e / total_e  # (N, p)

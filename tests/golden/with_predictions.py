@@ -21,7 +21,7 @@ def forward(w, X, y):
 
 
 def backward(residuals, dvalue=1.0):
-    """Return dw times `dvalue`."""
+    """Return dw: the gradient of the value times `dvalue`."""
     X, p, diff = residuals
     n = X.shape[0]
     dz = p * (1 - p) * diff  # (n,)
