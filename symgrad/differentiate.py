@@ -145,6 +145,8 @@ def zeros(builder: Builder, aval: Aval) -> Value:
     """Return the cotangent of a value that nothing depends on."""
     if aval.kind == "python" or not aval.inexact:
         return builder.wrap(Static(0.0))
+    if aval.kind == "numpy":
+        return builder.wrap(Static(aval.dtype.type(0)))
     return builder.apply("full", shape=aval.shape, value=0, dtype=aval.dtype.name)
 
 
