@@ -139,7 +139,10 @@ class Op(sp.Expr):
     ``symgrad.ops`` makes one subclass; an instance is that op applied to operands.
     """
 
-    __slots__ = ()
+    __slots__ = ("operands", "settings", "statics")
+    operands: tuple[Operand, ...]
+    statics: tuple[Static, ...]
+    settings: tuple[Any, ...]
     is_commutative = True
 
     name: ClassVar[str]
@@ -151,23 +154,19 @@ class Op(sp.Expr):
     vjp: ClassVar[Callable[..., Any] | None] = None
     facts: ClassVar[Any] = None
 
+    def __new__(cls, *args: Operand) -> Op:
+        new = Basic.__new__(cls, *args)
+        if cls.params:
+            cut = len(args) - len(cls.params)
+            new.operands, new.statics = args[:cut], args[cut:]
+            new.settings = tuple([static.value for static in new.statics])
+        else:
+            new.operands, new.statics, new.settings = args, (), ()
+        return new  # type: ignore[no-any-return]
+
     @classmethod
     def of(cls, operands: Sequence[Operand], settings: Sequence[Static] = ()) -> Op:
-        new: Op = Basic.__new__(cls, *operands, *settings)
-        return new
-
-    @property
-    def operands(self) -> tuple[Operand, ...]:
-        args: tuple[Any, ...] = self._args
-        return args[: len(args) - len(self.params)] if self.params else args
-
-    @property
-    def statics(self) -> tuple[Static, ...]:
-        return self._args[-len(self.params) :] if self.params else ()
-
-    @property
-    def settings(self) -> tuple[Any, ...]:
-        return tuple([static.value for static in self.statics]) if self.params else ()
+        return cls(*operands, *settings)
 
     def setting(self, name: str) -> Any:
         return self.settings[self.params.index(name)]
