@@ -95,6 +95,6 @@ def drop_dead(graph: Graph) -> Graph:
     kept = []
     for eqn in reversed(graph.equations):
         if not needed.isdisjoint(eqn.lhs):
-            needed.update(x for x in eqn.rhs.operands if type(x) is Sym)
+            needed.update([x for x in eqn.rhs.operands if type(x) is Sym])
             kept.append(eqn)
     return replace(graph, equations=tuple(reversed(kept)))

@@ -447,9 +447,10 @@ class Builder:
         else:
             avals = tuple([old.avals[y] for y in eqn.lhs])
             ys = self._by_equation(row, operands, rhs.statics, avals)
+        notes = old.notes
         for y, mine in zip(eqn.lhs, ys, strict=True):
-            self.notes.copy(y, mine, old.notes)
-            if y in old.notes.spellings:
+            self.notes.copy(y, mine, notes)
+            if y in notes.spellings:
                 self.copy_spelling(y, mine, rhs, operands, old)
         return ys
 
@@ -469,11 +470,8 @@ class Builder:
         """
         new = cls(graph.shapes)
         new.inputs, new.equations = list(graph.inputs), list(graph.equations[:count])
-        for eqn in new.equations:
-            rhs = eqn.rhs
-            new._bound.setdefault((type(rhs), rhs.operands, rhs.statics), eqn.lhs)
-            for y in eqn.lhs:
-                new.defined_by[y] = eqn
+        new._bound = {(type(rhs), rhs.operands, rhs.statics): lhs for lhs, rhs in new.equations}
+        new.defined_by = {y: eqn for eqn in new.equations for y in eqn.lhs}
         kept = [*new.inputs, *new.defined_by]
         new.avals = {x: graph.avals[x] for x in kept}
         new.notes = graph.notes.fork() if count is None else graph.notes.only(kept)

@@ -36,24 +36,41 @@ from symgrad.ops.table import op
 Law = Callable[..., Operand | None]
 
 
+NUMBER = "number"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One law and the op on which it is tried."""
+    """One law and the op on which it is tried.
+
+    A law that needs a new application of certain ops (or a ``NUMBER``) among the operands
+    names them in ``below``, and is not tried on others.
+    """
 
     law: str
     head: str
     rewrite: Law
+    below: tuple[str, ...] = ()
 
 
 RULES: list[Rule] = []
 
 
-def rule(head: str, law: str) -> Callable[[Law], Law]:
+def rule(head: str, law: str, *below: str) -> Callable[[Law], Law]:
     def register(rewrite: Law) -> Law:
-        RULES.append(Rule(law, head, rewrite))
+        RULES.append(Rule(law, head, rewrite, below))
         return rewrite
 
     return register
+
+
+@functools.cache
+def _laws_for(head: str, below: frozenset[str]) -> tuple[Law, ...]:
+    return tuple(
+        r.rewrite
+        for r in RULES
+        if r.head == head and (not r.below or not below.isdisjoint(r.below))
+    )
 
 
 DEEPEST_CHAIN = 60  # laws applied to the result of laws
@@ -81,9 +98,19 @@ class Simplifier(Builder):
             return None
         self.depth += 1
         try:
-            return super()._by_law(op, operands, settings)
+            for law in _laws_for(op.name, frozenset([self._head(x) for x in operands])):
+                found = law(self, operands, settings)
+                if found is not None:
+                    return found
+            return None
         finally:
             self.depth -= 1
+
+    def _head(self, operand: Operand) -> str:
+        if type(operand) is Static:
+            return NUMBER
+        eqn = self.defined_by.get(operand) if operand.index >= self.first_new else None
+        return eqn.rhs.name if eqn is not None else ""
 
     def sole(self, operand: Operand, head: str) -> Op | None:
         """Return what `new` returns, unless more than one equation reads ``operand``.
@@ -115,8 +142,8 @@ def simplify(graph: Graph, start: int, seeds: int = 0) -> Graph:
     """
     builder = Simplifier.after(graph, start, seeds)
     new: dict[Sym, Operand] = {x: x for x in builder.avals}
-    reads = Counter(x for eqn in graph.equations for x in eqn.rhs.operands)
-    reads.update(graph.outputs)
+    reads = Counter([x for eqn in graph.equations for x in eqn.rhs.operands if type(x) is Sym])
+    reads.update([y for y in graph.outputs if type(y) is Sym])
     with building(builder):
         for eqn in graph.equations[start:]:
             new.update(zip(eqn.lhs, builder.replay(eqn, new, graph), strict=True))
@@ -243,8 +270,8 @@ _FOLD: dict[str, Callable[..., Any]] = {
 
 
 def _fold(b: Simplifier, operands: tuple[Operand, ...], head: str) -> Operand | None:
-    values = [_literal(x) for x in operands]
-    if any(type(v) not in (int, float) for v in values):
+    values = [x.value for x in operands if type(x) is Static and type(x.value) in (int, float)]
+    if len(values) < len(operands):
         return None
     if head == "divide" and values[1] == 0:
         return None
@@ -252,7 +279,7 @@ def _fold(b: Simplifier, operands: tuple[Operand, ...], head: str) -> Operand | 
 
 
 for _head in _FOLD:
-    rule(_head, "arithmetic of numbers")(
+    rule(_head, "arithmetic of numbers", NUMBER)(
         functools.partial(lambda b, xs, _, head: _fold(b, xs, head), head=_head)
     )
 
@@ -260,7 +287,7 @@ for _head in _FOLD:
 # --- signs and units ------------------------------------------------------------------------
 
 
-@rule("multiply", "1 x = x")
+@rule("multiply", "1 x = x", NUMBER)
 def _one(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for one, x in (xs, xs[::-1]):
         if _literal(one) == 1:
@@ -270,7 +297,7 @@ def _one(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     return None
 
 
-@rule("multiply", "(1.0 n) x = n x, where n is whole")
+@rule("multiply", "(1.0 n) x = n x, where n is whole", "multiply")
 def _whole_factor(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for k, x in enumerate(xs):
         n = _unconverted(b, x)
@@ -279,7 +306,7 @@ def _whole_factor(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | N
     return None
 
 
-@rule("divide", "(1.0 n) / x = n / x, where n is whole")
+@rule("divide", "(1.0 n) / x = n / x, where n is whole", "multiply")
 def _whole_numerator(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     n = _unconverted(b, xs[0])
     return _keeps(b, n / _value(b, xs[1]), "divide", xs) if n is not None else None
@@ -294,7 +321,7 @@ def _unconverted(b: Simplifier, x: Operand) -> Value | None:
     return None
 
 
-@rule("divide", "x / 1 = x")
+@rule("divide", "x / 1 = x", NUMBER)
 def _over_one(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     if _literal(xs[1]) == 1:
         return _keeps(b, _value(b, xs[0]), "divide", xs)
@@ -348,8 +375,8 @@ def _sign_out_of(head: str) -> Law:
     return rewrite
 
 
-rule("multiply", "(-a) b = -(a b)")(_sign_out_of("multiply"))
-rule("divide", "(-a) / b = -(a / b)")(_sign_out_of("divide"))
+rule("multiply", "(-a) b = -(a b)", "negative")(_sign_out_of("multiply"))
+rule("divide", "(-a) / b = -(a / b)", "negative")(_sign_out_of("divide"))
 
 
 @rule("add", "x + 0 = x,  x + x = 2 x,  a + (-b) = a - b")
@@ -366,7 +393,7 @@ def _sum(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     return None
 
 
-@rule("add", "where(m, a, 0) + where(m, 0, b) = where(m, a, b)")
+@rule("add", "where(m, a, 0) + where(m, 0, b) = where(m, a, b)", "where")
 def _join_masks(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     one, two = _masked(b, xs[0]), _masked(b, xs[1])
     if one is None or two is None or one[0] != two[0] or one[2] == two[2]:
@@ -376,7 +403,7 @@ def _join_masks(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | Non
     return _keeps(b, joined, "add", xs)
 
 
-@rule("add", "x + (x + y) = 2 x + y")
+@rule("add", "x + (x + y) = 2 x + y", "add")
 def _collect(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for x, other in (xs, xs[::-1]):
         row = b.sole(other, "add")
@@ -397,8 +424,8 @@ def _common_factor(head: str) -> Law:
     return rewrite
 
 
-rule("add", "s x + s y = s (x + y)")(_common_factor("add"))
-rule("subtract", "s x - s y = s (x - y)")(_common_factor("subtract"))
+rule("add", "s x + s y = s (x + y)", "multiply")(_common_factor("add"))
+rule("subtract", "s x - s y = s (x - y)", "multiply")(_common_factor("subtract"))
 
 
 @rule("subtract", "x - 0 = x,  0 - x = -x,  a - (-b) = a + b")
@@ -481,7 +508,7 @@ def _is_later(b: Simplifier, x: Operand, y: Operand) -> bool:
     return (x in seeds or x.index >= b.first_new) and y not in seeds and y.index < b.first_new
 
 
-@rule("divide", "(s x) / t = (s / t) x")
+@rule("divide", "(s x) / t = (s / t) x", "multiply")
 def _scalar_quotient(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     scaled = _scaled(b, xs[0])
     if scaled is None:
@@ -493,7 +520,7 @@ def _scalar_quotient(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand 
     return (s * (z / below)).symbol
 
 
-@rule("multiply", "a (b / c) = (a b) / c")
+@rule("multiply", "a (b / c) = (a b) / c", "divide")
 def _product_of_quotient(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for x, other in (xs, xs[::-1]):
         row = b.sole(x, "divide")
@@ -527,8 +554,8 @@ def _mask_out_of(head: str) -> Law:
     return rewrite
 
 
-rule("multiply", "where(m, a, 0) g = where(m, a g, 0)")(_mask_out_of("multiply"))
-rule("divide", "where(m, a, 0) / g = where(m, a / g, 0)")(_mask_out_of("divide"))
+rule("multiply", "where(m, a, 0) g = where(m, a g, 0)", "where")(_mask_out_of("multiply"))
+rule("divide", "where(m, a, 0) / g = where(m, a / g, 0)", "where")(_mask_out_of("divide"))
 
 
 # --- copies ----------------------------------------------------------------------------------
@@ -864,7 +891,7 @@ def _without_copies(
 # --- scatters --------------------------------------------------------------------------------
 
 
-@rule("add", "x + add_at(0, v) = add_at(x, v)")
+@rule("add", "x + add_at(0, v) = add_at(x, v)", "add_at")
 def _add_scatter(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for scatter, x in (xs, xs[::-1]):
         row = _zeros_with(b, scatter)
@@ -874,7 +901,7 @@ def _add_scatter(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | No
     return None
 
 
-@rule("subtract", "x - add_at(0, v) = add_at(x, -v)")
+@rule("subtract", "x - add_at(0, v) = add_at(x, -v)", "add_at")
 def _subtract_scatter(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     left, right = xs
     row = _zeros_with(b, right)
