@@ -164,9 +164,10 @@ class Generator:
         chosen = min(self.rng.sample(fitting, min(2, len(fitting))), key=lambda v: v.reads)
         return chosen
 
-    def word(self):
+    def word(self, of):
+        """Return a word for a size that only running tells; what a mask selects stays so."""
         self.fresh_words += 1
-        return f"?{self.fresh_words}"
+        return f"?{self.fresh_words}" + (" selected" if "selected" in str(of.shape) else "")
 
     def new_name(self):
         # Now and then an old name is used again.
@@ -433,22 +434,22 @@ class Generator:
             (f"{name}[0]", rest, ()),
             (f"{name}[-1]", rest, ()),
             (f"{name}[1]", rest, ()),
-            (f"{name}[1:]", (self.word(), *rest), ()),
-            (f"{name}[:-1]", (self.word(), *rest), ()),
-            (f"{name}[::2]", (self.word(), *rest), ()),
+            (f"{name}[1:]", (self.word(a), *rest), ()),
+            (f"{name}[:-1]", (self.word(a), *rest), ()),
+            (f"{name}[::2]", (self.word(a), *rest), ()),
             (f"{name}[[1, 0, 1]]", (3, *rest), ()),
             (f"{name}[np.array([0, 1])]", (2, *rest), ()),
             (f"np.take({name}, [1, 1, 0], axis=0)", (3, *rest), ()),
-            (f"{name}[1:] - {name}[:-1]", (self.word(), *rest), ()),
+            (f"{name}[1:] - {name}[:-1]", (self.word(a), *rest), ()),
             (f"{name}[..., 0]", a.shape[:-1], ()),
             (f"{name}[..., -1:]", (*a.shape[:-1], 1), ()),
-            (f"{name}[{name} > 0.1]", (f"{self.word()} selected",), (f"{name} - 0.1",)),
+            (f"{name}[{name} > 0.1]", (f"{self.word(a)} selected",), (f"{name} - 0.1",)),
         ]
         if rest:
             choices += [
                 (f"{name}[:, 0]", (first, *rest[1:]), ()),
                 (f"{name}[:, ::-1]", a.shape, ()),
-                (f"{name}[:, 1:]", (first, self.word(), *rest[1:]), ()),
+                (f"{name}[:, 1:]", (first, self.word(a), *rest[1:]), ()),
                 (f"{name}[:, [1, 0]]", (first, 2, *rest[1:]), ()),
                 (f"{name}[0, 1]", rest[1:], ()),
                 (f"{name}[[0, 1, 1], [1, 0, 1]]", (3, *rest[1:]), ()),
@@ -472,7 +473,7 @@ class Generator:
         b = self.pick(lambda v: v.shape == a.shape) or a
         rank = len(a.shape)
         axis = self.rng.randrange(rank)
-        both = (*a.shape[:axis], self.word(), *a.shape[axis + 1 :])
+        both = (*a.shape[:axis], self.word(a), *a.shape[axis + 1 :])
         choices = [
             (f"np.concatenate([{a.name}, {b.name}], axis={axis})", both),
             (f"np.stack([{a.name}, {b.name}, {a.name}])", (3, *a.shape)),
