@@ -235,6 +235,27 @@ def compare(left: int, relation: str, right: int) -> bool:
     }[relation]
 
 
+def _is_nonnegative(size: Size) -> bool:
+    size = plain(size)
+    return size >= 0 if isinstance(size, int) else bool(size.is_nonnegative)
+
+
+def _follows(guard: Guard, others: Iterable[Guard]) -> bool:
+    """Return whether ``a <= b`` follows from another guard: c <= b with c >= a, or an equality."""
+    if guard.relation != "<=":
+        return False
+    room = guard.right - guard.left
+    for g in others:
+        if g is guard:
+            continue
+        if g.relation == "<=" and g.right == guard.right and _is_nonnegative(g.left - guard.left):
+            return True
+        gap = g.left - g.right
+        if g.relation == "==" and (_is_nonnegative(room - gap) or _is_nonnegative(room + gap)):
+            return True
+    return False
+
+
 class Shapes:
     """What is known of the dims of one trace.
 
@@ -252,6 +273,7 @@ class Shapes:
         self._checked: dict[Dim, Dim | int] = {}
         self._order: dict[Dim, int] = {}
         self._user_named: dict[Dim, str] = {}
+        self._ordered: list[tuple[Size, Size]] = []
         self._plain: dict[Dim, str] = {}
 
     def fresh(self, name: str, example: int | None, user: bool = False) -> Dim:
@@ -419,6 +441,23 @@ class Shapes:
             self.guards.append(Guard(right, opposite, left, location))
         return outcome
 
+    def assume_at_most(self, part: Size, size: Size) -> None:
+        """Take ``part <= size`` as given, behind a guard, where the example says so."""
+        values = self.value(part), self.value(size)
+        if isinstance(size, int) or None in values or self.is_at_most(part, size):
+            return
+        if values[0] <= values[1]:  # type: ignore[operator]
+            self.guard(part, "<=", size)
+            self._ordered.append((part, size))
+
+    def is_at_most(self, part: Size, size: Size) -> bool:
+        """Return whether ``part <= size`` follows from what is given."""
+        size = self.resolve(size)
+        return any(
+            self.resolve(larger) == size and _is_nonnegative(self.resolve(p) - self.resolve(part))
+            for p, larger in self._ordered
+        )
+
     def resolved_guards(self) -> list[Guard]:
         """Return the guards over representatives, without those that always hold."""
         found: dict[Any, Guard] = {}
@@ -427,7 +466,7 @@ class Shapes:
             if not (isinstance(left, int) and isinstance(right, int)):
                 sides = frozenset((left, right)) if g.relation in ("==", "!=") else (left, right)
                 found.setdefault((g.relation, sides), Guard(left, g.relation, right, g.location))
-        return list(found.values())
+        return [g for g in found.values() if not _follows(g, found.values())]
 
     def show(self, size: Size) -> str:
         """Return the size as people read it: ``N = 120`` where it has a name, else ``120``."""

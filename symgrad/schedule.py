@@ -226,7 +226,7 @@ class Statement:
     eqn: Equation
     mode: str = "assign"
     reused: int = 0
-    starts: str = ""  # for a store: how the buffer begins: "own", "zeros" or "copy"
+    starts: str = ""  # for a store, how the buffer begins: "own", "zeros", "make" or "copy"
 
 
 @dataclass(slots=True)
@@ -236,8 +236,6 @@ class Plan:
     half: Half
     statements: list[Statement]
     inlined: dict[Sym, Equation]
-    names: dict[Sym, str] = field(default_factory=dict)
-    dim_names: dict[Dim, str] = field(default_factory=dict)
     copies: frozenset[int] = frozenset()
     slot: dict[Sym, Sym] = field(default_factory=dict)
 

@@ -295,6 +295,7 @@ class Specialisation:
             self.name, parameters, _unique(captured, parameters), wrt, self.options.single,
             self.traced.out_tree, self.traced.aux_tree, self.value_name,
             tuple(ShapeGuard(symbol(x), axes) for x, axes in self._unchecked()),  # type: ignore[arg-type]
+            tuple(self.guards),
         )  # fmt: skip
 
     def _parameter(self, argument: Argument, symbol: Callable[[Sym | None], Any]) -> Parameter:

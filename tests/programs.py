@@ -22,9 +22,7 @@ class Program:
     @property
     def floats(self):
         """Return which arguments are differentiated by."""
-        return tuple(
-            k for k, x in enumerate(self.args) if np.asarray(x).dtype.kind == "f"
-        )
+        return tuple(k for k, x in enumerate(self.args) if np.asarray(x).dtype.kind == "f")
 
 
 PROGRAMS = []
@@ -204,7 +202,6 @@ program("astype without a copy", lambda x: x.astype(float, copy=False) ** 2, X)
 program("sum in a dtype", lambda x: np.sum(x, axis=0, dtype=np.float64) * x.mean(dtype=float), X)
 program("np.float64 of a value", lambda x: np.float64(x) * 2, 0.7)
 program("np.real", lambda x: np.real(x) * x.real, X)
-
 
 
 def cross_entropy(z, y):

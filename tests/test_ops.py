@@ -20,9 +20,7 @@ ELEMENTWISE = {name: row for name, row in OPS.items() if row.facts.elementwise}
 WITH_MATH = sorted(
     name for name, row in ELEMENTWISE.items() if row.facts.math is not None and row.vjp is not None
 )
-BY_SYMPY = sorted(
-    name for name in WITH_MATH if OPS[name].facts.partials is None
-)
+BY_SYMPY = sorted(name for name in WITH_MATH if OPS[name].facts.partials is None)
 # Heads that SymPy differentiates to nothing usable, beside what they are away from their jumps.
 AWAY_FROM_JUMPS = {
     "sign": lambda x: sp.Integer(1 if x > 0 else -1),
@@ -55,7 +53,7 @@ def derivative_graph(name, arity, order):
     graph = check(builder.graph([builder.apply(name, *xs).symbol]))
     for i in order:
         if not isinstance(graph.outputs[0], Sym):
-            return graph  # a constant: its derivative is 0
+            break  # a constant: its derivative is 0
         joint = differentiate(graph, [graph.inputs[i]])
         outputs = joint.outputs[1:]
         builder = Builder.continuing(joint)

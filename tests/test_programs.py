@@ -43,9 +43,7 @@ def compiled(program):
 
 def direction(program):
     random = np.random.RandomState(7)
-    return tuple(
-        random.uniform(-1, 1, np.shape(program.args[k]))[()] for k in program.floats
-    )
+    return tuple(random.uniform(-1, 1, np.shape(program.args[k]))[()] for k in program.floats)
 
 
 def with_floats(args, floats, values):

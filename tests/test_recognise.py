@@ -314,8 +314,16 @@ def written(x, at, value):
 
 
 ELEMENTS = [
-    ("exact", lambda x: index(written(x, (0, 1), index(x, (1, 0))), (0, 1)), "index(x, key=(1, 0))"),
-    ("exact", lambda x: index(written(x, (0, 1), index(x, (1, 0))), (1, 1)), "index(x, key=(1, 1))"),
+    (
+        "exact",
+        lambda x: index(written(x, (0, 1), index(x, (1, 0))), (0, 1)),
+        "index(x, key=(1, 0))",
+    ),
+    (
+        "exact",
+        lambda x: index(written(x, (0, 1), index(x, (1, 0))), (1, 1)),
+        "index(x, key=(1, 1))",
+    ),
     ("exact", lambda x: index(written(x, (0,), index(x, (1,))), (0,)), "index(x, key=(1,))"),
     (
         "exact",

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from symgrad.dims import Dim, dims_in
+from symgrad.dims import Guard as SizeGuard
+from symgrad.dims import spell as spell_size
 from symgrad.emit.layout import bracketed, exploded, fits, paragraph, with_note, wrapped
 from symgrad.emit.spell import Speller, Spelling, literal, written_out
 from symgrad.graph import FLOAT64, Aval, Equation, Graph, Op, Operand, Sym
@@ -60,6 +62,7 @@ class Interface:
     aux_tree: Tree | None
     value_name: str
     guards: tuple[Guard, ...] = ()
+    conditions: tuple[SizeGuard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +228,8 @@ class Writer:
         read: dict[Dim, None] = {}
         for eqn in graph.equations:
             read.update(dict.fromkeys(sizes_read(eqn.rhs)))
+        for condition in self.interface.conditions if guarded else ():
+            read.update(dict.fromkeys(dims_in((condition.left, condition.right))))
         for guard in self.interface.guards:
             if guarded and guard.symbol in graph.inputs:
                 shape = graph.avals[guard.symbol].shape
@@ -478,7 +483,24 @@ def guard_lines(writer: Writer, parameters: Sequence[Parameter]) -> list[str]:
             lines += _static_guard(place, value)
     for guard in writer.interface.guards:
         lines += _shape_guard(writer, guard)
+    for condition in writer.interface.conditions:
+        lines += _size_guard(writer, condition)
     return lines
+
+
+_OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+
+
+def _size_guard(writer: Writer, condition: SizeGuard) -> list[str]:
+    # As they are: what the guard makes equal would be spelled alike.
+    left, right = (spell_size(s, writer.speller.dim_name) for s in (condition.left, condition.right))
+    relation = condition.relation
+    if isinstance(condition.left, int):  # d > 3, not 3 < d
+        left, right, relation = right, left, {"<": ">", "<=": ">="}.get(relation, relation)
+    return [
+        f"if {left} {_OPPOSITE[relation]} {right}:",
+        f"    raise ValueError({quoted(f'this code was made for {left} {relation} {right}')})",
+    ]
 
 
 def _shape_guard(writer: Writer, guard: Guard) -> list[str]:

@@ -6,7 +6,6 @@ Invariant: a bracket stands exactly where Python's precedence needs it.
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
@@ -59,11 +58,6 @@ class Spelling:
 
     def aval(self, k: int) -> Aval:
         return self._speller.graph.aval(self.rhs.operands[k])
-
-    def head(self, k: int) -> str:
-        """Return the name of the op folded in as operand ``k``, or nothing."""
-        eqn = self._speller.inlined.get(self.rhs.operands[k])
-        return eqn.rhs.name if eqn is not None else ""
 
     def text(self, text: str) -> Text:
         return Text(text)
@@ -250,7 +244,3 @@ def _power_sign(parts: Sequence[str]) -> str:
 _SIMPLE = re.compile(r"-?(\w+(\.\w+)*|\d*\.?\d+(e[-+]?\d+)?)")
 _IN_BRACKETS = re.compile(r"\([^()]*\)")
 _ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide"})
-
-
-def is_legal_name(name: str) -> bool:
-    return name.isidentifier() and not keyword.iskeyword(name)

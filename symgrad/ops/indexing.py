@@ -35,7 +35,7 @@ ALL = slice(None, None, None)
 # --- shapes -----------------------------------------------------------------------------------
 
 
-def slice_length(size: Size, part: slice) -> Size:
+def slice_length(shapes: Shapes, size: Size, part: slice) -> Size:
     """Return how many elements a slice takes from an axis."""
     start, stop, step = part.start, part.stop, part.step
     if all(x is None or isinstance(x, int) for x in (start, stop)) and isinstance(size, int):
@@ -49,15 +49,21 @@ def slice_length(size: Size, part: slice) -> Size:
     if stop is None and (start is None or (isinstance(start, int) and start >= 0)):
         length = largest(size - (start or 0), 0)
         return length if step in (None, 1) else floor_div(length + step - 1, step)
-    first = _end(size, start, 0)
-    last = size if stop is None else _end(size, stop, size)
-    length = largest(last - first, 0)
+    if isinstance(stop, int) and stop < 0 and (start is None or isinstance(start, int)):
+        if start is None or start >= 0:
+            length = largest(size + stop - (start or 0), 0)
+            return length if step in (None, 1) else floor_div(length + step - 1, step)
+    first = _end(shapes, size, start, 0)
+    last = size if stop is None else _end(shapes, size, stop, size)
+    length = last - first if shapes.is_at_most(first, last) else largest(last - first, 0)
     return length if step in (None, 1) else floor_div(length + step - 1, step)
 
 
-def _end(size: Size, end: Any, default: Size) -> Size:
+def _end(shapes: Shapes, size: Size, end: Any, default: Size) -> Size:
     if end is None:
         return default
+    if not (isinstance(end, int) and end < 0) and shapes.is_at_most(end, size):
+        return end
     if isinstance(end, int) and end < 0:
         return largest(size + end, 0)
     if isinstance(end, int) and end == 0:
@@ -90,7 +96,7 @@ def indexed_shape(
         if entry is None:
             pieces.append((1,))
         elif isinstance(entry, slice):
-            pieces.append((slice_length(shape[axis], entry),))
+            pieces.append((slice_length(shapes, shape[axis], entry),))
         else:
             if entry == ARRAY:
                 advanced.append(_index_shape(shapes, next(pending), shape, axis))
@@ -239,7 +245,21 @@ def index(x: Any, key: Any) -> Any:
         return x
     _meet_rows(x, static, arrays)
     _need_sizes(x, static, arrays)
+    _assume_sizes(x, static, arrays)
     return op.index(x, *arrays, key=static)
+
+
+def _assume_sizes(x: Any, key: Sequence[Any], arrays: Sequence[Any]) -> None:
+    """Let ``x[:3]`` have 3 elements, as in the example, and not min(3, n)."""
+    axis = 0
+    for entry, used in zip(key, _consumed(key, arrays), strict=True):
+        if isinstance(entry, slice):
+            ends = [entry.stop if type(entry.stop) is not int or entry.stop > 0 else None,
+                    entry.start if type(entry.start) is not int else None]  # fmt: skip
+            for end in ends:
+                if end is not None:
+                    x.builder.shapes.assume_at_most(end, x.aval.shape[axis])
+        axis += used
 
 
 def _need_sizes(x: Any, key: Sequence[Any], arrays: Sequence[Any]) -> None:
@@ -455,6 +475,7 @@ def put(x: Any, key: Any, value: Any) -> Any:
     static, arrays = read_key(x.aval.shape, key)
     builder = builder_of((x, value, *arrays))
     value = value if isinstance(value, Value) else builder.wrap(builder.operand(value))
+    _assume_sizes(x, static, arrays)
     if promoted(x.aval, value.aval) != x.dtype or (value.ndim and value.dtype != x.dtype):
         value = op.astype(value, dtype=x.dtype.name)
     return op.put_at(x, value, *arrays, key=static)

@@ -337,10 +337,6 @@ def promoted(*xs: Aval) -> np.dtype[Any]:
     return np.result_type(*[weak.get(kind, kind) for kind in map(_weak, xs)])
 
 
-def first_dtype(*xs: Aval) -> np.dtype[Any]:
-    return xs[0].dtype
-
-
 def always(dtype: Any) -> Callable[..., np.dtype[Any]]:
     found = np.dtype(dtype)
     return lambda *xs: found

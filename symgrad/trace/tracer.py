@@ -222,7 +222,7 @@ def call_front(function: Any, args: Any, kwargs: Any) -> Any:
     except TypeError as error:
         if isinstance(error, SymgradError):
             raise
-        raise TraceError(f"{name}: {_mismatch(front, args, kwargs) or error}") from error
+        raise TraceError(f"{name}: {_mismatch(front, kwargs) or error}") from error
 
 
 def _is_default(keyword: str, value: Any) -> bool:
@@ -231,7 +231,7 @@ def _is_default(keyword: str, value: Any) -> bool:
     return value is np._NoValue or (keyword == "where" and value is True)
 
 
-def _mismatch(front: Any, args: Any, kwargs: Any) -> str:
+def _mismatch(front: Any, kwargs: Any) -> str:
     try:
         parameters = inspect.signature(front).parameters
     except ValueError:
@@ -253,6 +253,8 @@ def _name_of(function: Any) -> str:
     if isinstance(owner, np.ufunc):  # np.add.accumulate
         return f"np.{owner.__name__}.{function.__name__}"
     if isinstance(function, np.ufunc):
+        if getattr(np, function.__name__, None) is not function:
+            return f"the ufunc {function.__name__}"  # of SciPy, say: it does not know whose it is
         module = "np"
     short = module.replace("numpy", "np").replace("builtins", "").replace("_core", "")
     return f"{short}.{name}".lstrip(".").replace("..", ".")
@@ -589,7 +591,7 @@ class _Method:
                 raise
             if "out" in kwargs:
                 error = TypeError("out= writes into an array: use the returned value instead")
-            reason = _mismatch(self.front, args, kwargs) or error
+            reason = _mismatch(self.front, kwargs) or error
             raise TraceError(f".{self.__name__}: {reason}") from error
 
 

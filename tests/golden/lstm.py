@@ -19,6 +19,8 @@ def forward(Wx, Wh, b, xs, target):
         raise ValueError(f"b has shape {b.shape}, expected {(k,)}")
     if target.shape != (p, hidden):
         raise ValueError(f"target has shape {target.shape}, expected {(p, hidden)}")
+    if hidden != k - 3 * hidden:
+        raise ValueError("this code was made for hidden == k - 3 * hidden")
     h = np.zeros((p, hidden))
     z = xs[0] @ Wx + h @ Wh + b  # (p, k)
     i = 1 / (1 + np.exp(-z[:, :hidden]))  # (p, hidden)
@@ -158,6 +160,8 @@ def value_and_grad(Wx, Wh, b, xs, target):
         raise ValueError(f"b has shape {b.shape}, expected {(k,)}")
     if target.shape != (p, hidden):
         raise ValueError(f"target has shape {target.shape}, expected {(p, hidden)}")
+    if hidden != k - 3 * hidden:
+        raise ValueError("this code was made for hidden == k - 3 * hidden")
     h = np.zeros((p, hidden))
     z = xs[0] @ Wx + h @ Wh + b  # (p, k)
     i = 1 / (1 + np.exp(-z[:, :hidden]))  # (p, hidden)
