@@ -267,6 +267,7 @@ class Shapes:
     def __init__(self) -> None:
         self.example: dict[Dim, int] = {}
         self.guards: list[Guard] = []
+        self.has_selected = False
         self.where: Callable[[], Location | None] = lambda: None
         self._known: dict[Dim, Size] = {}
         self._guarded: dict[Size, Size] = {}  # expressions that a guard holds equal to another
@@ -289,6 +290,7 @@ class Shapes:
 
     def selected(self) -> Dim:
         """Return a dim for how many elements a mask selects: only the data knows."""
+        self.has_selected = True
         return self.fresh(f"selected{len(self._order)}", None)
 
     def resolve(self, size: Size) -> Size:

@@ -12,7 +12,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from symgrad.graph import OPS, Builder, Equation, Graph, Law, Op, Operand, Static, Sym, Value
+from symgrad.dims import Dim
+from symgrad.graph import (
+    OPS,
+    Builder,
+    Equation,
+    Graph,
+    Law,
+    Op,
+    Operand,
+    Static,
+    Sym,
+    Value,
+    sizes_read,
+)
 
 
 def expand(graph: Graph) -> Graph:
@@ -89,12 +102,28 @@ def _by_expansion(
     return builder.operand(_written_out(row, [builder.wrap(x) for x in operands], settings))
 
 
+def selections(graph: Graph) -> dict[Dim, tuple[Sym, ...]]:
+    """Return for each size that only data knows the value that shows it first."""
+    if not graph.shapes.has_selected:
+        return {}
+    shown = {d for x in graph.inputs for d in graph.avals[x].shape}
+    first: dict[Dim, tuple[Sym, ...]] = {}
+    for eqn in graph.equations:
+        for size in graph.avals[eqn.lhs[0]].shape:
+            if isinstance(size, Dim) and size not in shown:
+                first.setdefault(size, eqn.lhs)
+    return first
+
+
 def drop_dead(graph: Graph) -> Graph:
     """Return the graph with only the equations that its outputs need; all inputs stay."""
     needed = {y for y in graph.outputs if type(y) is Sym}
+    shows = selections(graph)
     kept = []
     for eqn in reversed(graph.equations):
         if not needed.isdisjoint(eqn.lhs):
             needed.update([x for x in eqn.rhs.operands if type(x) is Sym])
+            for size in sizes_read(eqn.rhs) if shows else ():
+                needed.update(shows.get(size, ()))
             kept.append(eqn)
     return replace(graph, equations=tuple(reversed(kept)))

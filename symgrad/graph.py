@@ -22,7 +22,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.basic import Basic
 
-from symgrad.dims import Shape, Shapes, Size
+from symgrad.dims import Dim, Shape, Shapes, Size, dims_in
 from symgrad.errors import GraphError, Location
 
 Kind = Literal["python", "numpy", "array"]
@@ -180,6 +180,23 @@ class Op(sp.Expr):
         return self._sympystr(None)
 
     __str__ = __repr__
+
+
+def sizes_read(rhs: Op) -> list[Dim]:
+    """Return the dims that the text of one op mentions."""
+    if not rhs.params:
+        return []
+    found: list[Size] = []
+    todo = list(rhs.settings)
+    while todo:
+        value = todo.pop(0)
+        if isinstance(value, tuple):
+            todo[:0] = value
+        elif isinstance(value, slice):
+            todo[:0] = [value.start, value.stop]
+        elif isinstance(value, sp.Expr):
+            found.append(value)
+    return dims_in(found)
 
 
 OPS: dict[str, type[Op]] = {}
@@ -393,7 +410,14 @@ class Builder:
     def infer(
         self, op: type[Op], operands: Sequence[Operand], settings: Sequence[Any]
     ) -> tuple[Aval, ...]:
-        """Return the avals that the op's rule gives for these operands."""
+        """Return the avals that the op's rule gives for these operands.
+
+        How many elements a mask selects is one size, however often it is asked for.
+        """
+        if op.name == "index" and len(operands) > 1:
+            known = self._bound.get((op, tuple(operands), tuple(map(Static, settings))))
+            if known is not None:
+                return tuple(self.avals[y] for y in known)
         avals = [self.aval(x) for x in operands]
         if op.params:
             found = op.aval(self.shapes, *avals, **dict(zip(op.params, settings, strict=True)))

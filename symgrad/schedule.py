@@ -16,10 +16,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import sympy as sp
-
-from symgrad.dims import Dim, Size, dims_in
-from symgrad.graph import Builder, Equation, Graph, Notes, Op, Operand, Sym, Value, building
+from symgrad.dims import Dim
+from symgrad.expand import selections
+from symgrad.graph import (
+    Builder,
+    Equation,
+    Graph,
+    Notes,
+    Op,
+    Operand,
+    Sym,
+    Value,
+    building,
+    sizes_read,
+)
 from symgrad.ops.indexing import ARRAY
 from symgrad.ops.table import op
 
@@ -27,7 +37,7 @@ PRIMAL_WEIGHT, DERIVATIVE_WEIGHT = 14.0, 4.0
 ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide"})
 WRITES = frozenset({"add_at", "put_at"})
 FREE_VIEWS = frozenset({"transpose", "expand_dims", "squeeze"})
-RECOMPUTED = FREE_VIEWS | {"size", "arange", "reshape", "full"}
+RECOMPUTED = FREE_VIEWS | {"size", "arange", "reshape", "full", "full_like"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +110,10 @@ def cut(joint: Graph, values: int, seeds: Sequence[Sym], primal: frozenset[Sym])
     """
     defined = {y: eqn for eqn in joint.equations for y in eqn.lhs}
     inputs = tuple(x for x in joint.inputs if x not in seeds)
-    forward = _needed(joint.outputs[:values], defined)
+    shows = selections(joint)
+    forward = _needed(joint.outputs[:values], defined, shows)
     back_outputs = joint.outputs[values:]
-    residuals, backward = _backward_part(back_outputs, defined, forward, seeds)
+    residuals, backward = _backward_part(back_outputs, defined, forward, seeds, shows)
     residuals = _with_sizes(joint, residuals, backward, forward)
     order = {x: k for k, x in enumerate([*inputs, *(y for e in joint.equations for y in e.lhs)])}
     kept = tuple(sorted(residuals, key=order.__getitem__))
@@ -124,7 +135,19 @@ def cut(joint: Graph, values: int, seeds: Sequence[Sym], primal: frozenset[Sym])
     )
 
 
-def _needed(outputs: Iterable[Operand], defined: Mapping[Sym, Equation]) -> set[Sym]:
+def _read_by(eqn: Equation, shows: Mapping[Dim, tuple[Sym, ...]]) -> list[Sym]:
+    """Return what an equation reads: its operands, and what shows a size that only data knows."""
+    found = [x for x in eqn.rhs.operands if isinstance(x, Sym)]
+    if shows:
+        found += [y for size in sizes_read(eqn.rhs) for y in shows.get(size, ())]
+    return found
+
+
+def _needed(
+    outputs: Iterable[Operand],
+    defined: Mapping[Sym, Equation],
+    shows: Mapping[Dim, tuple[Sym, ...]],
+) -> set[Sym]:
     needed: set[Sym] = set()
     todo = [y for y in outputs if isinstance(y, Sym)]
     while todo:
@@ -132,7 +155,7 @@ def _needed(outputs: Iterable[Operand], defined: Mapping[Sym, Equation]) -> set[
         if y not in needed:
             needed.add(y)
             if y in defined:
-                todo += [x for x in defined[y].rhs.operands if isinstance(x, Sym)]
+                todo += _read_by(defined[y], shows)
     return needed
 
 
@@ -141,6 +164,7 @@ def _backward_part(
     defined: Mapping[Sym, Equation],
     forward: set[Sym],
     seeds: Sequence[Sym],
+    shows: Mapping[Dim, tuple[Sym, ...]],
 ) -> tuple[set[Sym], set[Sym]]:
     residuals: set[Sym] = set()
     backward: set[Sym] = set()
@@ -154,7 +178,7 @@ def _backward_part(
             residuals.add(y)
             continue
         backward.update(eqn.lhs)
-        todo += [x for x in eqn.rhs.operands if isinstance(x, Sym)]
+        todo += _read_by(eqn, shows)
     return residuals, backward
 
 
@@ -193,23 +217,6 @@ def _with_sizes(
             found.add(holders[0])
             shown.update(d for d in joint.avals[holders[0]].shape if isinstance(d, Dim))
     return found
-
-
-def sizes_read(rhs: Op) -> list[Dim]:
-    """Return the dims that the text of one op mentions."""
-    if not rhs.params:
-        return []
-    found: list[Size] = []
-    todo = list(rhs.settings)
-    while todo:
-        value = todo.pop(0)
-        if isinstance(value, tuple):
-            todo[:0] = value
-        elif isinstance(value, slice):
-            todo[:0] = [value.start, value.stop]
-        elif isinstance(value, sp.Expr):
-            found.append(value)
-    return dims_in(found)
 
 
 # --- plan --------------------------------------------------------------------------------------

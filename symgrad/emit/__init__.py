@@ -20,10 +20,10 @@ from symgrad.dims import Guard as SizeGuard
 from symgrad.dims import spell as spell_size
 from symgrad.emit.layout import bracketed, exploded, fits, paragraph, with_note, wrapped
 from symgrad.emit.spell import Speller, Spelling, literal, written_out
-from symgrad.graph import FLOAT64, Aval, Equation, Graph, Op, Operand, Sym
+from symgrad.graph import FLOAT64, Aval, Equation, Graph, Op, Operand, Sym, sizes_read
 from symgrad.ops.indexing import key_text, writes_once
 from symgrad.ops.table import PRODUCT
-from symgrad.schedule import Half, Names, Plan, Statement, plan, sizes_read
+from symgrad.schedule import Half, Names, Plan, Statement, plan
 from symgrad.templating import environment
 from symgrad.trees import Tree, access, quoted
 
@@ -108,7 +108,7 @@ class Writer:
     def __post_init__(self) -> None:
         graph = self.half.graph
         operands = (x for eqn in graph.equations for x in eqn.rhs.operands)
-        self.read = frozenset((*operands, *graph.outputs, *self.extra))
+        self.read = frozenset((*operands, *graph.outputs, *self.extra)) | self._shows_a_size()
 
     def lines(self, taken: Sequence[str]) -> list[str]:
         """Return the statements, planned again until every line fits."""
@@ -493,7 +493,9 @@ _OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 def _size_guard(writer: Writer, condition: SizeGuard) -> list[str]:
     # As they are: what the guard makes equal would be spelled alike.
-    left, right = (spell_size(s, writer.speller.dim_name) for s in (condition.left, condition.right))
+    left, right = (
+        spell_size(s, writer.speller.dim_name) for s in (condition.left, condition.right)
+    )
     relation = condition.relation
     if isinstance(condition.left, int):  # d > 3, not 3 < d
         left, right, relation = right, left, {"<": ">", "<=": ">="}.get(relation, relation)

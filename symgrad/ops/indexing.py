@@ -49,10 +49,13 @@ def slice_length(shapes: Shapes, size: Size, part: slice) -> Size:
     if stop is None and (start is None or (isinstance(start, int) and start >= 0)):
         length = largest(size - (start or 0), 0)
         return length if step in (None, 1) else floor_div(length + step - 1, step)
-    if isinstance(stop, int) and stop < 0 and (start is None or isinstance(start, int)):
-        if start is None or start >= 0:
-            length = largest(size + stop - (start or 0), 0)
-            return length if step in (None, 1) else floor_div(length + step - 1, step)
+    if (
+        isinstance(stop, int)
+        and stop < 0
+        and (start is None or (type(start) is int and start >= 0))
+    ):
+        length = largest(size + stop - (start or 0), 0)
+        return length if step in (None, 1) else floor_div(length + step - 1, step)
     first = _end(shapes, size, start, 0)
     last = size if stop is None else _end(shapes, size, stop, size)
     length = last - first if shapes.is_at_most(first, last) else largest(last - first, 0)

@@ -188,30 +188,27 @@ class _Run:
 
     def _stand_ins(self, argument: Argument) -> list[Any]:
         made = []
-        for k, leaf in enumerate(argument.leaves):
+        for k, (leaf, path) in enumerate(zip(argument.leaves, argument.tree.paths(), strict=True)):
             key = (argument.name, k)
             if key in self.fixed:
                 made.append(self.fixed[key])
             elif leaf.aval is None:
                 made.append(leaf.value)
             else:
-                made.append(self._stand_in(key, leaf))
+                made.append(self._stand_in(key, leaf, path))
         return made
 
-    def _stand_in(self, key: tuple[str, int], leaf: Leaf) -> Tracer:
+    def _stand_in(self, key: tuple[str, int], leaf: Leaf, path: tuple[Any, ...]) -> Tracer:
         aval = self.avals[key]
         symbol = self.builder.input(aval, leaf.name)
         self.leaves[key] = symbol
         if leaf.may_be_static:
             self.builder.static_inputs.add(symbol)
-        if leaf.name != key[0] and not _is_own_key(leaf.name, self._tree(key[0]), key[1]):
+        if path and leaf.name != path[-1][1]:  # not called by its own key, as in params["W1"]
             self.builder.unnamed_inputs.add(symbol)
         tracer = Tracer(self.builder, symbol, argument=aval.kind == "array")
         tracer.name = leaf.name
         return tracer
-
-    def _tree(self, name: str) -> Tree:
-        return next(a.tree for a in self.arguments if a.name == name)
 
     def _output(self, value: Any) -> Operand:
         if value is None:
@@ -263,11 +260,6 @@ def code_of(function: Any) -> types.CodeType | None:
         if isinstance(function, types.WrapperDescriptorType):
             return None
     return function.__code__  # type: ignore[no-any-return]
-
-
-def _is_own_key(name: str, tree: Tree, k: int) -> bool:
-    """Return whether a nested leaf is called by its own key, as in ``params["W1"]``."""
-    return bool(list(tree.paths())[k][-1][1] == name)
 
 
 def canonical(graph: Graph) -> tuple[Graph, dict[Sym, Sym]]:
