@@ -16,7 +16,7 @@ import numpy as np
 from symgrad.dims import Dim, Shape
 from symgrad.errors import ArgumentError, SpecError, WrtError, did_you_mean
 from symgrad.graph import Aval
-from symgrad.trace import Argument, Leaf, aval_of, refuse_dtype
+from symgrad.trace import Argument, Leaf, aval_of, refuse_dtype, refuse_subclass
 from symgrad.trees import LEAF, Tree, flatten, leaf_name, spell_path
 
 Spec = tuple[tuple[str | int, ...], str | None]
@@ -69,6 +69,7 @@ def _fresh_dims(place: str, shape: Shape, examples: dict[Dim, int]) -> Shape:
 def describe_leaf(name: str, value: Any, in_wrt: bool) -> Leaf:
     """Return what a trace needs to know of one leaf."""
     if isinstance(value, (np.ndarray, np.generic)):
+        refuse_subclass(value, f"`{name}`")
         aval = aval_of(value)
         refuse_dtype(aval.dtype, f"`{name}`")
         return Leaf(name, aval)
@@ -114,8 +115,12 @@ def read_spec(name: str, spec: Any) -> Spec:
 
 
 def _dtype_last(words: tuple[Any, ...]) -> tuple[tuple[Any, ...], str | None]:
-    if words and isinstance(words[-1], str) and words[-1] in _DTYPE_WORDS:
-        return words[:-1], words[-1]
+    if words and isinstance(words[-1], str):
+        if words[-1] in _DTYPE_WORDS:
+            return words[:-1], words[-1]
+        meant = did_you_mean(words[-1], [w for w in _DTYPE_WORDS if len(w) > 4])
+        if meant:
+            raise SpecError(f"the size `{words[-1]}` looks like a dtype{meant}")
     return words, None
 
 

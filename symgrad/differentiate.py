@@ -170,8 +170,18 @@ def unbroadcast(value: Value, aval: Aval) -> Value:
     if len(value.shape) != len(aval.shape) or not all(map(shapes.same, value.shape, aval.shape)):
         value = op.broadcast_to(value, shape=aval.shape)
     if value.dtype != aval.dtype and aval.kind != "python" and value.aval.kind != "python":
-        value = op.astype(value, dtype=aval.dtype.name)
+        value = _in_dtype(value, aval.dtype.name)
     return value
+
+
+def _in_dtype(value: Value, dtype: str) -> Value:
+    """Return ``value`` in another dtype; a copied number is converted before it is copied."""
+    row = value.builder.definition(value.symbol)
+    if row is not None and row.name == "broadcast_to":
+        source = value.builder.wrap(row.operands[0])
+        if not source.ndim:
+            return op.broadcast_to(op.astype(source, dtype=dtype), shape=row.setting("shape"))
+    return op.astype(value, dtype=dtype)
 
 
 def _note(builder: Builder, ct: Value, x: Sym) -> None:

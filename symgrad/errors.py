@@ -149,5 +149,5 @@ def _user_line(traceback: TracebackType | None) -> Location | None:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `` (did you mean `x`?)`` for the closest known word, or nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.75)
     return f" (did you mean `{close[0]}`?)" if close else ""

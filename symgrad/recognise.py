@@ -629,8 +629,8 @@ def _no_double_sign(b: Builder, operands: Operands, settings: Any) -> Operand | 
     is_ours = (
         row is not None
         and row.name in ("mean", "sum")
-        and _argument_of(b, row.operands[0], "logistic_loss")
-    )
+        and _argument_of(b, row.operands[0], "logistic_loss") is not None
+    ) or (row is not None and row.name == "logistic_loss")
     return inner if is_ours else None
 
 

@@ -91,6 +91,9 @@ def _own_output(builder: Builder, y: Operand, x: Sym) -> Operand:
         return op.full_like(Value(builder, x), row.setting("value")).symbol
     if row is not None and row.name == "broadcast_to":
         source = row.operands[0]
+        converted = builder.definition(source)
+        if converted is not None and converted.name == "astype":
+            source = converted.operands[0]  # the array brings the dtype along
         if builder.aval(source).shape == ():
             return op.full_like(Value(builder, x), Value(builder, source)).symbol
         return op.materialise(Value(builder, y)).symbol

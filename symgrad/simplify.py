@@ -19,6 +19,7 @@ from symgrad.dims import Shape, Size, product
 from symgrad.graph import (
     OPS,
     Builder,
+    Equation,
     Graph,
     Op,
     Operand,
@@ -142,10 +143,9 @@ def simplify(graph: Graph, start: int, seeds: int = 0) -> Graph:
     """
     builder = Simplifier.after(graph, start, seeds)
     new: dict[Sym, Operand] = {x: x for x in builder.avals}
-    reads = Counter([x for eqn in graph.equations for x in eqn.rhs.operands if type(x) is Sym])
-    reads.update([y for y in graph.outputs if type(y) is Sym])
+    live, reads = _live(graph, start)
     with building(builder):
-        for eqn in graph.equations[start:]:
+        for eqn in live:
             new.update(zip(eqn.lhs, builder.replay(eqn, new, graph), strict=True))
             for y in eqn.lhs:
                 if reads[y] > 1:
@@ -155,6 +155,19 @@ def simplify(graph: Graph, start: int, seeds: int = 0) -> Graph:
         if isinstance(mine, Sym) and isinstance(primal, Sym):
             builder.notes.cotangent_of.setdefault(mine, primal)
     return check(builder.graph([new[y] if isinstance(y, Sym) else y for y in graph.outputs]))
+
+
+def _live(graph: Graph, start: int) -> tuple[list[Equation], Counter[Sym]]:
+    """Return the new equations that anybody needs, and how often each symbol is read."""
+    reads = Counter([y for y in graph.outputs if type(y) is Sym])
+    live = []
+    for eqn in reversed(graph.equations[start:]):
+        if graph.shapes.has_selected or any(y in reads for y in eqn.lhs):
+            live.append(eqn)
+            reads.update([x for x in eqn.rhs.operands if type(x) is Sym])
+    for eqn in graph.equations[:start]:
+        reads.update([x for x in eqn.rhs.operands if type(x) is Sym])
+    return live[::-1], reads
 
 
 # --- what laws ask --------------------------------------------------------------------------
@@ -248,16 +261,14 @@ def _where(b: Simplifier, mask: Operand, value: Value, first: bool) -> Value:
 
 
 def _unbroadcast_operand(b: Simplifier, x: Operand) -> Operand | None:
-    """Return what a new copy along leading axes, or of a Python number, copies."""
+    """Return what a new copy, along leading axes or of any kind, copies."""
     row = b.new(x, "broadcast_to")
     if row is not None:
         return row.operands[0]
     row = b.new(x, "expand_dims")
     if row is not None and row.setting("axis") == tuple(range(len(row.setting("axis")))):
         return row.operands[0]
-    row = b.new(x, "astype")
-    inner = _unbroadcast_operand(b, row.operands[0]) if row is not None else None
-    return inner if inner is not None and b.aval(inner).kind == "python" else None
+    return None
 
 
 _FOLD: dict[str, Callable[..., Any]] = {
@@ -442,6 +453,22 @@ def _difference(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | Non
     if inner is not None:
         return (-(_value(b, inner) + _value(b, right))).symbol
     return None
+
+
+def _weak_number(head: str) -> Law:
+    def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+        for k, x in enumerate(xs):
+            row = b.new(x, "astype")
+            if row is not None and b.aval(row.operands[0]).kind == "python":
+                pair = [row.operands[0] if i == k else v for i, v in enumerate(xs)]
+                return _keeps(b, b.apply(head, *pair), head, xs)
+        return None
+
+    return rewrite
+
+
+for _head in ("multiply", "divide", "add", "subtract"):
+    rule(_head, "float32(s) x = s x, where x is float32 already", "astype")(_weak_number(_head))
 
 
 # --- scalars move out of array products -------------------------------------------------------
@@ -674,6 +701,8 @@ def _sum_of_scatter(
     if row is None:
         return None
     base, value, *indices = (_value(b, v) for v in row.operands)
+    if value.dtype != base.dtype:
+        value = op.astype(value, dtype=base.dtype.name)
     key = row.setting("key")
     shape = base.shape
     if any(i.dtype.kind == "b" for i in indices):
@@ -944,6 +973,10 @@ def _factor_scatter(
 ) -> Operand | None:
     base, value, *indices = xs
     rest = [_value(b, i) for i in indices]
+    row = b.new(value, "astype")
+    if row is not None and b.aval(row.operands[0]).kind == "python":
+        number = _value(b, row.operands[0])  # the array brings the dtype along
+        return op.add_at(_value(b, base), number, *rest, key=settings[0]).symbol
     source = _unbroadcast_operand(b, value)
     if source is not None and _is_scalar(b, source):
         return op.add_at(_value(b, base), _value(b, source), *rest, key=settings[0]).symbol

@@ -330,6 +330,8 @@ class Specialisation:
             return True
         shapes = self.primal.shapes
         root = shapes.resolve(size)
+        if not isinstance(root, (int, Dim)):
+            return True  # an expression of other sizes, such as d - 1
         known = root if isinstance(root, int) else first.setdefault(root, size)
         return known is not size and not shapes.checks_itself(size, known)
 

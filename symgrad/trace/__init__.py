@@ -35,6 +35,7 @@ from symgrad.trace.tracer import (
     TraceBuilder,
     Tracer,
     refuse_dtype,
+    refuse_subclass,
 )
 from symgrad.trees import Tree, flatten
 
@@ -50,6 +51,7 @@ __all__ = [
     "aval_of",
     "code_of",
     "refuse_dtype",
+    "refuse_subclass",
     "trace",
 ]
 

@@ -38,6 +38,7 @@ from symgrad.trace.tracer import (
     is_fixable,
     is_traced,
     refuse_dtype,
+    refuse_subclass,
     size_extreme,
 )
 from symgrad.trees import Tree, flatten, is_container, leaf_name
@@ -196,6 +197,11 @@ class TraceRuntime:
     # --- calls
 
     def call(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if getattr(function, "__module__", None) == "time":
+            raise TraceError(
+                f"time.{function.__name__}() gives another value at every call: read the clock "
+                "outside and pass the time as an argument"
+            )
         if _is_random(function):
             raise TraceError(
                 f"{function.__name__}() draws random numbers inside the function, which makes it "
@@ -350,6 +356,7 @@ class TraceRuntime:
         return value
 
     def _capture_leaf(self, name: str, read: Callable[[], Any], value: Any) -> Tracer:
+        refuse_subclass(value, f"`{name}`")
         aval = aval_of(value)
         refuse_dtype(aval.dtype, f"`{name}`")
         shape = tuple(

@@ -93,6 +93,7 @@ class TraceBuilder(Builder):
         known = self.constants.get(id(value))
         if known is not None:
             return known[1]
+        refuse_subclass(value, "an array here")
         refuse_dtype(value.dtype)
         if value.size > LARGEST_CONSTANT:
             raise TraceError(
@@ -189,6 +190,15 @@ def _short(value: Any) -> str:
     return text if len(text) < 40 else text[:37] + "..."
 
 
+def refuse_subclass(value: Any, what: str) -> None:
+    """Refuse arrays that calculate by rules of their own: masked arrays, matrices, units."""
+    if isinstance(value, np.ndarray) and type(value) not in (np.ndarray, np.memmap):
+        raise TraceError(
+            f"{what} is a {type(value).__module__}.{type(value).__name__}, which has rules of its "
+            "own: pass a plain array (np.asarray(x), or x.filled(...) of a masked one)"
+        )
+
+
 def user_frame() -> Any:
     """Return the innermost frame that is neither symgrad's nor NumPy's."""
     frame = sys._getframe(1)
@@ -210,19 +220,36 @@ def call_front(function: Any, args: Any, kwargs: Any) -> Any:
     name = _name_of(function)
     if front is None:
         known = {_name_of(f) for f in FRONT}
-        raise TraceError(f"{name} is not known to symgrad{did_you_mean(name, known)}")
+        raise TraceError(
+            f"{name} is not known to symgrad{did_you_mean(name, known)}: write the step with "
+            "functions that are, or add a row for it in symgrad/ops"
+        )
     if kwargs:
         kwargs = {k: v for k, v in kwargs.items() if not _is_default(k, v)}
         if "out" in kwargs:
             raise TraceError(
                 f"{name}(..., out=...) writes into an array: use the returned value instead"
             )
+    if function not in _TAKES_SEQUENCES:
+        args = [FRONT[np.array](a) if _is_list_of_traced(a) else a for a in args]
     try:
         return front(*args, **kwargs)
     except TypeError as error:
         if isinstance(error, SymgradError):
             raise
         raise TraceError(f"{name}: {_mismatch(front, kwargs) or error}") from error
+
+
+_TAKES_SEQUENCES = frozenset(
+    {np.array, np.asarray, np.concatenate, np.stack, np.vstack, np.hstack, np.dstack,
+     np.column_stack, np.select, np.broadcast_arrays, np.einsum, np.meshgrid}
+)  # fmt: skip
+
+
+def _is_list_of_traced(value: Any) -> bool:
+    if not isinstance(value, list):
+        return False
+    return any(isinstance(x, Tracer) or _is_list_of_traced(x) for x in value)
 
 
 def _is_default(keyword: str, value: Any) -> bool:
@@ -554,6 +581,9 @@ class Tracer(Value):
     def __hash__(self) -> int:
         return id(self)
 
+    def __format__(self, spec: str) -> str:
+        return repr(self)  # f"{loss:.3f}": there is no number to format yet
+
     def __round__(self, decimals: int = 0) -> Any:
         return FRONT[round](self, decimals)
 
@@ -598,7 +628,12 @@ class _Method:
 def _binary(function: Any, reflected: bool = False) -> Callable[[Tracer, Any], Any]:
     def operator_method(self: Tracer, other: Any) -> Any:
         if isinstance(other, (str, dict, set, bytes)) or other is None:
-            return NotImplemented
+            if function in (np.equal, np.not_equal):
+                return NotImplemented  # x == None is False, as everywhere
+            raise TraceError(
+                f"{_short(other)} of type {type(other).__name__} meets a traced value: only arrays "
+                "and real numbers can be calculated with"
+            )
         front = FRONT[function]
         return front(other, self) if reflected else front(self, other)
 
@@ -780,7 +815,7 @@ def is_fixable(value: Any) -> bool:
     """Return whether a value is a plain one or could become one by specialising."""
     if isinstance(value, Tracer):
         return value.aval.dtype.kind in "iub" and value.static_roots() is not None
-    return True
+    return all(map(is_fixable, value)) if isinstance(value, (list, tuple)) else True
 
 
 def holds_traced(value: Any) -> bool:
