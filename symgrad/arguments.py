@@ -13,8 +13,8 @@ from typing import Annotated, Any, get_args, get_origin
 
 import numpy as np
 
-from symgrad.dims import Dim, Shape
-from symgrad.errors import ArgumentError, SpecError, WrtError, did_you_mean
+from symgrad.dims import Dim, Shape, Size
+from symgrad.errors import ArgumentError, SpecError, TraceError, WrtError, did_you_mean
 from symgrad.graph import Aval
 from symgrad.trace import Argument, Leaf, aval_of, refuse_dtype, refuse_subclass
 from symgrad.trees import LEAF, Tree, flatten, leaf_name, spell_path
@@ -73,6 +73,10 @@ def describe_leaf(name: str, value: Any, in_wrt: bool) -> Leaf:
         aval = aval_of(value)
         refuse_dtype(aval.dtype, f"`{name}`")
         return Leaf(name, aval)
+    if hasattr(value, "__array__"):
+        raise TraceError(
+            f"`{name}` is a {type(value).__name__}: pass it as an array (np.asarray({name}))"
+        )
     if isinstance(value, bool):
         if in_wrt:
             raise WrtError(f"`{name}` in wrt is a bool: pass a float or an array of floats")
@@ -175,11 +179,12 @@ def describe_specs(
     """Return what `describe` returns, from specs, annotations and defaults alone."""
     check_specs(signature, specs, name)
     arguments, dims = [], {}
+    seen: set[str] = set()
     for key, parameter in signature.parameters.items():
         spec = _spec_of(key, parameter, specs)
         if spec is not None:
             sizes, dtype = spec
-            shape = tuple(s if isinstance(s, int) else Dim(s) for s in sizes)
+            shape = tuple(_spec_dim(s, key, k, seen) for k, s in enumerate(sizes))
             arguments.append(Argument(key, Tree(LEAF), (_spec_leaf(key, shape, dtype),)))
             dims[key, 0] = shape
             continue
@@ -195,6 +200,19 @@ def describe_specs(
         arguments += more
         dims.update({k: v for k, v in sizes_of.items()})
     return arguments, dims, {}
+
+
+def _spec_dim(size: str | int, key: str, axis: int, seen: set[str]) -> Size:
+    """Return the dim of one axis; of a name's second use one that is only equal to the first.
+
+    So it is known whether an operation checks that the two are equal, or the module must.
+    """
+    if isinstance(size, int):
+        return size
+    if size in seen:
+        return Dim(f"{size}@{key}.{axis}")
+    seen.add(size)
+    return Dim(size)
 
 
 def check_specs(signature: inspect.Signature, specs: Mapping[str, Any] | None, name: str) -> None:
@@ -234,6 +252,7 @@ def with_spec_names(
     specs: Mapping[str, Any] | None,
 ) -> None:
     """Give the dims of example arguments the names that specs and annotations say."""
+    seen: set[str] = set()
     for key, parameter in signature.parameters.items():
         spec = _spec_of(key, parameter, specs)
         if spec is None or (key, 0) not in dims:
@@ -242,7 +261,7 @@ def with_spec_names(
         if len(have) != len(spec[0]):
             raise SpecError(f"`{key}` has shape {have}, its spec {spec[0]} has {len(spec[0])} axes")
         sizes: list[Any] = []
-        for want, now in zip(spec[0], have, strict=True):
+        for axis, (want, now) in enumerate(zip(spec[0], have, strict=True)):
             if isinstance(want, int):
                 if want != now:
                     raise SpecError(f"`{key}` has shape {have}, its spec says {spec[0]}")
@@ -253,7 +272,8 @@ def with_spec_names(
                 raise SpecError(
                     f"`{want}` is {examples[dim]} elsewhere and {now} in `{key}` of shape {have}"
                 )
-            sizes.append(dim)
+            sizes.append(_spec_dim(want, key, axis, seen))
+            examples[sizes[-1]] = now
         dims[key, 0] = tuple(sizes)
 
 

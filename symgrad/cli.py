@@ -245,7 +245,7 @@ def refuse_foreign(path: Path) -> None:
     """Refuse to write over a file that symgrad did not write: it may be the user's program."""
     if path.is_file() and MARK not in path.read_text(encoding="utf-8", errors="replace"):
         raise SpecError(
-            f"{path} exists and was not written by symgrad: choose another name for -o, or delete it"
+            f"{path} exists and was not written by symgrad: choose another name, or delete it"
         )
 
 

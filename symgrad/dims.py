@@ -74,6 +74,8 @@ def floor_div(a: Size, b: Size) -> Size:
     if isinstance(a, int) and isinstance(b, int):
         return a // b
     exact = sp.cancel(sp.Mul(a, sp.Pow(b, -1)))
+    if exact.is_Integer:
+        return int(exact)
     if exact.is_polynomial() and all(c.is_integer for c in sp.Poly(exact).coeffs()):
         return plain(exact)
     return DimFloorDiv(a, b)
@@ -189,7 +191,9 @@ def _spell(size: Size, name: Callable[[Dim], str]) -> tuple[str, int]:
         return text, 1
     if size.is_Mul:
         if size.could_extract_minus_sign():
-            return f"-{_at_least(plain(-size), 2, name)}", 1
+            positive = plain(-size)
+            level = 4 if isinstance(positive, (DimMod, DimFloorDiv)) else 2  # -(n // 2)
+            return f"-{_at_least(positive, level, name)}", 1
         first, *rest = (plain(f) for f in size.as_ordered_factors())
         return " * ".join([_at_least(first, 2, name), *(_at_least(f, 3, name) for f in rest)]), 2
     if size.is_Pow:
@@ -268,6 +272,10 @@ class Shapes:
         self.example: dict[Dim, int] = {}
         self.guards: list[Guard] = []
         self.has_selected = False
+        self.is_tracing = False  # while it is, a size that only data knows equals no other
+        self.masks: list[Any] = []  # what tells the masks apart whose size is asked for next
+        self._selected: dict[Any, Dim] = {}
+        self._selections: set[Dim] = set()
         self.where: Callable[[], Location | None] = lambda: None
         self._known: dict[Dim, Size] = {}
         self._guarded: dict[Size, Size] = {}  # expressions that a guard holds equal to another
@@ -290,8 +298,15 @@ class Shapes:
 
     def selected(self) -> Dim:
         """Return a dim for how many elements a mask selects: only the data knows."""
-        self.has_selected = True
-        return self.fresh(f"selected{len(self._order)}", None)
+        mask = self.masks.pop(0) if self.masks else None
+        known = self._selected.get(mask)
+        if known is None:
+            self.has_selected = True
+            known = self.fresh(f"selected{len(self._order)}", None)
+            self._selections.add(known)
+            if mask is not None:
+                self._selected[mask] = known
+        return known
 
     def resolve(self, size: Size) -> Size:
         """Return the representative of ``size`` under all that is known now."""
@@ -371,6 +386,11 @@ class Shapes:
             self._join_checked(b, a)
         if left is right or left == right:
             return left
+        if self.is_tracing and (left in self._selections or right in self._selections):
+            raise ShapeError(
+                "how many elements a mask selects is only known from the data: use np.where(mask, "
+                "a, b), or the same mask on both"
+            )
         if self._contradict(left, right):
             raise ShapeError(f"sizes {self.show(a)} and {self.show(b)} disagree")
         keep, drop = sorted((left, right), key=self._rank)

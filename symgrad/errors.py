@@ -11,9 +11,23 @@ import linecache
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import CodeType, FrameType, TracebackType
 from typing import TypeVar
+
+_WITNESS: ContextVar[list[SymgradError] | None] = ContextVar("symgrad refusals", default=None)
+
+
+@contextmanager
+def witnessed() -> Iterator[list[SymgradError]]:
+    """Collect the errors made inside, so that a user's ``except`` cannot swallow a refusal."""
+    refusals: list[SymgradError] = []
+    token = _WITNESS.set(refusals)
+    try:
+        yield refusals
+    finally:
+        _WITNESS.reset(token)
 
 
 class SymgradError(Exception):
@@ -23,6 +37,12 @@ class SymgradError(Exception):
     """
 
     location: Location | None = None
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        witness = _WITNESS.get()
+        if witness is not None:
+            witness.append(self)
 
     def __str__(self) -> str:
         text = super().__str__()

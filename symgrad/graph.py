@@ -11,6 +11,7 @@ construction).  Invariant (`check`): every symbol is bound once, before it is re
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -318,6 +319,9 @@ def literal_aval(value: Any) -> Aval:
     raise GraphError(f"{value!r} is not a literal")
 
 
+_FIRST_INDEX = {"index": 1, "put_at": 2, "add_at": 2}
+_SERIAL = itertools.count()
+
 Law = Callable[["Builder", tuple[Operand, ...], tuple[Any, ...]], Operand | None]
 
 
@@ -331,6 +335,7 @@ class Builder:
 
     def __init__(self, shapes: Shapes | None = None, laws: Mapping[str, Sequence[Law]] = {}):
         self.shapes = shapes if shapes is not None else Shapes()
+        self._serial = next(_SERIAL)
         self.laws = laws
         self.inputs: list[Sym] = []
         self.equations: list[Equation] = []
@@ -414,11 +419,11 @@ class Builder:
 
         How many elements a mask selects is one size, however often it is asked for.
         """
-        if op.name == "index" and len(operands) > 1:
-            known = self._bound.get((op, tuple(operands), tuple(map(Static, settings))))
-            if known is not None:
-                return tuple(self.avals[y] for y in known)
         avals = [self.aval(x) for x in operands]
+        first = _FIRST_INDEX.get(op.name)
+        if first is not None:
+            pairs = zip(operands[first:], avals[first:], strict=True)
+            self.shapes.masks = [(self._serial, x) for x, aval in pairs if aval.dtype == BOOL]
         if op.params:
             found = op.aval(self.shapes, *avals, **dict(zip(op.params, settings, strict=True)))
         else:

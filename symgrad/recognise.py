@@ -587,7 +587,8 @@ def _logistic_loss_by_difference(b: Builder, operands: Operands, settings: Any) 
 
 def _is_one_minus(b: Builder, v: Operand, y: Operand) -> bool:
     pair = _operands(b, v, "subtract")
-    return bool(pair) and _is(pair[0], 1) and pair[1] is y
+    wraps = b.aval(y).dtype.kind == "u"  # 1 - y of unsigned labels is another number
+    return bool(pair) and _is(pair[0], 1) and pair[1] is y and not wraps
 
 
 def _opposite(b: Builder, v: Operand, z: Operand) -> bool:

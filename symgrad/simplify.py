@@ -244,8 +244,8 @@ def _subtractable(b: Simplifier, x: Operand) -> Operand | None:
 
 def _masked(b: Simplifier, x: Operand) -> tuple[Operand, Operand, bool] | None:
     """Return ``(mask, value, value_first)`` if ``x`` is zero off or on a mask."""
-    row = b.new(x, "where")
-    if row is None:
+    row = b.definition(x)
+    if row is None or row.name != "where" or not (b.new(x, "where") or _is_risky(b, row)):
         return None
     mask, first, second = row.operands
     if _literal(second) == 0:
@@ -253,6 +253,18 @@ def _masked(b: Simplifier, x: Operand) -> tuple[Operand, Operand, bool] | None:
     if _literal(first) == 0:
         return mask, second, False
     return None
+
+
+def _is_risky(b: Simplifier, row: Op) -> bool:
+    """Return whether a choice of the user's own may hide what is not finite."""
+    inside = [b.definition(x) for x in row.operands[1:]]
+    return any(r is not None and r.name in _NOT_ALWAYS_FINITE for r in inside)
+
+
+_NOT_ALWAYS_FINITE = frozenset({
+    "divide", "log", "log1p", "log2", "log10", "sqrt", "power", "reciprocal", "exp", "expm1",
+    "multiply", "negative",
+})  # fmt: skip
 
 
 def _where(b: Simplifier, mask: Operand, value: Value, first: bool) -> Value:

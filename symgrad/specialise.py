@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.differentiate import differentiate
-from symgrad.dims import Dim, Guard, Shape, Shapes, Size, dims_of, evaluate
+from symgrad.dims import Dim, Guard, Shape, Shapes, Size, dims_in, dims_of, evaluate
 from symgrad.emit import (
     FunctionView,
     Interface,
@@ -121,8 +121,11 @@ class Specialisation:
             shapes.fresh(dim.name, example)
         for shape in self.dims.values():
             for size in shape:
-                for dim in sorted(dims_of(size), key=str):
+                for dim in dims_in((size,)):
                     shapes.fresh(dim.name, None, user="." not in dim.name)
+                    named = dim.name.partition("@")[0]
+                    if named != dim.name:
+                        shapes.unify(Dim(named), dim, checked=False)
         avals = {}
         for argument in self.arguments:
             for k, leaf in enumerate(argument.leaves):
@@ -326,7 +329,7 @@ class Specialisation:
         return found
 
     def _is_unchecked(self, size: Size, first: dict[Size, Size]) -> bool:
-        if isinstance(size, int):
+        if isinstance(size, int) or size in self.traced.fixed_dims:
             return True
         shapes = self.primal.shapes
         root = shapes.resolve(size)

@@ -19,7 +19,7 @@ from symgrad.dims import Dim, dims_in
 from symgrad.dims import Guard as SizeGuard
 from symgrad.dims import spell as spell_size
 from symgrad.emit.layout import bracketed, exploded, fits, paragraph, with_note, wrapped
-from symgrad.emit.spell import Speller, Spelling, literal, written_out
+from symgrad.emit.spell import Speller, Spelling, holds_other_floats, literal, written_out
 from symgrad.graph import FLOAT64, Aval, Equation, Graph, Op, Operand, Sym, sizes_read
 from symgrad.ops.indexing import key_text, writes_once
 from symgrad.ops.table import PRODUCT
@@ -735,7 +735,8 @@ class ModuleWriter:
             word = names[seeds[0]] if seeds else "dvalue"
             aval = graph.avals[seeds[0]] if seeds else Aval((), FLOAT64)
             default = "=1.0" if not aval.shape else ""
-            if aval.dtype != FLOAT64 and aval.kind != "python":
+            mixed = aval.dtype != FLOAT64 or holds_other_floats(graph)
+            if mixed and aval.kind != "python":
                 kind = f"{self.np}.{aval.dtype.name}"
                 lines.append(
                     f"{word} = {kind}({word})" if not aval.shape

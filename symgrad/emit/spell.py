@@ -82,12 +82,18 @@ class Spelling:
         return literal(value, self.np)
 
 
-def literal(value: Any, np_name: str = "np") -> Text:
-    """Return a number as Python text."""
+def literal(value: Any, np_name: str = "np", strong: bool = False) -> Text:
+    """Return a number as Python text.
+
+    A float64 of NumPy's is written as a Python float unless ``strong`` says that its dtype
+    decides a promotion.
+    """
     if isinstance(value, np.generic):
         inner = literal(value.item(), np_name)
         kind = "bool_" if value.dtype == bool else value.dtype.name
-        return inner if value.dtype == np.float64 else Text(f"{np_name}.{kind}({inner})")
+        if value.dtype == np.float64 and not strong:
+            return inner
+        return Text(f"{np_name}.{kind}({inner})")
     if isinstance(value, float) and not np.isfinite(value):
         word = "nan" if np.isnan(value) else "inf"
         return Text(f"-{np_name}.inf", UNARY) if value < 0 else Text(f"{np_name}.{word}")
@@ -114,6 +120,11 @@ def written_out(value: Any, np_name: str = "np") -> str:
     return quoted(value) if isinstance(value, str) else str(literal(value, np_name))
 
 
+def holds_other_floats(graph: Graph) -> bool:
+    """Return whether floats of another precision than double take part."""
+    return any(a.dtype.kind == "f" and a.dtype.itemsize != 8 for a in graph.avals.values())
+
+
 class Speller:
     """Spells the equations of one function."""
 
@@ -129,10 +140,11 @@ class Speller:
     ):
         self.graph, self.inlined, self.name = graph, inlined, name
         self.dim_name, self.np, self.primal, self.taken = dim_name, np_name, primal, taken
+        self.is_mixed = holds_other_floats(graph)
 
     def operand(self, x: Operand) -> Text:
         if isinstance(x, Static):
-            return literal(x.value, self.np)
+            return literal(x.value, self.np, self.is_mixed)
         if x in self.inlined:
             return self.equation(self.inlined[x])
         return Text(self.name(x), is_name=True)

@@ -68,8 +68,9 @@ elementwise(
 
 def _power_base(y: Value, a: Value, b: Value) -> Any:
     if b.literal is None:
-        # a**0 is constant, also where a is 0 and a**(0 - 1) is not finite.
-        return b * a ** op.where(op.equal(b, 0), 1, b - 1)
+        # 0**0 is constant in a, and 0**(0 - 1) is not finite.
+        both = op.logical_and(op.equal(a, 0), op.equal(b, 0))
+        return b * a ** op.where(both, 1, b - 1)
     if b.literal == 0:
         return ZERO
     return b.literal * op.power(a, b.literal - 1) if b.literal != 2 else 2 * a
@@ -380,7 +381,7 @@ def astype(a: Any, dtype: Any, *, copy: bool = True) -> Any:
 
 @accept(np.positive, operator.pos)
 def positive(x: Any) -> Any:
-    return x
+    return x.detached() if isinstance(x, Value) else x
 
 
 @accept(np.real, np.conjugate, method="conj")

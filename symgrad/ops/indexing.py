@@ -56,6 +56,8 @@ def slice_length(shapes: Shapes, size: Size, part: slice) -> Size:
     ):
         length = largest(size + stop - (start or 0), 0)
         return length if step in (None, 1) else floor_div(length + step - 1, step)
+    if stop is None and type(start) is int and shapes.is_at_most(-start, size):
+        return -start if step in (None, 1) else floor_div(step - 1 - start, step)
     first = _end(shapes, size, start, 0)
     last = size if stop is None else _end(shapes, size, stop, size)
     length = last - first if shapes.is_at_most(first, last) else largest(last - first, 0)
@@ -65,13 +67,18 @@ def slice_length(shapes: Shapes, size: Size, part: slice) -> Size:
 def _end(shapes: Shapes, size: Size, end: Any, default: Size) -> Size:
     if end is None:
         return default
-    if not (isinstance(end, int) and end < 0) and shapes.is_at_most(end, size):
-        return end
-    if isinstance(end, int) and end < 0:
+    if _counts_from_the_end(shapes, end):
         return largest(size + end, 0)
-    if isinstance(end, int) and end == 0:
-        return 0
-    return smallest(end, size)
+    if shapes.is_at_most(end, size):
+        return end
+    return smallest(end, size) if end != 0 else 0
+
+
+def _counts_from_the_end(shapes: Shapes, end: Any) -> bool:
+    """Return whether a slice's end is negative: x[-k:] with k > 0, which the example decides."""
+    if isinstance(end, int):
+        return end < 0
+    return False if end.is_nonnegative else shapes.guard(end, "<", 0)
 
 
 def _consumed(key: Sequence[Any], arrays: Sequence[Aval]) -> list[int]:
@@ -175,8 +182,14 @@ def _zeros_of(x: Value) -> Value:
 structural(
     "index", "Part of an array: `x[key]`.", params=("key",),
     aval=_index_aval, vjp=_index_vjp, view=True,
-    numpy=lambda s: f"{s[0]:10}[{key_text(s, 1)}]", tex="{0}_{{{key}}}",
+    numpy=lambda s: f"{_subscripted(s)}[{key_text(s, 1)}]", tex="{0}_{{{key}}}",
 )  # fmt: skip
+
+
+def _subscripted(s: Any) -> str:
+    if s.aval(0).kind == "python":
+        return f"{s.np}.asarray({s[0]})"  # a Python number has no subscript
+    return f"{s[0]:10}"
 
 
 def read_key(shape: Shape, key: Any) -> tuple[tuple[Any, ...], list[Any]]:
@@ -259,8 +272,10 @@ def _assume_sizes(x: Any, key: Sequence[Any], arrays: Sequence[Any]) -> None:
         if isinstance(entry, slice):
             ends = [entry.stop if type(entry.stop) is not int or entry.stop > 0 else None,
                     entry.start if type(entry.start) is not int else None]  # fmt: skip
+            if entry.stop is None and type(entry.start) is int and entry.start < 0:
+                ends.append(-entry.start)
             for end in ends:
-                if end is not None:
+                if end is not None and (type(end) is int or end.is_nonnegative):
                     x.builder.shapes.assume_at_most(end, x.aval.shape[axis])
         axis += used
 
@@ -379,10 +394,16 @@ def diagflat(v: Any, k: int = 0) -> Any:
     return diag(v.ravel(), k)
 
 
+def _triangle_aval(shapes: Shapes, x: Aval, k: int) -> Aval:
+    if len(x.shape) < 2:
+        raise ShapeError(f"a matrix is needed, not {shapes.show_shape(x.shape)}")
+    return x
+
+
 def _triangle(name: str, function: Any, word: str) -> None:
     structural(
         name, f"The {word} triangle of a matrix, zeros elsewhere.", params=("k",),
-        aval=lambda shapes, x, k: x, vjp=lambda ct, y, x, k: getattr(op, name)(ct, k=k),
+        aval=_triangle_aval, vjp=lambda ct, y, x, k: getattr(op, name)(ct, k=k),
         numpy=lambda s: f"{s.np}.{name}({s[0]}{keyword_text(k=s['k'] or None)})",
         tex=rf"\operatorname{{{{{name}}}}} {{0}}",
     )  # fmt: skip

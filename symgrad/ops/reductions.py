@@ -67,7 +67,7 @@ def _float_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def method_or_function(s: Any, name: str, arguments: str) -> str:
     """Spell ``x.sum(axis=1)`` on a name and ``np.sum(a * b, axis=1)`` on an expression."""
-    if s[0].is_name:
+    if s[0].is_name and s.aval(0).kind != "python":
         return f"{s[0]}.{name}({arguments.removeprefix(', ')})"
     return f"{s.np}.{name}({s[0]}{arguments})"
 

@@ -168,11 +168,15 @@ def _spell_squeeze(s: Any) -> str:
     return f"{s[0]:10}[{', '.join(entries)}]"
 
 
+def _is_one(shapes: Shapes, size: Size) -> bool:
+    return size == 1 if isinstance(size, int) else shapes.guard(size, "==", 1)
+
+
 @accept(np.squeeze, method="squeeze")
 def squeeze(a: Any, axis: Any = None) -> Any:
     shape = a.builder.shapes.resolve_shape(a.aval.shape)
     axes = (
-        tuple(k for k, size in enumerate(shape) if isinstance(size, int) and size == 1)
+        tuple(k for k, size in enumerate(shape) if _is_one(a.builder.shapes, size))
         if axis is None
         else normal_axes(axis, a.ndim)
     )

@@ -25,6 +25,7 @@ from symgrad.errors import (
     TraceError,
     located,
     locating,
+    witnessed,
 )
 from symgrad.graph import Aval, Builder, Graph, Operand, Static, Sym, Value, check, current_builder
 from symgrad.trace.runtime import Capture, Loop, StaticCapture, TraceRuntime, aval_of, tracing
@@ -145,10 +146,15 @@ class _Run:
     def once(self, call: Any, has_aux: bool) -> Traced:
         values = {a.name: a.tree.build(iter(self._stand_ins(a))) for a in self.arguments}
         with tracing(self.runtime), locating(code_of(self.function)):
-            with self.runtime.outside.guarded(
-                values, self.function, getattr(self.function, "__self__", None)
+            with (
+                self.runtime.outside.guarded(
+                    values, self.function, getattr(self.function, "__self__", None)
+                ),
+                witnessed() as refusals,
             ):
                 result = call(self._runnable(), values)
+            if refusals:
+                raise refusals[0]  # the user's code caught what it could not know about
             aux_tree = None
             aux: list[Any] = []
             if has_aux:
@@ -266,6 +272,7 @@ def code_of(function: Any) -> types.CodeType | None:
 
 def canonical(graph: Graph) -> tuple[Graph, dict[Sym, Sym]]:
     """Return the graph with each size replaced by its representative, inputs first."""
+    graph.shapes.is_tracing = False
     builder, resolve = Builder(graph.shapes), graph.shapes.resolve
     new: dict[Sym, Operand] = {}
     for x in graph.inputs:

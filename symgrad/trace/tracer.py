@@ -22,7 +22,7 @@ from symgrad.errors import Location, ShapeError, SymgradError, TraceError, did_y
 from symgrad.graph import OPS, Aval, Builder, Operand, Static, Sym, Value
 from symgrad.ops import FRONT, METHODS, op
 from symgrad.ops.creation import array
-from symgrad.ops.indexing import index, put
+from symgrad.ops.indexing import index, put, read_key
 
 LARGEST_CONSTANT = 64  # elements of an array from nowhere that may be written out in the text
 
@@ -43,6 +43,7 @@ class TraceBuilder(Builder):
     def __init__(self, shapes: Shapes | None = None):
         super().__init__(shapes)
         self.shapes.where = self.location
+        self.shapes.is_tracing = True
         self.constants: dict[int, tuple[Any, Tracer]] = {}
         self.static_inputs: set[Sym] = set()
         self.unnamed_inputs: set[Sym] = set()
@@ -440,7 +441,7 @@ class Tracer(Value):
         return tuple(inputs), tuple(dims)
 
     def __pos__(self) -> Tracer:
-        return self
+        return self.detached()
 
     # --- elements
 
@@ -459,16 +460,31 @@ class Tracer(Value):
     def __setitem__(self, key: Any, value: Any) -> None:
         self.builder_operand()
         if isinstance(value, Tracer) and value.base is self and value.seen is self.symbol:
-            return  # x[key] += ...: written through the view already
+            name, rest, settings = value.remake
+            if (
+                name == "index"
+                and not rest
+                and (settings["key"], []) == read_key(self.aval.shape, key)
+            ):
+                return  # x[key] += ...: written through the view already
         self._become(put(self, key, value))
 
     def builder_operand(self) -> Operand:
         return self.builder.operand(self)
 
     def refresh(self) -> None:
-        """Read a view again after its base was written."""
+        """Read a view again after its base was written, and first the views it looks through."""
+        chain: list[Tracer] = []
+        view = self
+        while view.base is not None:
+            chain.append(view)
+            view = view.base
+        for view in reversed(chain):
+            view._read_again()
+
+    def _read_again(self) -> None:
         assert self.base is not None
-        now = self.builder.operand(self.base)
+        now = self.base.symbol
         if now is self.seen:
             return
         name, rest, settings = self.remake
@@ -693,7 +709,7 @@ class SymbolicSize:
         return spell(self.size_expression)
 
     def __hash__(self) -> int:
-        return hash(self.size_expression)
+        return hash(self._forced())  # len(x) in {2, 3}: a set compares numbers
 
     def _forced(self) -> Any:
         dims = tuple(sorted(dims_of(self.builder.shapes.resolve(self.size_expression)), key=str))

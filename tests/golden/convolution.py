@@ -10,6 +10,11 @@ import numpy as np
 
 def forward(signal, kernel, target):
     """Return the value and the residuals that `backward` needs."""
+    d = signal.shape[0]
+    if kernel.shape != (3,):
+        raise ValueError(f"kernel has shape {kernel.shape}, expected {(3,)}")
+    if target.shape != (max(d - 2, 0),):
+        raise ValueError(f"target has shape {target.shape}, expected {(max(d - 2, 0),)}")
     a = kernel[0]
     b = kernel[1]
     c = kernel[2]
@@ -39,6 +44,11 @@ def backward(residuals, dvalue=1.0):
 
 def value_and_grad(signal, kernel, target):
     """Return the value and dsignal, dkernel."""
+    d = signal.shape[0]
+    if kernel.shape != (3,):
+        raise ValueError(f"kernel has shape {kernel.shape}, expected {(3,)}")
+    if target.shape != (max(d - 2, 0),):
+        raise ValueError(f"target has shape {target.shape}, expected {(max(d - 2, 0),)}")
     a = kernel[0]
     b = kernel[1]
     c = kernel[2]

@@ -21,8 +21,9 @@ def backward(residuals, dvalue=1.0):
     w, x, power, lam, diff, magnitude = residuals
     k = x.shape[0]
     dw = lam * dvalue * np.sign(w)  # (d,)
-    powered = magnitude ** np.where(power == 0, 1, power - 1)  # (k,)
-    ddiff = power * dvalue / k * (np.sign(diff) * powered)  # (k,)
+    chosen = np.where(np.logical_and(magnitude == 0, power == 0), 1, power - 1)  # (k,)
+    ddiff = np.sign(diff) * magnitude**chosen  # (k,)
+    ddiff *= power * dvalue / k
     dw += x.T @ ddiff
     return dw
 
@@ -33,7 +34,8 @@ def value_and_grad(w, x, *, target, power=2, lam=0.1):
     diff = x @ w - target  # (k,)
     magnitude = np.abs(diff)  # (k,)
     value = np.mean(magnitude**power) + lam * np.sum(np.abs(w))
-    powered = magnitude ** np.where(power == 0, 1, power - 1)  # (k,)
-    ddiff = power / k * (np.sign(diff) * powered)  # (k,)
+    chosen = np.where(np.logical_and(magnitude == 0, power == 0), 1, power - 1)  # (k,)
+    ddiff = np.sign(diff) * magnitude**chosen  # (k,)
+    ddiff *= power / k
     dw = x.T @ ddiff + lam * np.sign(w)  # (d,)
     return value, dw

@@ -10,6 +10,9 @@ import numpy as np
 
 def forward(w, x):
     """Return the value and the residuals that `backward` needs."""
+    d = w.shape[0]
+    if x.shape != (max(d - 1, 0),):
+        raise ValueError(f"x has shape {x.shape}, expected {(max(d - 1, 0),)}")
     s = w[:-1] @ x + w[-1]
     value = 1 / (1 + np.exp(-s))
     return value, (w, x, value)
@@ -28,6 +31,9 @@ def backward(residuals, dvalue=1.0):
 
 def value_and_grad(w, x):
     """Return the value and dw, dx."""
+    d = w.shape[0]
+    if x.shape != (max(d - 1, 0),):
+        raise ValueError(f"x has shape {x.shape}, expected {(max(d - 1, 0),)}")
     s = w[:-1] @ x + w[-1]
     value = 1 / (1 + np.exp(-s))
     ds = value * (1 - value)
