@@ -101,11 +101,24 @@ class Simplifier(Builder):
         try:
             for law in _laws_for(op.name, frozenset([self._head(x) for x in operands])):
                 found = law(self, operands, settings)
-                if found is not None:
+                if found is not None and self._is_like(found, op, operands, settings):
                     return found
             return None
         finally:
             self.depth -= 1
+
+    def _is_like(self, found: Operand, op: type[Op], operands: Any, settings: Any) -> bool:
+        """Return whether what a law found has the shape and dtype of what it replaces.
+
+        A Python number takes the dtype of what it meets: it replaces none that would not.
+        """
+        want, have = self.infer(op, operands, settings)[0], self.aval(found)
+        return (
+            have.dtype == want.dtype
+            and (have.kind == "python") == (want.kind == "python")
+            and len(have.shape) == len(want.shape)
+            and all(map(self.shapes.same, have.shape, want.shape))
+        )
 
     def _head(self, operand: Operand) -> str:
         if type(operand) is Static:
@@ -204,10 +217,17 @@ def _is_zeros(b: Simplifier, x: Operand) -> bool:
     return row is not None and _literal(row.operands[1]) == 0
 
 
+def _is_signed(b: Simplifier, x: Operand) -> bool:
+    """Return whether NumPy's -x is minus x: no boolean has it, and unsigned numbers wrap."""
+    return b.aval(x).dtype.kind in "ifc"
+
+
 def _zeros_with(b: Simplifier, x: Operand) -> Op | None:
     """Return the definition of ``x`` if it is a value added into zeros."""
     row = b.new(x, "add_at")
-    return row if row is not None and _is_zeros(b, row.operands[0]) else None
+    if row is None or not _is_zeros(b, row.operands[0]):
+        return None
+    return row if _is_signed(b, row.operands[1]) else None
 
 
 def _scaled(b: Simplifier, x: Operand) -> tuple[Operand, Operand] | None:
@@ -218,12 +238,14 @@ def _scaled(b: Simplifier, x: Operand) -> tuple[Operand, Operand] | None:
     s, z = row.operands
     if _is_scalar(b, z):
         s, z = z, s
-    return (s, z) if _is_scalar(b, s) else None
+    if not _is_scalar(b, s) or not _is_signed(b, s) or not b.aval(z).inexact:
+        return None  # sums and products of booleans and small integers are others in NumPy
+    return s, z
 
 
 def _negated(b: Simplifier, x: Operand) -> Operand | None:
     row = b.new(x, "negative")
-    return row.operands[0] if row is not None else None
+    return row.operands[0] if row is not None and _is_signed(b, x) else None
 
 
 def _subtractable(b: Simplifier, x: Operand) -> Operand | None:
@@ -364,6 +386,8 @@ def _negation(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
         row = b.new(x, head)
         if row is not None and type(_literal(row.operands[0])) in (int, float):
             number, rest = row.operands
+            if not _is_signed(b, rest):
+                return None
             return b.apply(head, -_literal(number), rest).symbol
     if (scaled := _scaled(b, x)) is not None:
         s, z = (_value(b, v) for v in scaled)
@@ -371,7 +395,7 @@ def _negation(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     if (row := _zeros_with(b, x)) is not None:
         base, value, *indices = (_value(b, v) for v in row.operands)
         return op.add_at(base, -value, *indices, key=row.setting("key")).symbol
-    if (masked := _masked(b, x)) is not None:
+    if (masked := _masked(b, x)) is not None and _is_signed(b, masked[1]):
         mask, value, first = masked
         return _where(b, mask, -_value(b, value), first).symbol
     return _outside(b, x, lambda v: -v)
@@ -456,7 +480,7 @@ def _difference(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | Non
     left, right = xs
     if _literal(right) == 0 or _is_zeros(b, right):
         return _keeps(b, _value(b, left), "subtract", xs)
-    if _literal(left) == 0 or _is_zeros(b, left):
+    if (_literal(left) == 0 or _is_zeros(b, left)) and _is_signed(b, right):
         return _keeps(b, -_value(b, right), "subtract", xs)
     inner = _subtractable(b, right)
     if inner is not None:
@@ -471,7 +495,9 @@ def _weak_number(head: str) -> Law:
     def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
         for k, x in enumerate(xs):
             row = b.new(x, "astype")
-            if row is not None and b.aval(row.operands[0]).kind == "python":
+            if row is None or b.aval(x).dtype != b.aval(xs[1 - k]).dtype:
+                continue
+            if b.aval(x).inexact and b.aval(row.operands[0]).kind == "python":
                 pair = [row.operands[0] if i == k else v for i, v in enumerate(xs)]
                 return _keeps(b, b.apply(head, *pair), head, xs)
         return None
@@ -664,12 +690,11 @@ def _sum_of_copies(
     count = size_value(b, product(shape[k] for k in copied))
     rest = tuple(k - lead for k in axis if k not in copied)
     inner = op.sum(source, axis=rest, keepdims=True) if rest else source
+    gone = tuple(k - lead for k in axis if k >= lead)
+    if gone and not keepdims:
+        inner = op.squeeze(inner, axis=gone)
     want = b.infer(OPS["sum"], xs, settings)[0]
-    kept = tuple(1 if k in axis else size for k, size in enumerate(shape))
-    result = op.broadcast_to(count * inner, shape=kept) if inner.ndim else count * inner
-    if inner.ndim and not keepdims:
-        result = op.squeeze(result, axis=axis)
-    return op.broadcast_to(result, shape=want.shape).symbol
+    return op.broadcast_to(count * inner, shape=want.shape).symbol
 
 
 # --- sums ------------------------------------------------------------------------------------
@@ -986,7 +1011,8 @@ def _factor_scatter(
     base, value, *indices = xs
     rest = [_value(b, i) for i in indices]
     row = b.new(value, "astype")
-    if row is not None and b.aval(row.operands[0]).kind == "python":
+    brings = row is not None and b.aval(value).dtype == b.aval(base).dtype
+    if row is not None and brings and b.aval(row.operands[0]).kind == "python":
         number = _value(b, row.operands[0])  # the array brings the dtype along
         return op.add_at(_value(b, base), number, *rest, key=settings[0]).symbol
     source = _unbroadcast_operand(b, value)
