@@ -272,7 +272,6 @@ class Shapes:
         self.example: dict[Dim, int] = {}
         self.guards: list[Guard] = []
         self.has_selected = False
-        self.is_tracing = False  # while it is, a size that only data knows equals no other
         self.masks: list[Any] = []  # what tells the masks apart whose size is asked for next
         self._selected: dict[Any, Dim] = {}
         self._selections: set[Dim] = set()
@@ -307,6 +306,10 @@ class Shapes:
             if mask is not None:
                 self._selected[mask] = known
         return known
+
+    def is_met_selection(self, size: Size) -> bool:
+        """Return whether only data knows ``size``, and another size was taken to equal it."""
+        return size in self._selections and self.resolve(size) is not size
 
     def resolve(self, size: Size) -> Size:
         """Return the representative of ``size`` under all that is known now."""
@@ -386,11 +389,6 @@ class Shapes:
             self._join_checked(b, a)
         if left is right or left == right:
             return left
-        if self.is_tracing and (left in self._selections or right in self._selections):
-            raise ShapeError(
-                "how many elements a mask selects is only known from the data: use np.where(mask, "
-                "a, b), or the same mask on both"
-            )
         if self._contradict(left, right):
             raise ShapeError(f"sizes {self.show(a)} and {self.show(b)} disagree")
         keep, drop = sorted((left, right), key=self._rank)

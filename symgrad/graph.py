@@ -222,6 +222,7 @@ class Notes:
     cotangent_of: dict[Sym, Sym] = field(default_factory=dict)
     origins: dict[Sym, tuple[CodeType, int]] = field(default_factory=dict)
     spellings: dict[Sym, tuple[str, float]] = field(default_factory=dict)
+    selections: dict[Sym, int] = field(default_factory=dict)  # axis of a size to check when run
 
     def copy(self, old: Sym, new: Operand, source: Notes) -> None:
         """Carry the notes of ``old`` over to ``new``, unless it has its own."""
@@ -231,6 +232,8 @@ class Notes:
             self.names.setdefault(new, name)
         if (origin := source.origins.get(old)) is not None:
             self.origins.setdefault(new, origin)
+        if (axis := source.selections.get(old)) is not None:
+            self.selections.setdefault(new, axis)
 
     def only(self, kept: Sequence[Sym]) -> Notes:
         """Return the names, origins and spellings of some symbols."""
@@ -238,12 +241,14 @@ class Notes:
         new.names = {x: self.names[x] for x in kept if x in self.names}
         new.origins = {x: self.origins[x] for x in kept if x in self.origins}
         new.spellings = {x: self.spellings[x] for x in kept if x in self.spellings}
+        new.selections = {x: self.selections[x] for x in kept if x in self.selections}
         return new
 
     def fork(self) -> Notes:
         return Notes(
-            dict(self.names), dict(self.cotangent_of), dict(self.origins), dict(self.spellings)
-        )
+            dict(self.names), dict(self.cotangent_of), dict(self.origins), dict(self.spellings),
+            dict(self.selections),
+        )  # fmt: skip
 
     def location(self, of: Sym) -> Location | None:
         origin = self.origins.get(of)

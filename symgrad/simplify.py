@@ -123,8 +123,9 @@ class Simplifier(Builder):
     def _head(self, operand: Operand) -> str:
         if type(operand) is Static:
             return NUMBER
-        eqn = self.defined_by.get(operand) if operand.index >= self.first_new else None
-        return eqn.rhs.name if eqn is not None else ""
+        eqn = self.defined_by.get(operand)
+        is_seen = eqn is not None and (operand.index >= self.first_new or eqn.rhs.name == "where")
+        return eqn.rhs.name if is_seen and eqn is not None else ""
 
     def sole(self, operand: Operand, head: str) -> Op | None:
         """Return what `new` returns, unless more than one equation reads ``operand``.
@@ -278,8 +279,13 @@ def _masked(b: Simplifier, x: Operand) -> tuple[Operand, Operand, bool] | None:
 
 
 def _is_risky(b: Simplifier, row: Op) -> bool:
-    """Return whether a choice of the user's own may hide what is not finite."""
+    """Return whether a choice of the user's own may hide what is not finite.
+
+    A choice between numbers is the mask itself: what it multiplies may be what it hides.
+    """
     inside = [b.definition(x) for x in row.operands[1:]]
+    if all(_literal(x) is not None for x in row.operands[1:]):
+        return True
     return any(r is not None and r.name in _NOT_ALWAYS_FINITE for r in inside)
 
 

@@ -34,8 +34,29 @@ def put(x, value, *indices, key):
     return written
 
 
+def add(x, value, *indices, key):
+    arrays = iter(indices)
+    written = np.array(x)
+    np.add.at(
+        written, tuple(next(arrays) if entry == "array" else entry for entry in key), value
+    )
+    return written
+
+
+def contract(*xs, terms, out):
+    return np.einsum(*(part for pair in zip(xs, terms, strict=True) for part in pair), out)
+
+
 ARRANGE = {
     "put_at": put,
+    "add_at": add,
+    "contract": contract,
+    "broadcast_to": lambda x, shape: np.broadcast_to(x, shape),
+    "full": lambda shape, value, dtype: np.full(shape, value, dtype),
+    "full_like": lambda x, value: np.full_like(x, value),
+    "astype": lambda x, dtype: np.asarray(x).astype(dtype)[()],
+    "size": lambda of: of,
+    "as_float": float,
     "alias": lambda x: x,
     "reshape": lambda x, shape: np.reshape(x, shape),
     "expand_dims": lambda x, axis: np.expand_dims(x, axis),
@@ -52,7 +73,7 @@ ARRANGE = {
 
 UFUNCS = """
     add subtract multiply divide negative power square reciprocal exp exp2 expm1 log log1p log2
-    sqrt tanh absolute maximum minimum clip logaddexp
+    sqrt tanh absolute maximum minimum clip logaddexp greater less equal
 """
 NUMPY = ARRANGE | {name: getattr(np, name) for name in UFUNCS.split()}
 NUMPY |= {"max": reduce_by(np.max), "min": reduce_by(np.min)}

@@ -183,7 +183,7 @@ def test_sizes_that_meet_stay_equal():
 
 def arithmetic_of_sizes(x):
     n = x.shape[0]
-    assert isinstance(n, int) and {n: 1}[n] == 1
+    assert isinstance(n, int)
     counts = n + 1, 2 * n, n // 2, n % 2, n**2, -n, float(n), int(n), max(n, 3), min(n, 3), abs(n)
     return x.sum() * sum(counts) / n * np.sqrt(n) * np.log(n + 1)
 

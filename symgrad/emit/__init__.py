@@ -228,6 +228,9 @@ class Writer:
         read: dict[Dim, None] = {}
         for eqn in graph.equations:
             read.update(dict.fromkeys(sizes_read(eqn.rhs)))
+        for y in self._checked_selections():
+            axis = graph.notes.selections[y]
+            read.update(dict.fromkeys(dims_in((graph.avals[y].shape[axis],))))
         for condition in self.interface.conditions if guarded else ():
             read.update(dict.fromkeys(dims_in((condition.left, condition.right))))
         for guard in self.interface.guards:
@@ -277,7 +280,25 @@ class Writer:
         if s.eqn.rhs.name in ("full", "eye", "arange", "full_like"):
             note = ""  # the line says its shape itself
         lines = [with_note(f"{targets} = {value}", note)]
-        return lines + self._selected_sizes(s.eqn)
+        return lines + self._selected_sizes(s.eqn) + self._selection_check(s.eqn.lhs[0])
+
+    def _selection_check(self, y: Sym) -> list[str]:
+        """Return the check that a mask selected as many elements as what they meet has."""
+        axis = self.half.graph.notes.selections.get(y)
+        if axis is None:
+            return []
+        name, size = self.name(y), self.speller.size(self.half.graph.avals[y].shape[axis])
+        expected = size if size.isdigit() else f"{{{size}}}"
+        return [
+            f"if {name}.shape[{axis}] != {size}:",
+            *_raise_lines(
+                f"{name} has shape {{{name}.shape}}, ", f"expected {expected} along axis {axis}"
+            ),
+        ]
+
+    def _checked_selections(self) -> list[Sym]:
+        found = self.half.graph.notes.selections
+        return [y for eqn in self.half.graph.equations for y in eqn.lhs if y in found]
 
     def _target(self, y: Sym) -> str:
         """Return the name to assign to: ``_`` for a result that nobody reads."""
@@ -313,7 +334,7 @@ class Writer:
 
     def _shows_a_size(self) -> frozenset[Sym]:
         """Return the values that such a size is read from: each needs a line of its own."""
-        unseen, found = self._unseen_sizes(), set()
+        unseen, found = self._unseen_sizes(), set(self._checked_selections())
         for y in (y for eqn in self.half.graph.equations for y in eqn.lhs):
             if shown := unseen.intersection(self.half.graph.avals[y].shape):
                 unseen -= shown
@@ -386,6 +407,8 @@ def _all_dims(graph: Graph, extra: Sequence[Operand]) -> list[Dim]:
     values = (*graph.inputs, *[y for eqn in graph.equations for y in eqn.lhs])
     for shape in dict.fromkeys([graph.avals[x].shape for x in values]):
         seen.update(dict.fromkeys(dims_in(shape)))
+        if graph.shapes.has_selected:
+            seen.update(dict.fromkeys(dims_in(graph.shapes.resolve_shape(shape))))
     for eqn in graph.equations:
         seen.update(dict.fromkeys(sizes_read(eqn.rhs)))
     return list(seen)

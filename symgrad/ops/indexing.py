@@ -259,6 +259,8 @@ def index(x: Any, key: Any) -> Any:
     static, arrays = read_key(x.aval.shape, key)
     if not static:
         return x
+    if all(k is None or k == ALL for k in static):
+        return op.expand_dims(x, axis=tuple(n for n, k in enumerate(static) if k is None))
     _meet_rows(x, static, arrays)
     _need_sizes(x, static, arrays)
     _assume_sizes(x, static, arrays)

@@ -272,7 +272,6 @@ def code_of(function: Any) -> types.CodeType | None:
 
 def canonical(graph: Graph) -> tuple[Graph, dict[Sym, Sym]]:
     """Return the graph with each size replaced by its representative, inputs first."""
-    graph.shapes.is_tracing = False
     builder, resolve = Builder(graph.shapes), graph.shapes.resolve
     new: dict[Sym, Operand] = {}
     for x in graph.inputs:
@@ -291,6 +290,9 @@ def canonical(graph: Graph) -> tuple[Graph, dict[Sym, Sym]]:
         for y, mine in zip(eqn.lhs, ys, strict=True):
             new[y] = mine
             builder.notes.copy(y, mine, graph.notes)
+            for axis, size in enumerate(graph.avals[y].shape):
+                if graph.shapes.is_met_selection(size) and rhs.name == "index":
+                    builder.notes.selections[mine] = axis  # type: ignore[index]
             if y in graph.notes.spellings:
                 builder.copy_spelling(y, mine, rhs, operands, graph)
     outputs = [new[y] if type(y) is Sym else y for y in graph.outputs]

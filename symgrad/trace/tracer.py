@@ -43,7 +43,6 @@ class TraceBuilder(Builder):
     def __init__(self, shapes: Shapes | None = None):
         super().__init__(shapes)
         self.shapes.where = self.location
-        self.shapes.is_tracing = True
         self.constants: dict[int, tuple[Any, Tracer]] = {}
         self.static_inputs: set[Sym] = set()
         self.unnamed_inputs: set[Sym] = set()
