@@ -307,9 +307,9 @@ class Shapes:
                 self._selected[mask] = known
         return known
 
-    def is_met_selection(self, size: Size) -> bool:
-        """Return whether only data knows ``size``, and another size was taken to equal it."""
-        return size in self._selections and self.resolve(size) is not size
+    def is_selection(self, size: Size) -> bool:
+        """Return whether only data knows ``size``: how many elements a mask selects."""
+        return size in self._selections
 
     def resolve(self, size: Size) -> Size:
         """Return the representative of ``size`` under all that is known now."""

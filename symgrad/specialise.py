@@ -42,7 +42,7 @@ from symgrad.load import load_function
 from symgrad.recognise import Firing, recognise
 from symgrad.schedule import Half, cut, own_outputs
 from symgrad.simplify import simplify
-from symgrad.trace import LARGEST_CONSTANT, Argument, Capture, Leaf, trace
+from symgrad.trace import LARGEST_CONSTANT, Argument, Capture, Leaf, canonical, trace
 from symgrad.trees import LEAF, Tree
 
 
@@ -238,7 +238,11 @@ class Specialisation:
         position = {x: k for k, x in enumerate(primal.inputs)}
         wrt = [plain.inputs[position[x]] for x in wrt]
         seeds = list(plain.inputs[len(primal.inputs) :])
-        return drop_dead(own_outputs(plain, self.output_count, wrt)), wrt, seeds
+        joint = drop_dead(own_outputs(plain, self.output_count, wrt))
+        if joint.shapes.has_selected:  # a rule may have asked again how many a mask selects
+            joint, new = canonical(joint)
+            wrt, seeds = [new[x] for x in wrt], [new[x] for x in seeds]
+        return joint, wrt, seeds
 
     def _primal_symbols(self, joint: Graph) -> frozenset[Sym]:
         """Return the symbols of ``joint`` that the user's own function needs."""

@@ -37,9 +37,7 @@ def put(x, value, *indices, key):
 def add(x, value, *indices, key):
     arrays = iter(indices)
     written = np.array(x)
-    np.add.at(
-        written, tuple(next(arrays) if entry == "array" else entry for entry in key), value
-    )
+    np.add.at(written, tuple(next(arrays) if entry == "array" else entry for entry in key), value)
     return written
 
 

@@ -5,6 +5,7 @@ A row is a title, the class of the error, text in its message, and the shortest 
 # ruff: noqa: E501 (a row is one line)
 
 import ast
+import itertools
 import math
 import time
 from pathlib import Path
@@ -25,6 +26,16 @@ from symgrad import (
 )
 
 X3, X4, X23 = np.ones(3), np.ones(4), np.ones((2, 3))
+COUNTER = itertools.count(1)
+
+
+class Series:
+    """Something that is no array but turns into one."""
+
+    def __array__(self, dtype=None, copy=None):
+        return X3
+
+
 BIG, TEXTS = np.ones(100), np.array(["a"])
 GENERATOR = np.random.default_rng(0)
 WEIGHTS, SETTINGS, HISTORY = np.ones(3), {"scale": 1.0}, []
@@ -220,7 +231,13 @@ MISTAKES = [
     ("np.random", TraceError, "draws random numbers", lambda: grad(lambda x: x * np.random.rand(), 1.0)),
     ("a Generator", TraceError, "pass them as an argument", lambda: grad(lambda x: x * GENERATOR.normal(), 1.0)),
     ("default_rng", TraceError, "draws random numbers", lambda: grad(lambda x: x * np.random.default_rng(0).normal(), 1.0)),
-    ("a clock", CheckError, "another value when it is called again", lambda: grad(lambda x: x * time.perf_counter(), 1.0)),
+    ("a clock", TraceError, "perf_counter() gives another value at every call", lambda: grad(lambda x: x * time.perf_counter(), 1.0)),
+    ("a counter", CheckError, "another value when it is called again", lambda: grad(lambda x: x * next(COUNTER), 1.0)),
+    ("a masked array", TraceError, "rules of its own", lambda: grad(lambda x: x.sum(), np.ma.array([1.0], mask=[0]))),
+    ("an object that turns into an array", TraceError, "pass it as an array", lambda: symgrad.compile(lambda w, X: w * np.asarray(X))(1.0, Series())),
+    ("nothing", TraceError, "None of type NoneType meets a traced value", lambda: symgrad.compile(lambda w, X: w * X)(1.0, None)),
+    ("a size that looks like a dtype", SpecError, "did you mean `float32`", lambda: symgrad.compile(lambda x: x.sum(), specs={"x": "n flaot32"})),
+    ("a triangle of a vector", ShapeError, "a matrix is needed", lambda: grad(lambda x: np.sum(np.tril(x)), X3)),
     # --- the loss
     ("loss is an array", LossError, "(3,), not one number: reduce it", lambda: grad(lambda x: x * 2, X3)),
     ("loss is a pair", LossError, "returns a tuple of 2", lambda: grad(lambda x: (x, x), 1.0)),

@@ -330,7 +330,10 @@ class Writer:
         """Return the sizes that the text mentions and no input shows."""
         graph = self.half.graph
         known = {d for x in graph.inputs for d in graph.avals[x].shape}
-        return {d for e in graph.equations for d in sizes_read(e.rhs)} - known
+        read = {d for e in graph.equations for d in sizes_read(e.rhs)}
+        for y in self._checked_selections():
+            read.update(dims_in((graph.avals[y].shape[graph.notes.selections[y]],)))
+        return read - known
 
     def _shows_a_size(self) -> frozenset[Sym]:
         """Return the values that such a size is read from: each needs a line of its own."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import sympy as sp
 
-from symgrad.dims import Dim, Shapes
+from symgrad.dims import Dim, Shape, Shapes, Size
 from symgrad.errors import (
     LossError,
     ShapeError,
@@ -50,6 +50,7 @@ __all__ = [
     "Traced",
     "Tracer",
     "aval_of",
+    "canonical",
     "code_of",
     "refuse_dtype",
     "refuse_subclass",
@@ -161,7 +162,7 @@ class _Run:
                 result, aux, aux_tree = self._split_aux(result)
             outputs, tree = flatten(result, lambda x: isinstance(x, (Value, SymbolicSize)))
             operands = [self._output(x) for x in (*outputs, *aux)]
-        graph, new = canonical(self.builder.graph(operands))
+        graph, new = canonical(self.builder.graph(operands), is_traced=True)
         leaves = {key: new[x] for key, x in self.leaves.items()}
         captures = [replace(c, symbol=new[c.symbol]) for c in self.runtime.captures]
         return Traced(
@@ -270,10 +271,14 @@ def code_of(function: Any) -> types.CodeType | None:
     return function.__code__  # type: ignore[no-any-return]
 
 
-def canonical(graph: Graph) -> tuple[Graph, dict[Sym, Sym]]:
-    """Return the graph with each size replaced by its representative, inputs first."""
+def canonical(graph: Graph, is_traced: bool = False) -> tuple[Graph, dict[Sym, Sym]]:
+    """Return the graph with each size replaced by its representative, inputs first.
+
+    Of a graph that was just traced it notes which selected sizes the module must check.
+    """
     builder, resolve = Builder(graph.shapes), graph.shapes.resolve
     new: dict[Sym, Operand] = {}
+    masks: dict[Size, Operand] = {}
     for x in graph.inputs:
         aval = graph.avals[x]
         new[x] = builder.input(aval._replace(shape=tuple(map(resolve, aval.shape))))
@@ -290,13 +295,35 @@ def canonical(graph: Graph) -> tuple[Graph, dict[Sym, Sym]]:
         for y, mine in zip(eqn.lhs, ys, strict=True):
             new[y] = mine
             builder.notes.copy(y, mine, graph.notes)
-            for axis, size in enumerate(graph.avals[y].shape):
-                if graph.shapes.is_met_selection(size) and rhs.name == "index":
-                    builder.notes.selections[mine] = axis  # type: ignore[index]
+            if is_traced and rhs.name == "index" and graph.shapes.has_selected:
+                _note_selection(builder, mine, operands[1:], graph.avals[y].shape, masks)
             if y in graph.notes.spellings:
                 builder.copy_spelling(y, mine, rhs, operands, graph)
+    for ct, primal in graph.notes.cotangent_of.items():
+        if ct in new and primal in new:
+            builder.notes.cotangent_of[new[ct]] = new[primal]  # type: ignore[index, assignment]
     outputs = [new[y] if type(y) is Sym else y for y in graph.outputs]
     return check(builder.graph(outputs)), {x: new[x] for x in graph.inputs}
+
+
+def _note_selection(
+    builder: Builder,
+    y: Operand,
+    indices: tuple[Operand, ...],
+    shape: Shape,
+    masks: dict[Size, Operand],
+) -> None:
+    """Note the axis of ``y`` whose size only data knows, if it met another size."""
+    for axis, size in enumerate(shape):
+        if not builder.shapes.is_selection(size):
+            continue
+        mask = next(x for x in indices if builder.aval(x).dtype == bool)
+        met = builder.shapes.resolve(size)
+        is_same = builder.shapes.is_selection(met) and masks.setdefault(met, mask) is mask
+        if met is not size and not is_same:
+            builder.notes.selections[y] = axis  # type: ignore[index]
+        elif met is size:
+            masks.setdefault(size, mask)
 
 
 def _resolved(value: Any, resolve: Callable[[Any], Any]) -> Any:
