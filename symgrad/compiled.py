@@ -70,16 +70,20 @@ def compile(  # the public name, fixed by the design
 
     Raises SymgradError subclasses: WrtError, SpecError here, the others at the first call.
     """
-    if misspelt:
-        word = next(iter(misspelt))
-        hint = " (did you mean `wrt`?)" if word.startswith("arg") else ""
-        raise ArgumentError(f"compile() has no argument `{word}`{hint}")
+    refuse_misspelt("compile", misspelt)
     if check not in ("value", "grad", None):
         raise ArgumentError(f"check={check!r}: 'value', 'grad' or None")
     settings = wrt, specs, has_aux, exact, check, origin
     if fn is None:
         return lambda fn: Compiled(fn, *settings)
     return Compiled(fn, *settings)
+
+
+def refuse_misspelt(function: str, misspelt: Mapping[str, Any]) -> None:
+    """Raise `ArgumentError` for an argument that ``function`` does not have."""
+    for word in misspelt:
+        hint = " (did you mean `wrt`?)" if word.startswith("arg") else ""
+        raise ArgumentError(f"{function}() has no argument `{word}`{hint}")
 
 
 class Compiled:
@@ -191,7 +195,7 @@ class Compiled:
         plain = not kwargs
         made, converted, named = self._made_for(args, kwargs)
         result = made.value_and_grad(*converted, **named)
-        if plain and converted is args and not made.traced.fixed:
+        if plain and len(converted) == len(args) and not made.traced.fixed:
             self._remember(args, made)
         return result
 
@@ -203,7 +207,18 @@ class Compiled:
             with self._lock:
                 if len(self._by_key) >= MOST_KEYS:
                     self._by_key.clear()
-                self._by_key[key] = self._quick(made)
+                quick = self._quick(made)
+                self._by_key[key] = self._with_floats(quick) if int in key else quick
+
+    def _with_floats(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        """Return ``run`` with Python ints in wrt taken as floats, as in c(-2, 5, -4)."""
+        in_wrt = [name in self.wrt for name in self.signature.parameters]
+
+        def converted(*args: Any) -> Any:
+            pairs = zip(args, in_wrt, strict=False)
+            return run(*[float(a) if wanted and type(a) is int else a for a, wanted in pairs])
+
+        return converted
 
     def _quick(self, made: Specialisation) -> Callable[..., Any]:
         """Return what answers calls with arguments of a kind that ``made`` has accepted."""
@@ -469,7 +484,9 @@ class _Residuals(tuple[Any, ...]):
         return new
 
 
-_KIND: dict[type, Any] = {float: float}
+_KIND: dict[type, Any] = {
+    kind: kind for kind in (float, int, np.float64, np.float32, np.int64, np.int32)
+}
 
 
 def _looks_like_method(fn: Any) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.arguments import bind, is_leaf
-from symgrad.compiled import Compiled
+from symgrad.compiled import Compiled, refuse_misspelt
 from symgrad.differentiate import differentiate, is_real_scalar
 from symgrad.errors import ArgumentError, LossError, ShapeError, TraceError, WrtError
 from symgrad.expand import drop_dead
@@ -37,7 +37,9 @@ MOST_TRANSFORMS = 128  # how many transformed functions are remembered with thei
 Wrt = int | str | tuple[int | str, ...] | list[int | str]
 
 
-def grad(fn: Callable[..., Any], wrt: Wrt = 0, has_aux: bool = False) -> Callable[..., Any]:
+def grad(
+    fn: Callable[..., Any], wrt: Wrt = 0, has_aux: bool = False, **misspelt: Any
+) -> Callable[..., Any]:
     """Return a function that gives the gradient of ``fn``.
 
     ``wrt`` says what to differentiate by: a parameter's name or number, or a tuple of them; the
@@ -47,33 +49,37 @@ def grad(fn: Callable[..., Any], wrt: Wrt = 0, has_aux: bool = False) -> Callabl
     Raises WrtError for what cannot be differentiated by, LossError unless the value is one
     number.
     """
+    refuse_misspelt("grad", misspelt)
     return _made(Gradient, fn, wrt, has_aux)
 
 
 def value_and_grad(
-    fn: Callable[..., Any], wrt: Wrt = 0, has_aux: bool = False
+    fn: Callable[..., Any], wrt: Wrt = 0, has_aux: bool = False, **misspelt: Any
 ) -> Callable[..., Any]:
     """Return a function that gives ``(value, grads)`` of ``fn``.
 
     With ``has_aux`` it gives ``((value, aux), grads)``.  See `grad`.
     """
+    refuse_misspelt("value_and_grad", misspelt)
     return _made(ValueAndGradient, fn, wrt, has_aux)
 
 
-def jacobian(fn: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
+def jacobian(fn: Callable[..., Any], wrt: Wrt = 0, **misspelt: Any) -> Callable[..., Any]:
     """Return a function that gives the derivative of every output by every input, dense.
 
     Each leaf of the output becomes a structure like ``wrt`` whose leaves have the shape
     ``output.shape + input.shape``.
     """
+    refuse_misspelt("jacobian", misspelt)
     return _made(Jacobian, fn, wrt)
 
 
-def hessian(fn: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
+def hessian(fn: Callable[..., Any], wrt: Wrt = 0, **misspelt: Any) -> Callable[..., Any]:
     """Return a function that gives the second derivatives of ``fn``, dense.
 
     It is the Jacobian of the gradient: for an input of shape ``s`` an array ``s + s``.
     """
+    refuse_misspelt("hessian", misspelt)
     return jacobian(grad(fn, wrt), wrt)
 
 

@@ -301,7 +301,7 @@ def canonical(graph: Graph, is_traced: bool = False) -> tuple[Graph, dict[Sym, S
                 builder.copy_spelling(y, mine, rhs, operands, graph)
     for ct, primal in graph.notes.cotangent_of.items():
         if ct in new and primal in new:
-            builder.notes.cotangent_of[new[ct]] = new[primal]  # type: ignore[index, assignment]
+            builder.notes.cotangent_of[new[ct]] = new[primal]
     outputs = [new[y] if type(y) is Sym else y for y in graph.outputs]
     return check(builder.graph(outputs)), {x: new[x] for x in graph.inputs}
 
@@ -321,7 +321,7 @@ def _note_selection(
         met = builder.shapes.resolve(size)
         is_same = builder.shapes.is_selection(met) and masks.setdefault(met, mask) is mask
         if met is not size and not is_same:
-            builder.notes.selections[y] = axis  # type: ignore[index]
+            builder.notes.selections[y] = axis
         elif met is size:
             masks.setdefault(size, mask)
 
