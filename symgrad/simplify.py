@@ -571,11 +571,9 @@ def _of_leaves(b: Simplifier, row: Op) -> bool:
 def _is_later(b: Simplifier, x: Operand, y: Operand) -> bool:
     """Return whether ``x`` is of the gradient and ``y`` of the user's own: 2 lam dloss."""
     seeds = b.inputs[b.own_inputs :]
-    row = b.new(x, "multiply")
-    if (
-        row is not None and type(row.operands[1]) is Sym
-    ):  # as its last factor: a product of the user's own is not later
-        return _is_later(b, row.operands[1], y)
+    # By its last factor: a product of the user's own is not later.
+    while (row := b.new(x, "multiply")) is not None and type(row.operands[1]) is Sym:
+        x = row.operands[1]
     return (x in seeds or x.index >= b.first_new) and y not in seeds and y.index < b.first_new
 
 

@@ -314,10 +314,12 @@ def _note_selection(
     masks: dict[Size, Operand],
 ) -> None:
     """Note the axis of ``y`` whose size only data knows, if it met another size."""
+    mask = next((x for x in indices if builder.aval(x).dtype == bool), None)
+    if mask is None:
+        return
     for axis, size in enumerate(shape):
         if not builder.shapes.is_selection(size):
             continue
-        mask = next(x for x in indices if builder.aval(x).dtype == bool)
         met = builder.shapes.resolve(size)
         is_same = builder.shapes.is_selection(met) and masks.setdefault(met, mask) is mask
         if met is not size and not is_same:
