@@ -28,12 +28,11 @@ from symgrad.emit import (
     Parameter,
     contract_words,
     docstring_text,
-    paragraph,
     print_module,
     value_name,
 )
 from symgrad.emit import Guard as ShapeGuard
-from symgrad.emit.layout import fits
+from symgrad.emit.layout import fits, paragraph
 from symgrad.emit.spell import written_out
 from symgrad.errors import LossError, WrtError
 from symgrad.expand import drop_dead, expand

@@ -1,0 +1,360 @@
+"""The statements of one function: planned, named, spelled, and planned again until they fit.
+
+Given a half of the schedule and the names of its inputs, return its lines.  Invariant: a line
+is at most as wide as the formatter allows, and every name is assigned before it is read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from symgrad.dims import Dim, dims_in
+from symgrad.emit.layout import bracketed, exploded, fits, with_note, wrapped
+from symgrad.emit.spell import Speller, Spelling
+from symgrad.emit.views import Interface
+from symgrad.graph import Aval, Equation, Graph, Op, Operand, Sym, sizes_read
+from symgrad.ops.indexing import key_text, writes_once
+from symgrad.ops.table import PRODUCT
+from symgrad.schedule import Half, Names, Plan, Statement, plan
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes the body of one function."""
+
+    half: Half
+    interface: Interface
+    np: str
+    defined: Mapping[Sym, Equation]
+    extra: tuple[Operand, ...] = ()
+    preset: Mapping[Sym, str] = field(default_factory=dict)
+    seeds: tuple[Sym, ...] = ()
+    plan: Plan = field(init=False)
+    names: Names = field(init=False)
+    speller: Speller = field(init=False)
+    dim_names: dict[Dim, str] = field(init=False, default_factory=dict)
+    written: dict[Sym, set[Any]] = field(init=False, default_factory=dict)
+    unseen: set[Dim] = field(init=False, default_factory=set)
+    read: frozenset[Operand] = field(init=False)
+
+    def __post_init__(self) -> None:
+        graph = self.half.graph
+        operands = (x for eqn in graph.equations for x in eqn.rhs.operands)
+        self.read = frozenset((*operands, *graph.outputs, *self.extra)) | self._shows_a_size()
+
+    def lines(self, taken: Sequence[str]) -> list[str]:
+        """Return the statements, planned again until every line fits."""
+        keep = self._shows_a_size()
+        while True:
+            self.plan = plan(self.half, self.extra, keep)
+            self.written.clear()
+            self.unseen = self._unseen_sizes()
+            self._name_all(taken)
+            written = [self._statement(s) for s in self.plan.statements]
+            too_long = {
+                heavy
+                for s, lines in zip(self.plan.statements, written, strict=True)
+                if any(not fits(line) for line in lines)
+                and (heavy := self._inner(s.eqn)) is not None
+            }
+            if not too_long:
+                return [part for lines in written for line in lines for part in wrapped(line, 4)]
+            keep = keep | too_long
+
+    def _inner(self, eqn: Equation) -> Sym | None:
+        """Return the folded operand with the longest text, to be given a line of its own."""
+        inside = [x for x in eqn.rhs.operands if isinstance(x, Sym) and x in self.plan.inlined]
+        inside = [x for x in inside if self.plan.inlined[x].rhs.name != "size"]
+        return max(inside, key=lambda x: len(str(self.speller.operand(x))), default=None)
+
+    def name(self, x: Sym) -> str:
+        return self.names.of[self.plan.slot_of(x)]
+
+    def _name_all(self, taken: Sequence[str]) -> None:
+        notes = self.half.graph.notes
+        self.names = Names(notes, [*taken, self.np], self.half.primal)
+        self.names.of.update(self.preset)
+        self.speller = Speller(
+            self.half.graph,
+            self.plan.inlined,
+            self.name,
+            self._dim_name,
+            self.np,
+            self.half.primal,
+            self.names.taken,
+        )
+        self._name_dims()
+        groups: dict[Sym, list[Sym]] = {}
+        starts: dict[Sym, int] = {}
+        for k, statement in enumerate(self.plan.statements):
+            for y in statement.eqn.lhs:
+                slot = self.plan.slot_of(y)
+                groups.setdefault(slot, []).append(y)
+                starts.setdefault(slot, k)
+        last = self._last_reads()
+        free: dict[str, float] = {}  # the user's names, and where their values are read last
+        for slot, members in groups.items():
+            if slot not in self.names.of:
+                self.names.of[slot] = self._best_name(members, starts[slot], free)
+            free[self.names.of[slot]] = last.get(slot, starts[slot])
+
+    def _best_name(self, members: Sequence[Sym], start: int, free: Mapping[str, float]) -> str:
+        wanted = [self.names.wanted(y, self.half.graph, self.defined) for y in members]
+        users = [w for w, is_users in wanted if is_users]
+        if not users:
+            chosen = self._cotangent_name(members) or wanted[-1][0]
+            return self.names.claim(chosen)
+        # A name that the user gives again is given again here, once its old value is done with.
+        is_one_line = self.plan.statements[start].mode == "assign"
+        if free.get(users[0], math.inf) <= (start if is_one_line else start - 1):
+            return users[0]
+        return self.names.claim(users[0], True)
+
+    def _last_reads(self) -> dict[Sym, float]:
+        """Return for each slot the number of the statement that reads it last."""
+        last: dict[Sym, float] = {}
+        for k, statement in enumerate(self.plan.statements):
+            for x in self._read_by(statement.eqn.rhs.operands):
+                last[x] = k
+        last.update(dict.fromkeys(self._read_by((*self.half.graph.outputs, *self.extra)), math.inf))
+        return last
+
+    def _read_by(self, operands: Sequence[Operand]) -> set[Sym]:
+        """Return the slots that a line with these operands reads."""
+        found: set[Sym] = set()
+        todo = [x for x in operands if isinstance(x, Sym)]
+        while todo:
+            x = todo.pop()
+            if x in self.plan.inlined:
+                todo += [z for z in self.plan.inlined[x].rhs.operands if isinstance(z, Sym)]
+            else:
+                found.add(self.plan.slot_of(x))
+        return found
+
+    def _cotangent_name(self, members: Sequence[Sym]) -> str | None:
+        """Return the last ``d<name>`` in a buffer's life, the user's names before others."""
+        notes = self.half.graph.notes
+        cotangents = [y for y in members if y in notes.cotangent_of and y not in self.half.primal]
+        named = [y for y in cotangents if notes.cotangent_of[y] in notes.names]
+        chosen = named or cotangents
+        return self.names.wanted(chosen[-1], self.half.graph, self.defined)[0] if chosen else None
+
+    # --- sizes
+
+    def _dim_name(self, dim: Dim) -> str:
+        return self.dim_names[dim]
+
+    def _name_dims(self) -> None:
+        self.dim_names = {}
+        shapes = self.half.graph.shapes
+        for dim in _all_dims(self.half.graph, self.extra):
+            users = shapes.user_name(dim)
+            self.dim_names[dim] = self.names.claim(shapes.label(dim), users is not None)
+
+    def size_lines(self, guarded: bool = False) -> list[str]:
+        """Return the lines that read the sizes this function mentions: ``N = X.shape[0]``.
+
+        ``guarded`` says that it checks the shapes of its arguments, and so mentions these too.
+        """
+        graph = self.half.graph
+        read: dict[Dim, None] = {}
+        for eqn in graph.equations:
+            read.update(dict.fromkeys(sizes_read(eqn.rhs)))
+        for y in self._checked_selections():
+            axis = graph.notes.selections[y]
+            read.update(dict.fromkeys(dims_in((graph.avals[y].shape[axis],))))
+        for condition in self.interface.conditions if guarded else ():
+            read.update(dict.fromkeys(dims_in((condition.left, condition.right))))
+        for guard in self.interface.guards:
+            if guarded and guard.symbol in graph.inputs:
+                shape = graph.avals[guard.symbol].shape
+                read.update(dict.fromkeys(dims_in(shape[k] for k in guard.axes)))
+        return self._reads(read)
+
+    def _reads(self, read: Mapping[Dim, None]) -> list[str]:
+        graph = self.half.graph
+        guarded = {g.symbol for g in self.interface.guards}
+        holders: dict[Sym, list[Dim]] = {}
+        for dim in read:
+            having = [x for x in graph.inputs if dim in graph.avals[x].shape]
+            having.sort(key=lambda x: x in guarded)
+            if having:
+                holders.setdefault(having[0], []).append(dim)
+        lines = []
+        for x in graph.inputs:
+            lines += self._shape_lines(x, holders.get(x, []))
+        return lines
+
+    def _shape_lines(self, x: Sym, wanted: Sequence[Dim]) -> list[str]:
+        shape = self.half.graph.avals[x].shape
+        if len(wanted) > 1 and len(wanted) == len(shape) == len(set(shape)):
+            return [f"{', '.join(self.dim_names[d] for d in shape)} = {self.name(x)}.shape"]  # type: ignore[index]
+        return [
+            f"{self.dim_names[d]} = {self.name(x)}.shape[{shape.index(d)}]"
+            for d in sorted(wanted, key=shape.index)
+        ]
+
+    # --- statements
+
+    def _statement(self, s: Statement) -> list[str]:
+        if s.mode == "store":
+            return self._store(s)
+        targets = ", ".join(self._target(y) for y in s.eqn.lhs)
+        note = self._note(s.eqn.lhs[0]) if len(s.eqn.lhs) == 1 else ""
+        if s.mode == "update":
+            self.written.pop(self.plan.slot_of(s.eqn.lhs[0]), None)
+            return [self._update(s, targets)]
+        value = str(self.speller.equation(s.eqn))
+        if s.eqn.rhs.name == "constant":
+            return exploded(f"{targets} = ", value, "", 4)
+        if value == targets:
+            return []
+        if s.eqn.rhs.name in ("full", "eye", "arange", "full_like"):
+            note = ""  # the line says its shape itself
+        lines = [with_note(f"{targets} = {value}", note)]
+        return lines + self._selected_sizes(s.eqn) + self._selection_check(s.eqn.lhs[0])
+
+    def _selection_check(self, y: Sym) -> list[str]:
+        """Return the check that a mask selected as many elements as what they meet has."""
+        axis = self.half.graph.notes.selections.get(y)
+        if axis is None:
+            return []
+        name, size = self.name(y), self.speller.size(self.half.graph.avals[y].shape[axis])
+        expected = size if size.isdigit() else f"{{{size}}}"
+        return [
+            f"if {name}.shape[{axis}] != {size}:",
+            *raise_lines(
+                f"{name} has shape {{{name}.shape}}, ", f"expected {expected} along axis {axis}"
+            ),
+        ]
+
+    def _checked_selections(self) -> list[Sym]:
+        found = self.half.graph.notes.selections
+        return [y for eqn in self.half.graph.equations for y in eqn.lhs if y in found]
+
+    def _target(self, y: Sym) -> str:
+        """Return the name to assign to: ``_`` for a result that nobody reads."""
+        return self.name(y) if y in self.read or "_" in self.preset.values() else "_"
+
+    def _update(self, s: Statement, target: str) -> str:
+        sign = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}[s.eqn.rhs.name]
+        other = s.eqn.rhs.operands[1 - s.reused]
+        below = self.speller.reciprocal(other) if sign == "*" else None
+        if below is not None:
+            return f"{target} /= {below}"
+        text = self.speller.operand(other)
+        if sign == "+" and text.text.startswith("-") and text.precedence >= PRODUCT:
+            return f"{target} -= {text.text[1:]}"
+        return f"{target} {sign}= {text}"
+
+    def _selected_sizes(self, eqn: Equation) -> list[str]:
+        """Return a line for a size that only this value shows (what a mask selected)."""
+        lines = []
+        for y in eqn.lhs:
+            shape = self.half.graph.avals[y].shape
+            for d in shape:
+                if isinstance(d, Dim) and d in self.unseen:
+                    self.unseen.discard(d)
+                    lines.append(f"{self.dim_names[d]} = {self.name(y)}.shape[{shape.index(d)}]")
+        return lines
+
+    def _unseen_sizes(self) -> set[Dim]:
+        """Return the sizes that the text mentions and no input shows."""
+        graph = self.half.graph
+        known = {d for x in graph.inputs for d in graph.avals[x].shape}
+        read = {d for e in graph.equations for d in sizes_read(e.rhs)}
+        for y in self._checked_selections():
+            read.update(dims_in((graph.avals[y].shape[graph.notes.selections[y]],)))
+        return read - known
+
+    def _shows_a_size(self) -> frozenset[Sym]:
+        """Return the values that such a size is read from: each needs a line of its own."""
+        unseen, found = self._unseen_sizes(), set(self._checked_selections())
+        for y in (y for eqn in self.half.graph.equations for y in eqn.lhs):
+            if shown := unseen.intersection(self.half.graph.avals[y].shape):
+                unseen -= shown
+                found.add(y)
+        return frozenset(found)
+
+    def _store(self, s: Statement) -> list[str]:
+        y, rhs = s.eqn.lhs[0], s.eqn.rhs
+        base, value = rhs.operands[:2]
+        target = self.name(y)
+        lines = []
+        if s.starts in ("zeros", "make"):
+            start = self.speller.operand(base)
+            note = "" if s.starts == "zeros" else self._note(y)
+            lines.append(with_note(f"{target} = {start}", note))
+        elif s.starts == "copy":
+            lines.append(
+                with_note(f"{target} = {self.speller.operand(base):10}.copy()", self._note(y))
+            )
+        return [*lines, self._write(s, target, value)]
+
+    def _write(self, s: Statement, target: str, value: Operand) -> str:
+        rhs = s.eqn.rhs
+        key = key_text(Spelling(self.speller, rhs), 2)
+        place = f"{target}[{key or '...'}]"
+        text = self.speller.operand(value)
+        if rhs.name == "put_at":
+            return f"{place} = {text}"
+        if writes_once([self._known(x) for x in rhs.operands[2:]]):
+            if self._is_first_write(s):
+                return f"{place} = {text}"
+            if text.text.startswith("-") and text.precedence >= PRODUCT:
+                return f"{place} -= {text.text[1:]}"
+            return f"{place} += {text}"
+        index = f"({key})" if ", " in key or ":" in key else key
+        if ":" in key:
+            index = f"{self.np}.s_[{key}]"
+        return f"{self.np}.add.at({target}, {index}, {text})"
+
+    def _is_first_write(self, s: Statement) -> bool:
+        """Return whether the elements written are still the zeros the array began with."""
+        slot, key = self.plan.slot_of(s.eqn.lhs[0]), s.eqn.rhs.setting("key")
+        is_element = all(type(k) is int and k >= 0 for k in key)
+        if s.starts == "zeros":
+            self.written[slot] = {key} if is_element else set()
+            return True
+        before = self.written.get(slot)
+        if not before or not is_element or len(key) != len(next(iter(before))):
+            self.written.pop(slot, None)
+            return False
+        is_new = key not in before
+        before.add(key)
+        return is_new
+
+    def _known(self, x: Operand) -> tuple[Aval, Op | None]:
+        eqn = self.defined.get(x) if isinstance(x, Sym) else None
+        return self.half.graph.aval(x), eqn.rhs if eqn is not None else None
+
+    def _note(self, y: Sym) -> str:
+        """Return the shape comment of an array."""
+        aval = self.half.graph.avals[y]
+        return self.shape_text(aval) if aval.shape else ""
+
+    def shape_text(self, aval: Aval) -> str:
+        return self.speller.shape(aval.shape)
+
+
+def _all_dims(graph: Graph, extra: Sequence[Operand]) -> list[Dim]:
+    seen: dict[Dim, None] = {}
+    values = (*graph.inputs, *[y for eqn in graph.equations for y in eqn.lhs])
+    for shape in dict.fromkeys([graph.avals[x].shape for x in values]):
+        seen.update(dict.fromkeys(dims_in(shape)))
+        if graph.shapes.has_selected:
+            seen.update(dict.fromkeys(dims_in(graph.shapes.resolve_shape(shape))))
+    for eqn in graph.equations:
+        seen.update(dict.fromkeys(sizes_read(eqn.rhs)))
+    return list(seen)
+
+
+def raise_lines(first: str, second: str) -> list[str]:
+    """Return the line, indented once, that raises with a formatted message of two parts."""
+    lines = bracketed("raise ValueError(", [f'f"{first}{second}"'], ")", 8)
+    if not all(fits(line, 8) for line in lines):
+        lines = ["raise ValueError(", f'    f"{first}"', f'    f"{second}"', ")"]
+    return [f"    {line}" for line in lines]
