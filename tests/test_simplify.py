@@ -529,8 +529,8 @@ AS_WRITTEN = NUMPY | {
 
 def assert_same(before, after, dtype=FLOAT64, sizes=(N, C)):
     """Require the same values, shapes and dtypes of two graphs, run and by their avals."""
-    given = arrays(dtype, sizes)
-    wanted, found = evaluate(before, AS_WRITTEN, *given), evaluate(after, AS_WRITTEN, *given)
+    inputs = arrays(dtype, sizes)
+    wanted, found = evaluate(before, AS_WRITTEN, *inputs), evaluate(after, AS_WRITTEN, *inputs)
     close = {"rtol": 1e-12, "atol": 1e-12} if dtype == FLOAT64 else {"rtol": 1e-5, "atol": 1e-5}
     for w, f, x, y in zip(wanted, found, before.outputs, after.outputs, strict=True):
         w, f = np.asarray(w), np.asarray(f)
@@ -747,8 +747,9 @@ def with_one(p):
 
 
 @pytest.mark.parametrize("program", LEFT_ALONE, ids=lambda f: text(build(f, with_one)[0]))
-def test_what_only_looks_like_a_law_is_left_alone(program):
-    before, start = build(program, with_one)
+@pytest.mark.parametrize("symbolic", [False, True], ids=["static", "symbolic"])
+def test_what_only_looks_like_a_law_is_left_alone(program, symbolic):
+    before, start = build(program, with_one, symbolic=symbolic)
     assert text(drop_dead(simplify(before, start))) == text(before)
 
 
@@ -781,6 +782,31 @@ def test_the_users_own_equations_stay_as_they_are(case):
     assert after.outputs == before.outputs
 
 
+COTANGENTS = [
+    (lambda s, ct: ct * s, "multiply(s, ct)"),
+    (lambda s, ct: s * ct, "multiply(s, ct)"),
+    (lambda s, ct: ct * (s * 2), "multiply(multiply(2, s), ct)"),
+    (lambda s, ct: ct * 2 * s, "multiply(multiply(2, s), ct)"),
+    (lambda s, ct: -ct * s, "negative(multiply(s, ct))"),
+    (lambda s, ct: (ct * s) * 0.5, "multiply(multiply(0.5, s), ct)"),
+]
+
+
+@pytest.mark.parametrize(("program", "found"), COTANGENTS)
+def test_the_cotangent_stands_last_in_a_product(program, found):
+    builder = Builder()
+    s, ct = (builder.wrap(builder.input(Aval((), FLOAT64, "numpy"), n)) for n in ("s", "ct"))
+    graph = builder.graph([program(s, ct).symbol])
+    assert text(drop_dead(simplify(graph, 0, seeds=1))) == found
+
+
+def test_laws_are_not_asked_about_what_nobody_reads(fired):
+    before, start = build(lambda p: (p.x * p.y, 1 * p.x)[0])
+    after = simplify(before, start)
+    assert len(after.equations) == 1
+    assert not fired
+
+
 # --- termination ------------------------------------------------------------------------------
 
 MOST_EQUATIONS = 8  # bound for one of the input, those that nobody reads included
@@ -799,7 +825,7 @@ def exactly(operation):
 EXACT = NUMPY | {
     "literal": fraction,
     "divide": exactly(lambda a, b: Fraction(a) / Fraction(b)),
-    "size": Fraction,
+    "size": lambda of: Fraction(of),
 }
 
 
@@ -852,6 +878,38 @@ def test_simplify_ends_and_keeps_the_value(steps, symbolic):
     for w, f in zip(wanted, evaluate(drop_dead(after), EXACT, *given), strict=True):
         assert np.shape(f) == np.shape(w)
         assert np.all(np.asarray(f) == np.asarray(w))
+
+
+LONG = {
+    "t v": lambda p, v: p.t * v,
+    "v t": lambda p, v: v * p.t,
+    "v v": lambda p, v: v * v,
+    "x v": lambda p, v: p.x * v,
+    "-v": lambda p, v: -v,
+    "-(v x)": lambda p, v: -(v * p.x),
+    "v + v": lambda p, v: v + v,
+    "v + s x": lambda p, v: v + p.s * p.x,
+    "x - v": lambda p, v: p.x - v,
+    "x / v": lambda p, v: p.x / v,
+    "v (v / y)": lambda p, v: v * (v / p.y),
+    "where(m, v, 0) x": lambda p, v: op.where(p.m, v, 0) * p.x,
+    "(s v) / t": lambda p, v: p.s * v / p.t,
+    "copies of v": lambda p, v: copies(v, p.x) + p.s,
+}
+
+
+@pytest.mark.parametrize("step", LONG.values(), ids=LONG)
+def test_a_long_program_is_no_deeper_than_the_stack(step):
+    def program(p):
+        value = p.s
+        for _ in range(600):
+            value = step(p, value)
+        return value
+
+    before, start = build(program)
+    after = simplify(before, start)
+    assert len(after.equations) <= module.DEEPEST_CHAIN * len(before.equations)
+    assert len(drop_dead(after).equations) <= len(before.equations)
 
 
 def exact(whole):

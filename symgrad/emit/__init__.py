@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from symgrad.emit.body import Writer
-from symgrad.emit.layout import bracketed, exploded, fits, paragraph
+from symgrad.emit.layout import bracketed, exploded, fits
 from symgrad.emit.signature import declaration, fill_lines, guard_lines, unpack_lines
 from symgrad.emit.spell import holds_other_floats, literal
 from symgrad.emit.views import FunctionView, Guard, Interface, ModuleView, Parameter
