@@ -42,12 +42,12 @@ def add_then_multiply_by_hand(x, y, z):
 
 def neuron(w, x):
     dot = w[0] * x[0] + w[1] * x[1] + w[2]
-    return 1 / (1 + math.exp(-dot))
+    return 1 / (1 + np.exp(-dot))
 
 
 def neuron_by_hand(w, x):
     dot = w[0] * x[0] + w[1] * x[1] + w[2]
-    f = 1 / (1 + math.exp(-dot))
+    f = 1 / (1 + np.exp(-dot))
     ddot = (1 - f) * f
     return f, ([x[0] * ddot, x[1] * ddot, ddot], [w[0] * ddot, w[1] * ddot])
 
