@@ -8,6 +8,7 @@ guard (everything static), together with a way to read it again at the next call
 from __future__ import annotations
 
 import contextlib
+import copy
 import dis
 import functools
 import inspect
@@ -16,7 +17,7 @@ import operator
 import random
 import sys
 import types
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -82,9 +83,13 @@ class StaticCapture:
             now = self.read()
         except (LookupError, AttributeError, NameError):
             return False  # what was read is no longer there
-        if isinstance(self.value, (int, str, bytes, Tree)):
+        if isinstance(self.value, (int, str, bytes, Tree, *_COMPARED)):
             return type(now) is type(self.value) and bool(now == self.value)
         return now is self.value
+
+
+_COMPARED = (set, frozenset, deque, range, slice, np.dtype)
+"""Kinds of values read from outside that are kept as a copy and compared at the next call."""
 
 
 @dataclass(slots=True)
@@ -353,6 +358,8 @@ class TraceRuntime:
             return tree.build(iter(made)) if any(map(is_traced, made)) else value
         if value is None or isinstance(value, (int, str, bytes)) or callable(value):
             self.statics.append(StaticCapture(name, read, value))
+        elif isinstance(value, _COMPARED):
+            self.statics.append(StaticCapture(name, read, copy.copy(value)))
         return value
 
     def _capture_leaf(self, name: str, read: Callable[[], Any], value: Any) -> Tracer:
@@ -547,6 +554,12 @@ def _sum(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
     return function(*args, **kwargs)
 
 
+def _getattr(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
+    if len(args) == 2 and isinstance(args[1], str) and hasattr(*args):
+        return self.attribute(*args)
+    return function(*args, **kwargs)
+
+
 def _isinstance(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
     if type(args[0]) is SymbolicSize:
         return isinstance(1, args[1])
@@ -598,6 +611,7 @@ _SPECIAL: dict[Any, Callable[[TraceRuntime, Any, Any, Any], Any]] = {
     min: _extreme,
     sum: _sum,
     isinstance: _isinstance,
+    getattr: _getattr,
     np.arange: _arange,
     np.array: _array,
     np.asarray: _array,
