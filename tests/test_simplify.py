@@ -554,10 +554,12 @@ def test_a_law_keeps_value_shape_and_dtype(case, dtype, sizes, symbolic):
     assert_same(before, drop_dead(after), dtype, sizes)
 
 
-@pytest.mark.parametrize("case", ALGEBRA, ids=case_id)
+# A scatter is not a formula of scalars; its laws are checked by their values above.
+FORMULAS = [case for case in ALGEBRA if "add_at" not in case.found]
+
+
+@pytest.mark.parametrize("case", FORMULAS, ids=case_id)
 def test_sympy_finds_both_sides_equal(case):
-    if "add_at" in case.found:
-        pytest.skip("not of scalars")
     before, start = build(case.program, case.own, (1, 2))
     after = drop_dead(simplify(before, start))
     given = [
