@@ -59,22 +59,24 @@ class Options:
 
 _PAUSE = threading.Lock()
 _PAUSED = 0
+_WAS_ON = False
 
 
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Pause the cyclic garbage collector: a graph is many small objects and no garbage."""
-    global _PAUSED
+    global _PAUSED, _WAS_ON
     with _PAUSE:
+        if not _PAUSED:
+            _WAS_ON = gc.isenabled()
         _PAUSED += 1
-        was_on = gc.isenabled() or _PAUSED > 1
         gc.disable()
     try:
         yield
     finally:
         with _PAUSE:
             _PAUSED -= 1
-            if was_on and not _PAUSED:
+            if _WAS_ON and not _PAUSED:
                 gc.enable()
 
 

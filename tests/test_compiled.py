@@ -1,6 +1,7 @@
 """What a Compiled offers: forms, calls, text, files, pickles, threads, checks."""
 
 import copy
+import gc
 import html
 import itertools
 import pickle
@@ -14,6 +15,7 @@ import pytest
 
 import symgrad
 from symgrad import CheckError, SpecError
+from symgrad.specialise import uncollected
 
 X = np.array([0.1, 0.2, 0.3])
 COUNTER = itertools.count(1)
@@ -374,3 +376,20 @@ def test_the_fast_path_costs_little():
         for run in (c._newest().value_and_grad, c.value_and_grad)
     ]
     assert costs[1] - costs[0] <= 3e-6
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_compilation_leaves_the_garbage_collector_as_it_was(was_on):
+    before = gc.isenabled()
+    first, second = uncollected(), uncollected()  # two threads, of which the first ends first
+    try:
+        (gc.enable if was_on else gc.disable)()
+        for step in (first.__enter__, second.__enter__):
+            step()
+            assert not gc.isenabled()
+        first.__exit__(None, None, None)
+        assert not gc.isenabled()
+        second.__exit__(None, None, None)
+        assert gc.isenabled() is was_on
+    finally:
+        (gc.enable if before else gc.disable)()
