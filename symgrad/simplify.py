@@ -792,7 +792,7 @@ def _sum_of_product(
             if total.ndim
             else op.broadcast_to(total, shape=(1,) * ndim)
         )
-    return total.symbol  # type: ignore[no-any-return]
+    return total.symbol
 
 
 def _labelled(b: Simplifier, x: Operand, ndim: int) -> Any:
@@ -850,7 +850,7 @@ def _transposed(
     if row is not None:
         out = row.setting("out")
         factors = [_value(b, x) for x in row.operands]
-        return contract(factors, row.setting("terms"), tuple(out[k] for k in axes)).symbol  # type: ignore[no-any-return]
+        return contract(factors, row.setting("terms"), tuple(out[k] for k in axes)).symbol
     return None
 
 
@@ -912,13 +912,13 @@ def _contraction(
             return folded
         inner = _negated(b, x)
         if inner is not None:
-            return (-_contract_with(b, k, inner, xs, terms, out)).symbol  # type: ignore[no-any-return]
+            return (-_contract_with(b, k, inner, xs, terms, out)).symbol
     return None
 
 
 def _contract_with(
     b: Simplifier, k: int, x: Operand, xs: Sequence[Operand], terms: Any, out: Any, term: Any = None
-) -> Any:
+) -> Value:
     factors = [_value(b, x if i == k else y) for i, y in enumerate(xs)]
     labels = [t if i != k or term is None else term for i, t in enumerate(terms)]
     return contract(factors, labels, out)
@@ -933,7 +933,7 @@ def _folded_operand(
     if row.name == "transpose":
         axes = row.setting("axes")
         inner = tuple(term[axes.index(i)] for i in range(len(axes)))
-        return _contract_with(b, k, row.operands[0], xs, terms, out, inner).symbol  # type: ignore[no-any-return]
+        return _contract_with(b, k, row.operands[0], xs, terms, out, inner).symbol
     if row.name == "broadcast_to" and b.new(xs[k], "broadcast_to") is not None:
         return _without_copies(b, k, row, xs, terms, out)
     return None
@@ -955,7 +955,7 @@ def _without_copies(
     ones = tuple(i - lead for i in copied if i >= lead)
     kept = op.squeeze(source, axis=ones) if ones else source
     inner = tuple(label for i, label in enumerate(term) if i not in copied)
-    return _contract_with(b, k, kept.symbol, xs, terms, out, inner).symbol  # type: ignore[no-any-return]
+    return _contract_with(b, k, kept.symbol, xs, terms, out, inner).symbol
 
 
 # --- scatters --------------------------------------------------------------------------------

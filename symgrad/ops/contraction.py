@@ -41,7 +41,7 @@ def _aval(shapes: Shapes, *xs: Aval, terms: tuple[Labels, ...], out: Labels) -> 
     return array_aval(tuple(sizes[label] for label in out), promoted(*xs))
 
 
-def contract(operands: Sequence[Any], terms: Sequence[Labels], out: Labels) -> Any:
+def contract(operands: Sequence[Any], terms: Sequence[Labels], out: Labels) -> Value:
     """Contract, in the plainest ops that do it.
 
     A label that only one operand has is summed first; one operand alone is a transpose; a
@@ -51,9 +51,9 @@ def contract(operands: Sequence[Any], terms: Sequence[Labels], out: Labels) -> A
     pairs = [_sum_private(i, pairs, out) for i in range(len(pairs))]
     scalars = [x for x, t in pairs if not t]
     arrays = [(x, t) for x, t in pairs if t]
-    result = _contract_arrays(arrays, out) if arrays else None
+    result: Value = _contract_arrays(arrays, out) if arrays else scalars.pop()
     for x in reversed(scalars):
-        result = x if result is None else x * result
+        result = x * result
     return result
 
 

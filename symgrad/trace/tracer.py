@@ -12,7 +12,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from types import CodeType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import sympy as sp
@@ -383,7 +383,7 @@ class Tracer(Value):
                 f"`if`, `while`, `and`, `or` or `not` on {self._described()}: its truth is not "
                 "known while tracing. Use np.where(condition, a, b), or decide before"
             )
-        return self._forced("a truth value")  # type: ignore[no-any-return]
+        self._forced("a truth value")
 
     def _described(self) -> str:
         name = self.builder.notes.names.get(self.symbol)
@@ -391,13 +391,13 @@ class Tracer(Value):
         return f"the traced value {name} {shape}" if name else f"a traced value {shape}"
 
     def __index__(self) -> int:
-        return self._forced("an integer")  # type: ignore[no-any-return]
+        self._forced("an integer")
 
     def __int__(self) -> int:
-        return self._forced("int()")  # type: ignore[no-any-return]
+        self._forced("int()")
 
     def __float__(self) -> float:
-        return self._forced("float()")  # type: ignore[no-any-return]
+        self._forced("float()")
 
     def __len__(self) -> int:
         if not self.aval.shape:
@@ -405,7 +405,7 @@ class Tracer(Value):
         size = self.shape[0]
         return size if isinstance(size, int) else int(size)
 
-    def _forced(self, what: str) -> Any:
+    def _forced(self, what: str) -> NoReturn:
         roots = self.static_roots()
         if roots is None:
             raise self._needs_a_number(what)
@@ -708,20 +708,20 @@ class SymbolicSize:
         return spell(self.size_expression)
 
     def __hash__(self) -> int:
-        return hash(self._forced())  # len(x) in {2, 3}: a set compares numbers
+        self._forced()  # len(x) in {2, 3}: a set compares numbers
 
-    def _forced(self) -> Any:
+    def _forced(self) -> NoReturn:
         dims = tuple(sorted(dims_of(self.builder.shapes.resolve(self.size_expression)), key=str))
         raise Specialise((), dims, self.builder.location())
 
     def __index__(self) -> int:
-        return self._forced()  # type: ignore[no-any-return]
+        self._forced()
 
     def __int__(self) -> int:
-        return self._forced()  # type: ignore[no-any-return]
+        self._forced()
 
     def __float__(self) -> float:
-        return self._forced()  # type: ignore[no-any-return]
+        self._forced()
 
     def __bool__(self) -> bool:
         return self._compare("!=", 0)
