@@ -39,15 +39,12 @@ def expand(graph: Graph) -> Graph:
         return graph
     builder = Builder.continuing(graph, start)
     builder.laws = _laws()
-    new: dict[Sym, Operand] = {x: x for x in builder.avals}
+    moved: dict[Sym, Operand] = {}
     for eqn in graph.equations[start:]:
         builder.origin = graph.notes.origins.get(eqn.lhs[0])
-        new.update(zip(eqn.lhs, _expanded(builder, eqn, new, graph), strict=True))
-    for ct, primal in graph.notes.cotangent_of.items():
-        mine, of = new.get(ct), new.get(primal)
-        if type(mine) is Sym and type(of) is Sym:
-            builder.notes.cotangent_of.setdefault(mine, of)
-    return builder.graph([new[y] if type(y) is Sym else y for y in graph.outputs])
+        _expand_one(builder, eqn, moved, graph)
+    builder.carry_cotangents(moved, graph)
+    return builder.graph([moved.get(y, y) if type(y) is Sym else y for y in graph.outputs])
 
 
 def _is_to_expand(eqn: Equation) -> bool:
@@ -56,25 +53,22 @@ def _is_to_expand(eqn: Equation) -> bool:
     return any(isinstance(value, Graph) for value in eqn.rhs.settings)
 
 
-def _expanded(
-    builder: Builder, eqn: Equation, new: Mapping[Sym, Operand], graph: Graph
-) -> tuple[Operand, ...]:
+def _expand_one(
+    builder: Builder, eqn: Equation, moved: dict[Sym, Operand], graph: Graph
+) -> None:
     row = type(eqn.rhs)
     if row.facts.expand is not None and row.results > 1:
-        operands = [builder.wrap(new[x] if type(x) is Sym else x) for x in eqn.rhs.operands]
-        return tuple(
-            _noted(builder, y, found, graph)
-            for y, found in zip(eqn.lhs, _written_out(row, operands, eqn.rhs.settings), strict=True)
-        )
+        operands = [
+            builder.wrap(moved.get(x, x) if type(x) is Sym else x) for x in eqn.rhs.operands
+        ]
+        found = _written_out(row, operands, eqn.rhs.settings)
+        for y, value in zip(eqn.lhs, found, strict=True):
+            moved[y] = builder.operand(value)
+            builder.notes.copy(y, moved[y], graph.notes)
+        return
     if row.facts.expand is None and any(isinstance(v, Graph) for v in eqn.rhs.settings):
         eqn = _with_bodies_expanded(eqn)
-    return builder.replay(eqn, new, graph)
-
-
-def _noted(builder: Builder, y: Sym, found: Any, graph: Graph) -> Operand:
-    operand = builder.operand(found)
-    builder.notes.copy(y, operand, graph.notes)
-    return operand
+    builder.keep(eqn, moved, graph)
 
 
 def _with_bodies_expanded(eqn: Equation) -> Equation:

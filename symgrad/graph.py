@@ -235,15 +235,6 @@ class Notes:
         if (axis := source.selections.get(old)) is not None:
             self.selections.setdefault(new, axis)
 
-    def only(self, kept: Sequence[Sym]) -> Notes:
-        """Return the names, origins and spellings of some symbols."""
-        new = Notes()
-        new.names = {x: self.names[x] for x in kept if x in self.names}
-        new.origins = {x: self.origins[x] for x in kept if x in self.origins}
-        new.spellings = {x: self.spellings[x] for x in kept if x in self.spellings}
-        new.selections = {x: self.selections[x] for x in kept if x in self.selections}
-        return new
-
     def fork(self) -> Notes:
         return Notes(
             dict(self.names), dict(self.cotangent_of), dict(self.origins), dict(self.spellings),
@@ -380,9 +371,16 @@ class Builder:
         avals: tuple[Aval, ...] | None = None,
     ) -> tuple[Operand, ...]:
         """Return the symbols of ``op(*operands)``, bound by a new equation unless known."""
-        if op.name in self.laws and (found := self._by_law(op, operands, settings)) is not None:
-            return (found,)
+        ys = self._by_any_law(op, operands, settings)
+        if ys is not None:
+            return ys
         return self._by_equation(op, operands, tuple(map(Static, settings)), avals)
+
+    def _by_any_law(
+        self, op: type[Op], operands: tuple[Operand, ...], settings: tuple[Any, ...]
+    ) -> tuple[Operand, ...] | None:
+        found = self._by_law(op, operands, settings) if op.name in self.laws else None
+        return None if found is None else (found,)
 
     def _by_law(
         self, op: type[Op], operands: tuple[Operand, ...], settings: tuple[Any, ...]
@@ -471,22 +469,56 @@ class Builder:
         """
         rhs = eqn.rhs
         operands = tuple([new[x] if type(x) is Sym else x for x in rhs.operands])
-        row = type(rhs)
-        ys: tuple[Operand, ...]
-        if (
-            row.name in self.laws
-            and (found := self._by_law(row, operands, rhs.settings)) is not None
-        ):
-            ys = (found,)
-        else:
+        ys = self._by_any_law(type(rhs), operands, rhs.settings)
+        if ys is None:
             avals = tuple([old.avals[y] for y in eqn.lhs])
-            ys = self._by_equation(row, operands, rhs.statics, avals)
-        notes = old.notes
+            ys = self._by_equation(type(rhs), operands, rhs.statics, avals)
         for y, mine in zip(eqn.lhs, ys, strict=True):
-            self.notes.copy(y, mine, notes)
-            if y in notes.spellings:
-                self.copy_spelling(y, mine, rhs, operands, old)
+            self._carry_notes(y, mine, rhs, operands, old)
         return ys
+
+    def keep(self, eqn: Equation, moved: dict[Sym, Operand], old: Graph) -> None:
+        """Take over an equation of the graph that this builder continues.
+
+        ``moved`` holds the symbols that stand for others by now.  Where no law touches the
+        equation and none like it is bound, its symbols, avals and notes stay as they are.
+        """
+        lhs, rhs = eqn
+        row = type(rhs)
+        operands = rhs.operands
+        if moved:
+            operands = tuple([moved.get(x, x) if type(x) is Sym else x for x in operands])
+        ys = self._by_any_law(row, operands, rhs.settings)
+        if ys is None:
+            key = (row, operands, rhs.statics)
+            ys = self._bound.get(key)
+            if ys is None:
+                if operands != rhs.operands:
+                    eqn = Equation(lhs, row.of(operands, rhs.statics))
+                self._bound[key] = lhs
+                self.equations.append(eqn)
+                for y in lhs:
+                    self.defined_by[y] = eqn
+                return
+        for y, mine in zip(lhs, ys, strict=True):
+            moved[y] = mine
+            self._carry_notes(y, mine, rhs, operands, old)
+
+    def carry_cotangents(self, moved: Mapping[Sym, Operand], old: Graph) -> None:
+        """Note for each symbol that stands for a cotangent whose cotangent it is."""
+        carried: dict[Sym, Sym] = {}
+        for ct, primal in old.notes.cotangent_of.items():
+            mine, of = moved.get(ct, ct), moved.get(primal, primal)
+            if type(mine) is Sym and type(of) is Sym:
+                carried.setdefault(mine, of)
+        self.notes.cotangent_of = carried
+
+    def _carry_notes(
+        self, y: Sym, mine: Operand, rhs: Op, operands: tuple[Operand, ...], old: Graph
+    ) -> None:
+        self.notes.copy(y, mine, old.notes)
+        if y in old.notes.spellings:
+            self.copy_spelling(y, mine, rhs, operands, old)
 
     def copy_spelling(
         self, y: Sym, mine: Operand, rhs: Op, operands: tuple[Operand, ...], old: Graph
@@ -500,16 +532,14 @@ class Builder:
     def continuing(cls, graph: Graph, count: int | None = None) -> Self:
         """Return a builder that holds ``graph``, its symbols unchanged.
 
-        With ``count`` it holds the first ``count`` equations, and their notes only.
+        With ``count`` it holds the first ``count`` equations, for `keep` to take the rest.
         """
         new = cls(graph.shapes)
         new.inputs, new.equations = list(graph.inputs), list(graph.equations[:count])
         new._bound = {(type(rhs), rhs.operands, rhs.statics): lhs for lhs, rhs in new.equations}
         new.defined_by = {y: eqn for eqn in new.equations for y in eqn.lhs}
-        kept = [*new.inputs, *new.defined_by]
-        new.avals = {x: graph.avals[x] for x in kept}
-        new.notes = graph.notes.fork() if count is None else graph.notes.only(kept)
-        new._next = 1 + max((x.index for x in kept), default=-1)
+        new.avals, new.notes = dict(graph.avals), graph.notes.fork()
+        new._next = 1 + max([x.index for x in new.avals], default=-1)
         return new
 
     def graph(self, outputs: Iterable[Operand]) -> Graph:

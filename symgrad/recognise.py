@@ -53,24 +53,22 @@ def recognise(graph: Graph, exact: bool = False) -> tuple[Graph, tuple[Firing, .
     branches) are searched too.
     """
     rules = _rules_by_op(exact)
-    builder = Builder(graph.shapes)
-    new: dict[Sym, Operand] = {}
+    builder = Builder.continuing(graph, 0)
+    moved: dict[Sym, Operand] = {}
     firings: list[Firing] = []
-    for x in graph.inputs:
-        new[x] = builder.input(graph.avals[x])
-        builder.notes.copy(x, new[x], graph.notes)
     for eqn in graph.equations:
         if eqn.rhs.name == "alias":  # alias(x) = x: it had done its work when it was traced
-            new[eqn.lhs[0]] = same = new.get(eqn.rhs.operands[0], eqn.rhs.operands[0])
+            x = eqn.rhs.operands[0]
+            moved[eqn.lhs[0]] = same = moved.get(x, x) if type(x) is Sym else x
             builder.notes.copy(eqn.lhs[0], same, graph.notes)
             continue
         if any(isinstance(value, Graph) for value in eqn.rhs.settings):
             eqn = _with_bodies_searched(eqn, exact, firings)
-        new.update(zip(eqn.lhs, builder.replay(eqn, new, graph), strict=True))
+        builder.keep(eqn, moved, graph)
         if eqn.rhs.name in rules:
-            _try_rules(rules[eqn.rhs.name], builder, eqn, new, graph, firings)
-    _carry_cotangents(builder, new, graph)
-    outputs = [new[y] if type(y) is Sym else y for y in graph.outputs]
+            _try_rules(rules[eqn.rhs.name], builder, eqn, moved, graph, firings)
+    builder.carry_cotangents(moved, graph)
+    outputs = [moved.get(y, y) if type(y) is Sym else y for y in graph.outputs]
     return builder.graph(outputs), tuple(firings)
 
 
@@ -88,18 +86,18 @@ def _try_rules(
     rules: Sequence[Rule],
     builder: Builder,
     eqn: Equation,
-    new: dict[Sym, Operand],
+    moved: dict[Sym, Operand],
     graph: Graph,
     firings: list[Firing],
 ) -> None:
     """Replace the value that ``eqn`` binds by what the first law that fits makes of it."""
     y = eqn.lhs[0]
-    operands = tuple([new[x] if type(x) is Sym else x for x in eqn.rhs.operands])
+    operands = tuple([moved.get(x, x) if type(x) is Sym else x for x in eqn.rhs.operands])
     builder.origin = graph.notes.origins.get(y)
     for rule in rules:
         found = rule.apply(builder, operands, eqn.rhs.settings)
         if type(found) is Sym and _stands_for(builder, found, graph.avals[y]):
-            new[y] = found
+            moved[y] = found
             builder.notes.copy(y, found, graph.notes)
             where = graph.notes.location(y)
             firings.append(Firing(rule.law, found, where, rule.kind == "stability"))
@@ -114,13 +112,6 @@ def _stands_for(b: Builder, found: Sym, wanted: Aval) -> bool:
         and (have.kind == "python") == (wanted.kind == "python")
         and _same_shape(b, have.shape, wanted.shape)
     )
-
-
-def _carry_cotangents(builder: Builder, new: Mapping[Sym, Operand], graph: Graph) -> None:
-    for ct, primal in graph.notes.cotangent_of.items():
-        mine, of = new.get(ct), new.get(primal)
-        if type(mine) is Sym and type(of) is Sym:
-            builder.notes.cotangent_of.setdefault(mine, of)
 
 
 # --- reading what is already there ------------------------------------------------------------

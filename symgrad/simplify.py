@@ -27,7 +27,6 @@ from symgrad.graph import (
     Sym,
     Value,
     building,
-    check,
     size_value,
 )
 from symgrad.ops.contraction import contract
@@ -89,8 +88,10 @@ class Simplifier(Builder):
     def after(cls, graph: Graph, start: int, seeds: int) -> Simplifier:
         """Return a builder that holds the user's own equations and takes new ones by the laws."""
         new = cls.continuing(graph, start)
+        own = [*new.inputs, *new.defined_by]
         new.laws, new.shared = LAWS, set()
-        new.first_new, new.own_inputs = new._next, len(graph.inputs) - seeds
+        new.first_new = 1 + max([x.index for x in own], default=-1)
+        new.own_inputs = len(graph.inputs) - seeds
         return new
 
     def _by_law(self, op: type[Op], operands: Any, settings: Any) -> Operand | None:
@@ -156,19 +157,16 @@ def simplify(graph: Graph, start: int, seeds: int = 0) -> Graph:
     The last ``seeds`` inputs are the cotangents of the outputs; they stand last in a product.
     """
     builder = Simplifier.after(graph, start, seeds)
-    new: dict[Sym, Operand] = {x: x for x in builder.avals}
+    moved: dict[Sym, Operand] = {}
     live, reads = _live(graph, start)
     with building(builder):
         for eqn in live:
-            new.update(zip(eqn.lhs, builder.replay(eqn, new, graph), strict=True))
+            builder.keep(eqn, moved, graph)
             for y in eqn.lhs:
                 if reads[y] > 1:
-                    builder.share(new[y])
-    for ct, x in graph.notes.cotangent_of.items():
-        mine, primal = new.get(ct), new.get(x)
-        if isinstance(mine, Sym) and isinstance(primal, Sym):
-            builder.notes.cotangent_of.setdefault(mine, primal)
-    return check(builder.graph([new[y] if isinstance(y, Sym) else y for y in graph.outputs]))
+                    builder.share(moved.get(y, y))
+    builder.carry_cotangents(moved, graph)
+    return builder.graph([moved.get(y, y) if type(y) is Sym else y for y in graph.outputs])
 
 
 def _live(graph: Graph, start: int) -> tuple[list[Equation], Counter[Sym]]:
