@@ -21,7 +21,6 @@ from symgrad.graph import (
     Sym,
     Value,
     building,
-    check,
     literal_aval,
 )
 from symgrad.ops.table import ZERO, needs_rule, op
@@ -46,7 +45,7 @@ def differentiate(
     builder = Builder.continuing(graph)
     with building(builder):
         found = _sweep(builder, graph, wrt, outputs, seed_name, stepwise)
-    return check(builder.graph([*graph.outputs, *found]))
+    return builder.graph([*graph.outputs, *found])
 
 
 def _sweep(
@@ -94,18 +93,19 @@ def _transpose(
     builder: Builder, eqn: Equation, active: set[Sym], cotangents: dict[Sym, Value]
 ) -> None:
     """Add what one equation passes back to each of its active operands."""
-    row = type(eqn.rhs)
-    operands = eqn.rhs.operands
-    settings = dict(zip(row.params, eqn.rhs.settings, strict=True))
-    builder.origin = builder.notes.origins.get(eqn.lhs[0])
-    cts = [_cotangent(builder, cotangents, y) for y in eqn.lhs]
-    for y, ct in zip(eqn.lhs, cts, strict=True):
+    lhs, rhs = eqn
+    row, operands = type(rhs), rhs.operands
+    settings = dict(zip(row.params, rhs.settings, strict=True)) if row.params else {}
+    builder.origin = builder.notes.origins.get(lhs[0])
+    cts = [_cotangent(builder, cotangents, y) for y in lhs]
+    for y, ct in zip(lhs, cts, strict=True):
         _note(builder, ct, y)
     given: Any = cts[0] if row.results == 1 else tuple(cts)
-    ys, xs = list(map(builder.wrap, eqn.lhs)), list(map(builder.wrap, operands))
-    for i, x in reversed(list(enumerate(operands))):
+    ys, xs = list(map(builder.wrap, lhs)), list(map(builder.wrap, operands))
+    for i in reversed(range(len(operands))):
         # Last operand first: what a write passes to its value is read before it is blanked.
-        if not isinstance(x, Sym) or x not in active:
+        x = operands[i]
+        if type(x) is not Sym or x not in active:
             continue
         if row.vjp is None:
             raise _missing(builder, eqn)

@@ -53,9 +53,7 @@ def _is_to_expand(eqn: Equation) -> bool:
     return any(isinstance(value, Graph) for value in eqn.rhs.settings)
 
 
-def _expand_one(
-    builder: Builder, eqn: Equation, moved: dict[Sym, Operand], graph: Graph
-) -> None:
+def _expand_one(builder: Builder, eqn: Equation, moved: dict[Sym, Operand], graph: Graph) -> None:
     row = type(eqn.rhs)
     if row.facts.expand is not None and row.results > 1:
         operands = [

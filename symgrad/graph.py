@@ -246,6 +246,10 @@ class Notes:
         return Location.of(*origin) if origin else None
 
 
+CHECKED = False
+"""Whether every graph is checked as it is made; the tests switch it on."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Graph:
     """A function body: inputs, equations in execution order, outputs.
@@ -259,6 +263,10 @@ class Graph:
     avals: Mapping[Sym, Aval]
     shapes: Shapes = field(default_factory=Shapes)
     notes: Notes = field(default_factory=Notes)
+
+    def __post_init__(self) -> None:
+        if CHECKED:
+            check(self)
 
     def __str__(self) -> str:
         lines = [f"inputs {', '.join(f'{x}: {self.avals[x]}' for x in self.inputs)}"]

@@ -158,6 +158,7 @@ def _needed(
         if y not in needed:
             needed.add(y)
             if y in defined:
+                needed.update(defined[y].lhs)  # what is computed beside it is there as well
                 todo += _read_by(defined[y], shows)
     return needed
 
@@ -252,6 +253,19 @@ class Plan:
     def slot_of(self, y: Sym) -> Sym:
         """Return the symbol whose name ``y`` goes by: the first to live in its buffer."""
         return self.slot.get(y, y)
+
+    def read_through(self, operands: Iterable[Operand]) -> list[Sym]:
+        """Return the named symbols that a line with these operands reads, once for each time."""
+        found: list[Sym] = []
+        todo = [x for x in operands if type(x) is Sym]
+        while todo:
+            x = todo.pop()
+            folded = self.inlined.get(x)
+            if folded is None:
+                found.append(x)
+            else:
+                todo += [z for z in folded.rhs.operands if type(z) is Sym]
+        return found
 
 
 def plan(half: Half, extra_outputs: Sequence[Operand], keep: frozenset[Sym]) -> Plan:
@@ -380,19 +394,6 @@ def _unfold_beside_matmul(
                 del folded[x]
 
 
-def _read_through(eqn: Equation, inlined: Mapping[Sym, Equation]) -> list[Sym]:
-    """Return the named symbols that a statement reads, once for each time."""
-    found: list[Sym] = []
-    todo = [x for x in eqn.rhs.operands if isinstance(x, Sym)]
-    while todo:
-        x = todo.pop()
-        if x in inlined:
-            todo += [z for z in inlined[x].rhs.operands if isinstance(z, Sym)]
-        else:
-            found.append(x)
-    return found
-
-
 # --- buffers -----------------------------------------------------------------------------------
 
 
@@ -422,25 +423,24 @@ def _reuse_buffers(made: Plan, outputs: Sequence[Operand]) -> None:
     moved: dict[Sym, Sym] = {}
     owner = _Owner(first, moved)
     last: dict[Sym, int] = {}
-    reads = [_read_through(statement.eqn, made.inlined) for statement in made.statements]
+    reads = [made.read_through(statement.eqn.rhs.operands) for statement in made.statements]
     for k, names in enumerate(reads):
         for x in names:
             last[owner[x]] = k
     for y in outputs:
-        for x in _leaves(y, made.inlined):
+        for x in made.read_through([y]):
             last[owner[x]] = len(reads)
     fresh = set(first.values()) - set(graph.inputs)
     repeated = _repeated(made)
     for k, statement in enumerate(made.statements):
-        times = Counter(owner[x] for x in reads[k])
 
-        def is_dying(x: Operand, k: int = k, times: Counter[Sym] = times) -> bool:
-            if not isinstance(x, Sym) or x in made.inlined or owner[x] not in fresh:
+        def is_dying(x: Operand, k: int = k) -> bool:
+            if type(x) is not Sym or x in made.inlined or owner[x] not in fresh:
                 return False
-            if x in repeated:
+            if x in repeated or last[owner[x]] != k:
                 return False
             whole = owner[x] is x or graph.avals[owner[x]] == graph.avals[x]
-            return whole and last[owner[x]] == k and times[owner[x]] == 1
+            return whole and [owner[y] for y in reads[k]].count(owner[x]) == 1
 
         _choose_mode(made, statement, is_dying)
         if statement.mode != "assign" and statement.starts in ("", "own"):
@@ -476,12 +476,6 @@ class _Owner:
     def __getitem__(self, x: Sym) -> Sym:
         buffer = self.first[x]
         return self.moved.get(buffer, buffer)
-
-
-def _leaves(y: Operand, inlined: Mapping[Sym, Equation]) -> list[Sym]:
-    if not isinstance(y, Sym):
-        return []
-    return _read_through(inlined[y], inlined) if y in inlined else [y]
 
 
 def _choose_mode(made: Plan, statement: Statement, is_dying: Any) -> None:

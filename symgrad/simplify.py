@@ -65,11 +65,11 @@ def rule(head: str, law: str, *below: str) -> Callable[[Law], Law]:
 
 
 @functools.cache
-def _laws_for(head: str, below: frozenset[str]) -> tuple[Law, ...]:
+def _laws_for(head: str, below: tuple[str, ...]) -> tuple[Law, ...]:
     return tuple(
         r.rewrite
         for r in RULES
-        if r.head == head and (not r.below or not below.isdisjoint(r.below))
+        if r.head == head and (not r.below or not set(below).isdisjoint(r.below))
     )
 
 
@@ -100,7 +100,7 @@ class Simplifier(Builder):
             return None
         self.depth += 1
         try:
-            for law in _laws_for(op.name, frozenset([self._head(x) for x in operands])):
+            for law in _laws_for(op.name, tuple([self._head(x) for x in operands])):
                 found = law(self, operands, settings)
                 if found is not None and self._is_like(found, op, operands, settings):
                     return found
@@ -125,8 +125,10 @@ class Simplifier(Builder):
         if type(operand) is Static:
             return NUMBER
         eqn = self.defined_by.get(operand)
-        is_seen = eqn is not None and (operand.index >= self.first_new or eqn.rhs.name == "where")
-        return eqn.rhs.name if is_seen and eqn is not None else ""
+        if eqn is None:
+            return ""
+        name = eqn.rhs.name
+        return name if operand.index >= self.first_new or name == "where" else ""
 
     def sole(self, operand: Operand, head: str) -> Op | None:
         """Return what `new` returns, unless more than one equation reads ``operand``.
@@ -377,7 +379,10 @@ def _over_one(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     return None
 
 
-@rule("negative", "-(-x) = x,  -(a - b) = b - a,  -(s x) = (-s) x")
+@rule(
+    "negative", "-(-x) = x,  -(a - b) = b - a,  -(s x) = (-s) x",
+    "negative", "subtract", "multiply", "divide", "add_at", "where", "broadcast_to",
+)  # fmt: skip
 def _negation(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     (x,) = xs
     inner = _negated(b, x)
@@ -430,13 +435,21 @@ rule("multiply", "(-a) b = -(a b)", "negative")(_sign_out_of("multiply"))
 rule("divide", "(-a) / b = -(a / b)", "negative")(_sign_out_of("divide"))
 
 
-@rule("add", "x + 0 = x,  x + x = 2 x,  a + (-b) = a - b")
-def _sum(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+@rule("add", "x + 0 = x", NUMBER, "full", "full_like")
+def _plus_zero(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for zero, x in (xs, xs[::-1]):
         if _literal(zero) == 0 or _is_zeros(b, zero):
             return _keeps(b, _value(b, x), "add", xs)
-    if xs[0] is xs[1]:
-        return (2 * _value(b, xs[0])).symbol
+    return None
+
+
+@rule("add", "x + x = 2 x")
+def _twice(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    return (2 * _value(b, xs[0])).symbol if xs[0] is xs[1] else None
+
+
+@rule("add", "a + (-b) = a - b", "negative", "multiply")
+def _plus_negative(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for k in (1, 0):
         inner = _subtractable(b, xs[k])
         if inner is not None:
@@ -479,7 +492,10 @@ rule("add", "s x + s y = s (x + y)", "multiply")(_common_factor("add"))
 rule("subtract", "s x - s y = s (x - y)", "multiply")(_common_factor("subtract"))
 
 
-@rule("subtract", "x - 0 = x,  0 - x = -x,  a - (-b) = a + b")
+@rule(
+    "subtract", "x - 0 = x,  0 - x = -x,  a - (-b) = a + b",
+    NUMBER, "full", "full_like", "negative", "multiply",
+)  # fmt: skip
 def _difference(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     left, right = xs
     if _literal(right) == 0 or _is_zeros(b, right):
@@ -516,10 +532,8 @@ for _head in ("multiply", "divide", "add", "subtract"):
 # --- scalars move out of array products -------------------------------------------------------
 
 
-@rule("multiply", "s (t x) = (s t) x,  x (t y) = t (x y)")
+@rule("multiply", "s (t x) = (s t) x,  x (t y) = t (x y)", "multiply")
 def _scalars_first(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
-    if _is_scalar(b, xs[0]) and _is_scalar(b, xs[1]):
-        return _scalar_order(b, xs)
     for x, other in (xs, xs[::-1]):
         scaled = _scaled(b, x)
         if scaled is None:
@@ -528,23 +542,28 @@ def _scalars_first(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | 
         if _is_scalar(b, other):
             return ((s * _value(b, other)) * z).symbol
         return (s * (_value(b, other) * z)).symbol
-    merged = _numbers_together(b, *xs)
-    if merged is not None:
-        return merged
-    if _is_scalar(b, xs[1]) and not _is_scalar(b, xs[0]):
-        return (_value(b, xs[1]) * _value(b, xs[0])).symbol
     return None
 
 
-def _numbers_together(b: Simplifier, number: Operand, x: Operand) -> Operand | None:
-    """Return (2 0.5) x for 2 (0.5 x), also where others read 0.5 x."""
+@rule("multiply", "2 (0.5 x) = (2 0.5) x, also where others read 0.5 x", NUMBER)
+def _numbers_together(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    number, x = xs
     row = b.definition(x)
-    if _literal(number) is None or row is None or row.name != "multiply":
+    if row is None or row.name != "multiply" or _is_scalar(b, x):
         return None
     inner, rest = row.operands
-    if _literal(inner) is None:
+    if _literal(number) is None or _literal(inner) is None:
         return None
     return (b.apply("multiply", number, inner) * _value(b, rest)).symbol
+
+
+@rule("multiply", "x s = s x for a scalar s, and the number first")
+def _scalar_first(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    if not _is_scalar(b, xs[1]):
+        return None
+    if _is_scalar(b, xs[0]):
+        return _scalar_order(b, xs)
+    return (_value(b, xs[1]) * _value(b, xs[0])).symbol
 
 
 def _scalar_order(b: Simplifier, xs: tuple[Operand, ...]) -> Operand | None:
@@ -658,7 +677,7 @@ def _same_shape(b: Simplifier, have: Shape, want: Shape) -> bool:
 
 
 for _head in ("multiply", "divide", "add", "subtract", "where"):
-    rule(_head, "f(copies of s, x) = f(s, x)")(_copy_dropped(_head))
+    rule(_head, "f(copies of s, x) = f(s, x)", "broadcast_to", "expand_dims")(_copy_dropped(_head))
 
 
 @rule("broadcast_to", "a copy of a copy is a copy")
@@ -676,7 +695,7 @@ def _copy(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> 
     return None
 
 
-@rule("sum", "sum of copies of s = count s")
+@rule("sum", "sum of copies of s = count s", "broadcast_to")
 def _sum_of_copies(
     b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
 ) -> Operand | None:
@@ -720,7 +739,7 @@ def _sum_linear(
     return None
 
 
-@rule("sum", "sum over a new axis of size 1 = the array")
+@rule("sum", "sum over a new axis of size 1 = the array", "expand_dims")
 def _sum_of_expanded(
     b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
 ) -> Operand | None:
@@ -731,7 +750,7 @@ def _sum_of_expanded(
     return None
 
 
-@rule("sum", "sum(add_at(0, v at (arange, y)), axis=1) = v")
+@rule("sum", "sum(add_at(0, v at (arange, y)), axis=1) = v", "add_at")
 def _sum_of_scatter(
     b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
 ) -> Operand | None:
@@ -762,7 +781,7 @@ def _sum_of_scatter(
     return op.expand_dims(total, axis=(1,)).symbol if keepdims else total.symbol
 
 
-@rule("sum", "sum_n a_n b_nd = b^T a")
+@rule("sum", "sum_n a_n b_nd = b^T a", "multiply")
 def _sum_of_product(
     b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
 ) -> Operand | None:

@@ -23,7 +23,7 @@ from symgrad.compiled import Compiled, refuse_misspelt
 from symgrad.differentiate import differentiate, is_real_scalar
 from symgrad.errors import ArgumentError, LossError, ShapeError, TraceError, WrtError
 from symgrad.expand import drop_dead
-from symgrad.graph import Aval, Graph, Operand, Static, Sym
+from symgrad.graph import Aval, Equation, Graph, Operand, Static, Sym
 from symgrad.ops import FRONT, op
 from symgrad.recognise import recognise
 from symgrad.simplify import simplify
@@ -550,14 +550,21 @@ def _cut_out(
 ) -> tuple[Graph, tuple[Operand, ...]]:
     """Return the equations since ``start`` that ``outputs`` need, and what they read."""
     equations = tuple(builder.equations[start:])
-    whole = Graph((), equations, outputs, builder.avals, builder.shapes, builder.notes)
+    inputs = (*wrt, *_free(equations, outputs, wrt))
+    whole = Graph(inputs, equations, outputs, builder.avals, builder.shapes, builder.notes)
     live = drop_dead(whole).equations
-    bound = {*wrt, *(y for eqn in live for y in eqn.lhs)}
-    read = [x for eqn in live for x in eqn.rhs.operands] + list(outputs)
-    free = dict.fromkeys(x for x in read if isinstance(x, Sym) and x not in bound)
-    inputs = (*wrt, *free)
+    inputs = (*wrt, *_free(live, outputs, wrt))
     graph, _ = canonical(replace(whole, inputs=inputs, equations=live))
     return recognise(graph)[0], inputs
+
+
+def _free(
+    equations: Sequence[Equation], outputs: tuple[Operand, ...], wrt: tuple[Any, ...]
+) -> list[Sym]:
+    """Return the symbols that equations and outputs read and nothing among them binds."""
+    bound = {*wrt, *(y for eqn in equations for y in eqn.lhs)}
+    read = [*(x for eqn in equations for x in eqn.rhs.operands), *outputs]
+    return list(dict.fromkeys(x for x in read if isinstance(x, Sym) and x not in bound))
 
 
 def _check_loss(run: Recorded) -> None:

@@ -53,7 +53,7 @@ def derivative_graph(name, arity, order):
     graph = check(builder.graph([builder.apply(name, *xs).symbol]))
     for i in order:
         if not isinstance(graph.outputs[0], Sym):
-            break  # a constant: its derivative is 0
+            return expand(builder.graph([Static(0.0)]))  # the derivative of a constant
         joint = differentiate(graph, [graph.inputs[i]])
         outputs = joint.outputs[1:]
         builder = Builder.continuing(joint)

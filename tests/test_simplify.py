@@ -177,11 +177,11 @@ ALGEBRA = [
     Case("add: x + 0", lambda p: p.x + 0, "x"),
     Case("add: x + 0", lambda p: zeros(p.x) + p.x, "x"),
     Case("add: x + 0", lambda p: p.x + zeros_like(p.x), "x"),
-    Case("add: x + 0", lambda p: p.x + p.x, "multiply(2, x)"),
-    Case("add: x + 0", lambda p: p.x + -p.y, "subtract(x, y)"),
-    Case("add: x + 0", lambda p: -p.x + p.y, "subtract(y, x)"),
-    Case("add: x + 0", lambda p: p.x + -2 * p.y, "subtract(x, multiply(2, y))"),
-    Case("add: x + 0", lambda p: p.x + (-p.s) * p.y, "subtract(x, multiply(s, y))"),
+    Case("add: x + x", lambda p: p.x + p.x, "multiply(2, x)"),
+    Case("add: a +", lambda p: p.x + -p.y, "subtract(x, y)"),
+    Case("add: a +", lambda p: -p.x + p.y, "subtract(y, x)"),
+    Case("add: a +", lambda p: p.x + -2 * p.y, "subtract(x, multiply(2, y))"),
+    Case("add: a +", lambda p: p.x + (-p.s) * p.y, "subtract(x, multiply(s, y))"),
     Case("add: where", lambda p: op.where(p.m, p.x, 0) + op.where(p.m, 0, p.y), "where(m, x, y)"),
     Case("add: where", lambda p: op.where(p.m, 0, p.x) + op.where(p.m, p.y, 0), "where(m, y, x)"),
     Case("add: x + (x + y)", lambda p: p.x + (p.x + p.y), "add(multiply(2, x), y)"),
@@ -199,9 +199,10 @@ ALGEBRA = [
     Case("multiply: s (t x)", lambda p: p.s * (p.t * p.x), "multiply(multiply(t, s), x)"),
     Case("multiply: s (t x)", lambda p: (p.t * p.x) * p.y, "multiply(t, multiply(y, x))"),
     Case("multiply: s (t x)", lambda p: p.x * (p.t * p.y), "multiply(t, multiply(x, y))"),
-    Case("multiply: s (t x)", lambda p: p.x * p.s, "multiply(s, x)"),
+    Case("multiply: x s", lambda p: p.x * p.s, "multiply(s, x)"),
     Case("multiply: s (t x)", lambda p: 2 * (0.5 * p.x * 3), "multiply(3.0, x)"),
-    Case("multiply: s (t x)", lambda p: p.s * (2 * p.t), "multiply(multiply(2, s), t)"),
+    Case("multiply: x s", lambda p: p.s * (2 * p.t), "multiply(multiply(2, s), t)"),
+    Case("multiply: 2 (0", lambda p: 3 * p.h, "multiply(1.5, x)", lambda p: {"h": 0.5 * p.x}),
     Case("divide: (s x) / t", lambda p: (p.s * p.x) / p.t, "multiply(divide(s, t), x)"),
     Case("divide: (s x) / t", lambda p: (p.s * p.x) / p.y, "multiply(s, divide(x, y))"),
     Case("multiply: a (b / c)", lambda p: p.x * (p.v / p.y), "divide(multiply(x, v), y)"),
@@ -465,7 +466,7 @@ def fired(monkeypatch):
 
     def laws_for(head, below):
         tried = [r for r in RULES if r.head == head]
-        return [noted(r) for r in tried if not r.below or not below.isdisjoint(r.below)]
+        return [noted(r) for r in tried if not r.below or not set(below).isdisjoint(r.below)]
 
     monkeypatch.setattr(module, "_laws_for", laws_for)
     return acted

@@ -124,15 +124,7 @@ class Writer:
 
     def _read_by(self, operands: Sequence[Operand]) -> set[Sym]:
         """Return the slots that a line with these operands reads."""
-        found: set[Sym] = set()
-        todo = [x for x in operands if isinstance(x, Sym)]
-        while todo:
-            x = todo.pop()
-            if x in self.plan.inlined:
-                todo += [z for z in self.plan.inlined[x].rhs.operands if isinstance(z, Sym)]
-            else:
-                found.add(self.plan.slot_of(x))
-        return found
+        return {self.plan.slot_of(x) for x in self.plan.read_through(operands)}
 
     def _cotangent_name(self, members: Sequence[Sym]) -> str | None:
         """Return the last ``d<name>`` in a buffer's life, the user's names before others."""
@@ -233,6 +225,8 @@ class Writer:
 
     def _checked_selections(self) -> list[Sym]:
         found = self.half.graph.notes.selections
+        if not found:
+            return []
         return [y for eqn in self.half.graph.equations for y in eqn.lhs if y in found]
 
     def _target(self, y: Sym) -> str:
@@ -273,6 +267,8 @@ class Writer:
     def _shows_a_size(self) -> frozenset[Sym]:
         """Return the values that such a size is read from: each needs a line of its own."""
         unseen, found = self._unseen_sizes(), set(self._checked_selections())
+        if not unseen:
+            return frozenset(found)
         for y in (y for eqn in self.half.graph.equations for y in eqn.lhs):
             if shown := unseen.intersection(self.half.graph.avals[y].shape):
                 unseen -= shown

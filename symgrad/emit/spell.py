@@ -72,7 +72,7 @@ class Spelling:
             return text, SUM
         return text, PRODUCT if " " in outside else ATOM
 
-    def shape(self, shape: Sequence[Size]) -> str:
+    def shape(self, shape: tuple[Size, ...]) -> str:
         return self._speller.shape(shape)
 
     def dtype(self, name: str) -> str:
@@ -141,6 +141,7 @@ class Speller:
         self.graph, self.inlined, self.name = graph, inlined, name
         self.dim_name, self.np, self.primal, self.taken = dim_name, np_name, primal, taken
         self.is_mixed = holds_other_floats(graph)
+        self._shapes: dict[tuple[Size, ...], str] = {}
 
     def operand(self, x: Operand) -> Text:
         if isinstance(x, Static):
@@ -174,6 +175,8 @@ class Speller:
             if self._is_scalar_product(rhs) or self._is_sum_of_sums(rhs, operands):
                 operands[1] = Text(operands[1].text, UNARY)
         settings = dict(zip(rhs.params, rhs.settings, strict=True)) if rhs.params else {}
+        if "**" not in template:
+            return Text(template.format(*operands, np=self.np, **settings), precedence)
         parts = [part.format(*operands, np=self.np, **settings) for part in template.split("**")]
         return Text(_power_sign(parts).join(parts), precedence)
 
@@ -243,9 +246,12 @@ class Speller:
                 text = re.sub(rf"\b{built_in}\(", f"{self.np}.{ufunc}(", text)
         return text
 
-    def shape(self, shape: Sequence[Size]) -> str:
-        inside = ", ".join(self.size(size) for size in shape)
-        return f"({inside},)" if len(shape) == 1 else f"({inside})"
+    def shape(self, shape: tuple[Size, ...]) -> str:
+        text = self._shapes.get(shape)
+        if text is None:
+            inside = ", ".join(self.size(size) for size in shape)
+            text = self._shapes[shape] = f"({inside},)" if len(shape) == 1 else f"({inside})"
+        return text
 
 
 def _power_sign(parts: Sequence[str]) -> str:

@@ -143,7 +143,11 @@ def elementwise(
     find_dtype = dtype or ufunc_dtype(accepts[0])
 
     def aval(shapes: Shapes, *xs: Aval) -> Aval:
-        shape = broadcast(shapes, *[x.shape for x in xs])
+        shape = xs[0].shape
+        for x in xs:
+            if x.shape is not shape:
+                shape = broadcast(shapes, *[x.shape for x in xs])
+                break
         return Aval(shape, find_dtype(*xs), _kind(shape, xs, precedence < ATOM))
 
     facts = Facts(
@@ -182,7 +186,9 @@ def _partial_vjp(
     row: type[Op], i: int, ct: Value, ys: Sequence[Value], xs: Sequence[Value], _: Any
 ) -> Any:
     partial = local_derivative(row, i)(ys[0], *xs)
-    return ZERO if partial is ZERO else ct * partial
+    if partial is ZERO or partial == 1:
+        return ct if partial == 1 else ZERO
+    return -ct if partial == -1 else ct * partial
 
 
 def local_derivative(row: type[Op], i: int) -> Callable[..., Any]:

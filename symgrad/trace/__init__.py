@@ -27,7 +27,7 @@ from symgrad.errors import (
     locating,
     witnessed,
 )
-from symgrad.graph import Aval, Builder, Graph, Operand, Static, Sym, Value, check, current_builder
+from symgrad.graph import Aval, Builder, Graph, Operand, Static, Sym, Value, current_builder
 from symgrad.trace.runtime import Capture, Loop, StaticCapture, TraceRuntime, aval_of, tracing
 from symgrad.trace.tracer import (
     LARGEST_CONSTANT,
@@ -303,7 +303,7 @@ def canonical(graph: Graph, is_traced: bool = False) -> tuple[Graph, dict[Sym, S
         if ct in new and primal in new:
             builder.notes.cotangent_of[new[ct]] = new[primal]
     outputs = [new[y] if type(y) is Sym else y for y in graph.outputs]
-    return check(builder.graph(outputs)), {x: new[x] for x in graph.inputs}
+    return builder.graph(outputs), {x: new[x] for x in graph.inputs}
 
 
 def _note_selection(

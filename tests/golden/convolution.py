@@ -30,15 +30,15 @@ def backward(residuals, dvalue=1.0):
     a = kernel[0]
     b = kernel[1]
     c = kernel[2]
-    ddiff = dvalue * diff  # (max(d - 2, 0),)
+    dout = dvalue * diff  # (max(d - 2, 0),)
     dsignal = np.zeros_like(signal)
-    dsignal[2:] = c * ddiff
-    dsignal[1:-1] += b * ddiff
-    dsignal[:-2] += a * ddiff
+    dsignal[2:] = c * dout
+    dsignal[1:-1] += b * dout
+    dsignal[:-2] += a * dout
     dkernel = np.zeros_like(kernel)
-    dkernel[2] = ddiff @ signal[2:]
-    dkernel[1] = ddiff @ signal[1:-1]
-    dkernel[0] = ddiff @ signal[:-2]
+    dkernel[2] = dout @ signal[2:]
+    dkernel[1] = dout @ signal[1:-1]
+    dkernel[0] = dout @ signal[:-2]
     return dsignal, dkernel
 
 

@@ -29,11 +29,11 @@ def backward(residuals, dnll=1.0):
     """Return dmu, dL: the gradient of the nll times `dnll`."""
     L, Sigma, diff, solution_Sigma = residuals
     n = diff.shape[0]
-    da = 0.5 * dnll
-    dturned = np.linalg.solve(Sigma.T, da * diff.T)  # (d, n)
-    dSigma = n * da * np.linalg.inv(Sigma).T  # (d, d)
+    dmaha = 0.5 * dnll
+    dturned = np.linalg.solve(Sigma.T, dmaha * diff.T)  # (d, n)
+    dSigma = n * dmaha * np.linalg.inv(Sigma).T  # (d, d)
     dSigma -= dturned @ solution_Sigma.T
-    total = np.sum(dturned.T + da * solution_Sigma.T, axis=0)  # (d,)
+    total = np.sum(dturned.T + dmaha * solution_Sigma.T, axis=0)  # (d,)
     dmu = -total  # (d,)
     dL = dSigma.T @ L + dSigma @ L  # (d, k)
     return dmu, dL

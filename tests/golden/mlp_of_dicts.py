@@ -31,10 +31,10 @@ def backward(residuals, dvalue=1.0):
     """Return dparams: the gradient of the value times `dvalue`."""
     W2, X, h, diff = residuals
     n = X.shape[0]
-    ddiff = 2 * dvalue / n * diff  # (n,)
-    db2 = ddiff.sum()
-    dW2 = h.T @ ddiff  # (k,)
-    da = np.outer(ddiff, W2) * (h > 0)  # (n, k)
+    dout = 2 * dvalue / n * diff  # (n,)
+    db2 = dout.sum()
+    dW2 = h.T @ dout  # (k,)
+    da = np.outer(dout, W2) * (h > 0)  # (n, k)
     db = da.sum(axis=0)  # (k,)
     dW = X.T @ da  # (d, k)
     return {"first": {"W": dW, "b": db}, "second": {"W": dW2, "b": db2}}
@@ -56,10 +56,10 @@ def value_and_grad(params, X, y):
     out = h @ W2 + b2  # (n,)
     diff = out - y  # (n,)
     value = np.mean(diff**2)
-    ddiff = 2 / n * diff  # (n,)
-    db2 = ddiff.sum()
-    dW2 = h.T @ ddiff  # (k,)
-    da = np.outer(ddiff, W2) * (h > 0)  # (n, k)
+    dout = 2 / n * diff  # (n,)
+    db2 = dout.sum()
+    dW2 = h.T @ dout  # (k,)
+    da = np.outer(dout, W2) * (h > 0)  # (n, k)
     db = da.sum(axis=0)  # (k,)
     dW = X.T @ da  # (d, k)
     return value, {"first": {"W": dW, "b": db}, "second": {"W": dW2, "b": db2}}
