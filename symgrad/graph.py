@@ -235,6 +235,15 @@ class Notes:
         if (axis := source.selections.get(old)) is not None:
             self.selections.setdefault(new, axis)
 
+    def only(self, kept: Sequence[Sym]) -> Notes:
+        """Return the names, origins, spellings and selections of some symbols."""
+        new = Notes()
+        new.names = {x: self.names[x] for x in kept if x in self.names}
+        new.origins = {x: self.origins[x] for x in kept if x in self.origins}
+        new.spellings = {x: self.spellings[x] for x in kept if x in self.spellings}
+        new.selections = {x: self.selections[x] for x in kept if x in self.selections}
+        return new
+
     def fork(self) -> Notes:
         return Notes(
             dict(self.names), dict(self.cotangent_of), dict(self.origins), dict(self.spellings),

@@ -80,7 +80,7 @@ class Simplifier(Builder):
     """A builder that applies the laws to equations beyond the user's own."""
 
     shared: set[Operand]
-    first_new: int
+    own: frozenset[Operand]
     own_inputs: int
     depth = 0
 
@@ -88,9 +88,8 @@ class Simplifier(Builder):
     def after(cls, graph: Graph, start: int, seeds: int) -> Simplifier:
         """Return a builder that holds the user's own equations and takes new ones by the laws."""
         new = cls.continuing(graph, start)
-        own = [*new.inputs, *new.defined_by]
         new.laws, new.shared = LAWS, set()
-        new.first_new = 1 + max([x.index for x in own], default=-1)
+        new.own = frozenset([*new.inputs, *new.defined_by])
         new.own_inputs = len(graph.inputs) - seeds
         return new
 
@@ -128,7 +127,7 @@ class Simplifier(Builder):
         if eqn is None:
             return ""
         name = eqn.rhs.name
-        return name if operand.index >= self.first_new or name == "where" else ""
+        return name if operand not in self.own or name == "where" else ""
 
     def sole(self, operand: Operand, head: str) -> Op | None:
         """Return what `new` returns, unless more than one equation reads ``operand``.
@@ -146,7 +145,7 @@ class Simplifier(Builder):
 
     def new(self, operand: Operand, head: str) -> Op | None:
         """Return the definition of ``operand`` if it is a new application of ``head``."""
-        if type(operand) is Sym and operand.index >= self.first_new:
+        if type(operand) is Sym and operand not in self.own:
             eqn = self.defined_by.get(operand)
             if eqn is not None and eqn.rhs.name == head:
                 return eqn.rhs
@@ -176,11 +175,12 @@ def _live(graph: Graph, start: int) -> tuple[list[Equation], Counter[Sym]]:
     reads = Counter([y for y in graph.outputs if type(y) is Sym])
     live = []
     for eqn in reversed(graph.equations[start:]):
-        if graph.shapes.has_selected or any(y in reads for y in eqn.lhs):
+        if graph.shapes.has_selected or not reads.keys().isdisjoint(eqn.lhs):
             live.append(eqn)
-            reads.update([x for x in eqn.rhs.operands if type(x) is Sym])
-    for eqn in graph.equations[:start]:
-        reads.update([x for x in eqn.rhs.operands if type(x) is Sym])
+            for x in eqn.rhs.operands:
+                if type(x) is Sym:
+                    reads[x] += 1
+    reads.update([x for e in graph.equations[:start] for x in e.rhs.operands if type(x) is Sym])
     return live[::-1], reads
 
 
@@ -591,7 +591,7 @@ def _is_later(b: Simplifier, x: Operand, y: Operand) -> bool:
     # By its last factor: a product of the user's own is not later.
     while (row := b.new(x, "multiply")) is not None and type(row.operands[1]) is Sym:
         x = row.operands[1]
-    return (x in seeds or x.index >= b.first_new) and y not in seeds and y.index < b.first_new
+    return (x in seeds or x not in b.own) and y not in seeds and y in b.own
 
 
 @rule("divide", "(s x) / t = (s / t) x", "multiply")
@@ -734,7 +734,7 @@ def _sum_linear(
     scaled = _scaled(b, xs[0])
     if scaled is not None:
         s, z = (_value(b, v) for v in scaled)
-        if z.dtype.kind == "f" and z.symbol.index < b.first_new:
+        if z.dtype.kind == "f" and z.symbol in b.own:
             return (s * op.sum(z, axis=axis, keepdims=keepdims)).symbol
     return None
 

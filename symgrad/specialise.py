@@ -241,8 +241,7 @@ class Specialisation:
         seeds = list(plain.inputs[len(primal.inputs) :])
         joint = drop_dead(own_outputs(plain, self.output_count, wrt))
         if joint.shapes.has_selected:  # a rule may have asked again how many a mask selects
-            joint, new = canonical(joint)
-            wrt, seeds = [new[x] for x in wrt], [new[x] for x in seeds]
+            joint = canonical(joint)
         return joint, wrt, seeds
 
     def _primal_symbols(self, joint: Graph) -> frozenset[Sym]:

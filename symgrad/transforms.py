@@ -554,8 +554,10 @@ def _cut_out(
     whole = Graph(inputs, equations, outputs, builder.avals, builder.shapes, builder.notes)
     live = drop_dead(whole).equations
     inputs = (*wrt, *_free(live, outputs, wrt))
-    graph, _ = canonical(replace(whole, inputs=inputs, equations=live))
-    return recognise(graph)[0], inputs
+    own = [*inputs, *(y for eqn in live for y in eqn.lhs)]
+    avals, notes = {x: builder.avals[x] for x in own}, builder.notes.only(own)
+    part = Graph(inputs, live, outputs, avals, builder.shapes, notes)
+    return recognise(canonical(part))[0], inputs
 
 
 def _free(

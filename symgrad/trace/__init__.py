@@ -27,7 +27,7 @@ from symgrad.errors import (
     locating,
     witnessed,
 )
-from symgrad.graph import Aval, Builder, Graph, Operand, Static, Sym, Value, current_builder
+from symgrad.graph import Aval, Builder, Equation, Graph, Operand, Static, Sym, Value, current_builder
 from symgrad.trace.runtime import Capture, Loop, StaticCapture, TraceRuntime, aval_of, tracing
 from symgrad.trace.tracer import (
     LARGEST_CONSTANT,
@@ -162,11 +162,9 @@ class _Run:
                 result, aux, aux_tree = self._split_aux(result)
             outputs, tree = flatten(result, lambda x: isinstance(x, (Value, SymbolicSize)))
             operands = [self._output(x) for x in (*outputs, *aux)]
-        graph, new = canonical(self.builder.graph(operands), is_traced=True)
-        leaves = {key: new[x] for key, x in self.leaves.items()}
-        captures = [replace(c, symbol=new[c.symbol]) for c in self.runtime.captures]
+        graph = canonical(self.builder.graph(operands), is_traced=True)
         return Traced(
-            graph, leaves, captures, self.runtime.statics,
+            graph, self.leaves, self.runtime.captures, self.runtime.statics,
             list(self.runtime.loops.values()), self.runtime.unread, {}, frozenset(), tree, aux_tree,
         )  # fmt: skip
 
@@ -271,39 +269,31 @@ def code_of(function: Any) -> types.CodeType | None:
     return function.__code__  # type: ignore[no-any-return]
 
 
-def canonical(graph: Graph, is_traced: bool = False) -> tuple[Graph, dict[Sym, Sym]]:
-    """Return the graph with each size replaced by its representative, inputs first.
+def canonical(graph: Graph, is_traced: bool = False) -> Graph:
+    """Return the graph with each size replaced by its representative.
 
     Of a graph that was just traced it notes which selected sizes the module must check.
     """
-    builder, resolve = Builder(graph.shapes), graph.shapes.resolve
-    new: dict[Sym, Operand] = {}
+    builder, shapes = Builder.continuing(graph, 0), graph.shapes
+    moved: dict[Sym, Operand] = {}
     masks: dict[Size, Operand] = {}
-    for x in graph.inputs:
-        aval = graph.avals[x]
-        new[x] = builder.input(aval._replace(shape=tuple(map(resolve, aval.shape))))
-        builder.notes.copy(x, new[x], graph.notes)
+    for x, aval in graph.avals.items():
+        shape = shapes.resolve_shape(aval.shape)
+        if shape != aval.shape:
+            builder.avals[x] = aval._replace(shape=shape)
     for eqn in graph.equations:
         rhs = eqn.rhs
-        operands = tuple([new[x] if type(x) is Sym else x for x in rhs.operands])
-        avals = tuple(
-            a._replace(shape=tuple(map(resolve, a.shape))) if a.shape else a
-            for a in (graph.avals[y] for y in eqn.lhs)
-        )
-        settings = tuple(_resolved(v, resolve) for v in rhs.settings)
-        ys = builder.bind(type(rhs), operands, settings, avals)
-        for y, mine in zip(eqn.lhs, ys, strict=True):
-            new[y] = mine
-            builder.notes.copy(y, mine, graph.notes)
-            if is_traced and rhs.name == "index" and graph.shapes.has_selected:
-                _note_selection(builder, mine, operands[1:], graph.avals[y].shape, masks)
-            if y in graph.notes.spellings:
-                builder.copy_spelling(y, mine, rhs, operands, graph)
-    for ct, primal in graph.notes.cotangent_of.items():
-        if ct in new and primal in new:
-            builder.notes.cotangent_of[new[ct]] = new[primal]
-    outputs = [new[y] if type(y) is Sym else y for y in graph.outputs]
-    return builder.graph(outputs), {x: new[x] for x in graph.inputs}
+        statics = tuple([Static(_resolved(v, shapes.resolve)) for v in rhs.settings])
+        if statics != rhs.statics:
+            eqn = Equation(eqn.lhs, type(rhs).of(rhs.operands, statics))
+        builder.keep(eqn, moved, graph)
+        if is_traced and rhs.name == "index" and shapes.has_selected:
+            y = moved.get(eqn.lhs[0], eqn.lhs[0])
+            indices = tuple([moved.get(x, x) for x in rhs.operands[1:]])
+            _note_selection(builder, y, indices, graph.avals[eqn.lhs[0]].shape, masks)
+    builder.carry_cotangents(moved, graph)
+    outputs = [moved.get(y, y) if type(y) is Sym else y for y in graph.outputs]
+    return builder.graph(outputs)
 
 
 def _note_selection(
