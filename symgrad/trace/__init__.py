@@ -11,7 +11,7 @@ import functools
 import types
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
@@ -27,7 +27,17 @@ from symgrad.errors import (
     locating,
     witnessed,
 )
-from symgrad.graph import Aval, Builder, Equation, Graph, Operand, Static, Sym, Value, current_builder
+from symgrad.graph import (
+    Aval,
+    Builder,
+    Equation,
+    Graph,
+    Operand,
+    Static,
+    Sym,
+    Value,
+    current_builder,
+)
 from symgrad.trace.runtime import Capture, Loop, StaticCapture, TraceRuntime, aval_of, tracing
 from symgrad.trace.tracer import (
     LARGEST_CONSTANT,

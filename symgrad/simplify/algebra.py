@@ -1,0 +1,345 @@
+"""Laws of arithmetic: numbers, units, signs, sums, scalar factors, quotients, powers."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from symgrad.graph import OPS, Op, Operand, Static, Sym, Value
+from symgrad.ops.table import op
+from symgrad.simplify.rules import (
+    NUMBER,
+    Law,
+    Simplifier,
+    is_scalar,
+    is_signed,
+    is_zeros,
+    keeps,
+    literal_of,
+    mask_and_value,
+    rule,
+    same_shape,
+    scalar_and_array,
+    scatter_into_zeros,
+    subtractable,
+    value_of,
+    where_mask,
+    without_sign,
+)
+
+_FOLD: dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "negative": operator.neg,
+}
+
+
+def _fold(b: Simplifier, operands: tuple[Operand, ...], head: str) -> Operand | None:
+    values = [x.value for x in operands if type(x) is Static and type(x.value) in (int, float)]
+    if len(values) < len(operands):
+        return None
+    if head == "divide" and values[1] == 0:
+        return None
+    return Static(_FOLD[head](*values))
+
+
+for _head in _FOLD:
+    rule(_head, "arithmetic of numbers", NUMBER)(
+        functools.partial(lambda b, xs, _, head: _fold(b, xs, head), head=_head)
+    )
+
+
+# --- signs and units ------------------------------------------------------------------------
+
+
+@rule("multiply", "1 x = x", NUMBER)
+def _one(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for one, x in (xs, xs[::-1]):
+        if literal_of(one) == 1:
+            return keeps(b, value_of(b, x), "multiply", xs)
+        if literal_of(one) == -1 and b.aval(x).inexact:  # NumPy negates no booleans
+            return keeps(b, -value_of(b, x), "multiply", xs)
+    return None
+
+
+@rule("multiply", "(1.0 n) x = n x, where n is whole", "multiply")
+def _whole_factor(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for k, x in enumerate(xs):
+        n = _unconverted(b, x)
+        if n is not None:
+            return keeps(b, n * value_of(b, xs[1 - k]), "multiply", xs)
+    return None
+
+
+@rule("divide", "(1.0 n) / x = n / x, where n is whole", "multiply")
+def _whole_numerator(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    n = _unconverted(b, xs[0])
+    return keeps(b, n / value_of(b, xs[1]), "divide", xs) if n is not None else None
+
+
+def _unconverted(b: Simplifier, x: Operand) -> Value | None:
+    """Return ``n`` of ``1.0 n``, which only makes a float of a whole number."""
+    row = b.new(x, "multiply")
+    for one, n in (row.operands, row.operands[::-1]) if row is not None else ():
+        if literal_of(one) == 1:
+            return value_of(b, n)
+    return None
+
+
+@rule("divide", "x / 1 = x", NUMBER)
+def _over_one(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    if literal_of(xs[1]) == 1:
+        return keeps(b, value_of(b, xs[0]), "divide", xs)
+    return None
+
+
+@rule(
+    "negative", "-(-x) = x,  -(a - b) = b - a,  -(s x) = (-s) x",
+    "negative", "subtract", "multiply", "divide", "add_at", "where", "broadcast_to",
+)  # fmt: skip
+def _negation(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    (x,) = xs
+    inner = without_sign(b, x)
+    if inner is not None:
+        return inner
+    if (row := b.new(x, "subtract")) is not None:
+        left, right = (value_of(b, v) for v in row.operands)
+        return (right - left).symbol
+    for head in ("multiply", "divide"):
+        row = b.new(x, head)
+        if row is not None and type(literal_of(row.operands[0])) in (int, float):
+            number, rest = row.operands
+            if not is_signed(b, rest):
+                return None
+            return b.apply(head, -literal_of(number), rest).symbol
+    if (scaled := scalar_and_array(b, x)) is not None:
+        s, z = (value_of(b, v) for v in scaled)
+        return ((-s) * z).symbol
+    if (row := scatter_into_zeros(b, x)) is not None:
+        base, value, *indices = (value_of(b, v) for v in row.operands)
+        return op.add_at(base, -value, *indices, key=row.setting("key")).symbol
+    if (masked := mask_and_value(b, x)) is not None and is_signed(b, masked[1]):
+        mask, value, first = masked
+        return where_mask(b, mask, -value_of(b, value), first).symbol
+    return _outside(b, x, lambda v: -v)
+
+
+def _outside(b: Simplifier, x: Operand, apply: Callable[[Value], Value]) -> Operand | None:
+    """Move an elementwise step of one operand inside a copy: f(copy(x)) = copy(f(x))."""
+    row = b.new(x, "broadcast_to")
+    if row is None:
+        return None
+    inner = apply(value_of(b, row.operands[0]))
+    return op.broadcast_to(inner, shape=row.setting("shape")).symbol
+
+
+def _sign_out_of(head: str) -> Law:
+    def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+        for k in (0, 1):
+            inner = without_sign(b, xs[k])
+            if inner is not None and (is_scalar(b, xs[1 - k]) or not is_scalar(b, inner)):
+                pair = [inner if i == k else x for i, x in enumerate(xs)]
+                return (-b.apply(head, *pair)).symbol
+        return None
+
+    return rewrite
+
+
+rule("multiply", "(-a) b = -(a b)", "negative")(_sign_out_of("multiply"))
+rule("divide", "(-a) / b = -(a / b)", "negative")(_sign_out_of("divide"))
+
+
+@rule("add", "x + 0 = x", NUMBER, "full", "full_like")
+def _plus_zero(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for zero, x in (xs, xs[::-1]):
+        if literal_of(zero) == 0 or is_zeros(b, zero):
+            return keeps(b, value_of(b, x), "add", xs)
+    return None
+
+
+@rule("add", "x + x = 2 x")
+def _twice(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    return (2 * value_of(b, xs[0])).symbol if xs[0] is xs[1] else None
+
+
+@rule("add", "a + (-b) = a - b", "negative", "multiply")
+def _plus_negative(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for k in (1, 0):
+        inner = subtractable(b, xs[k])
+        if inner is not None:
+            return (value_of(b, xs[1 - k]) - value_of(b, inner)).symbol
+    return None
+
+
+@rule("add", "x + (x + y) = 2 x + y", "add")
+def _collect(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for x, other in (xs, xs[::-1]):
+        row = b.sole(other, "add")
+        if row is not None and x in row.operands:
+            rest = row.operands[1] if row.operands[0] == x else row.operands[0]
+            return (2 * value_of(b, x) + value_of(b, rest)).symbol
+    return None
+
+
+def _common_factor(head: str) -> Law:
+    def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+        one, two = scalar_and_array(b, xs[0]), scalar_and_array(b, xs[1])
+        if one is None or two is None or one[0] != two[0]:
+            return None
+        inner = b.apply(head, one[1], two[1])
+        return keeps(b, value_of(b, one[0]) * inner, head, xs)
+
+    return rewrite
+
+
+rule("add", "s x + s y = s (x + y)", "multiply")(_common_factor("add"))
+rule("subtract", "s x - s y = s (x - y)", "multiply")(_common_factor("subtract"))
+
+
+@rule(
+    "subtract", "x - 0 = x,  0 - x = -x,  a - (-b) = a + b",
+    NUMBER, "full", "full_like", "negative", "multiply",
+)  # fmt: skip
+def _difference(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    left, right = xs
+    if literal_of(right) == 0 or is_zeros(b, right):
+        return keeps(b, value_of(b, left), "subtract", xs)
+    if (literal_of(left) == 0 or is_zeros(b, left)) and is_signed(b, right):
+        return keeps(b, -value_of(b, right), "subtract", xs)
+    inner = subtractable(b, right)
+    if inner is not None:
+        return (value_of(b, left) + value_of(b, inner)).symbol
+    inner = without_sign(b, left)
+    if inner is not None:
+        return (-(value_of(b, inner) + value_of(b, right))).symbol
+    return None
+
+
+def _weak_number(head: str) -> Law:
+    def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+        for k, x in enumerate(xs):
+            row = b.new(x, "astype")
+            if row is None or b.aval(x).dtype != b.aval(xs[1 - k]).dtype:
+                continue
+            if b.aval(x).inexact and b.aval(row.operands[0]).kind == "python":
+                pair = [row.operands[0] if i == k else v for i, v in enumerate(xs)]
+                return keeps(b, b.apply(head, *pair), head, xs)
+        return None
+
+    return rewrite
+
+
+for _head in ("multiply", "divide", "add", "subtract"):
+    rule(_head, "float32(s) x = s x, where x is float32 already", "astype")(_weak_number(_head))
+
+
+# --- scalars move out of array products -------------------------------------------------------
+
+
+@rule("multiply", "s (t x) = (s t) x,  x (t y) = t (x y)", "multiply")
+def _scalars_first(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for x, other in (xs, xs[::-1]):
+        scaled = scalar_and_array(b, x)
+        if scaled is None:
+            continue
+        s, z = (value_of(b, v) for v in scaled)
+        if is_scalar(b, other):
+            return ((s * value_of(b, other)) * z).symbol
+        return (s * (value_of(b, other) * z)).symbol
+    return None
+
+
+@rule("multiply", "2 (0.5 x) = (2 0.5) x, also where others read 0.5 x", NUMBER)
+def _numbers_together(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    number, x = xs
+    row = b.definition(x)
+    if row is None or row.name != "multiply" or is_scalar(b, x):
+        return None
+    inner, rest = row.operands
+    if literal_of(number) is None or literal_of(inner) is None:
+        return None
+    return (b.apply("multiply", number, inner) * value_of(b, rest)).symbol
+
+
+@rule("multiply", "x s = s x for a scalar s, and the number first")
+def _scalar_first(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    if not is_scalar(b, xs[1]):
+        return None
+    if is_scalar(b, xs[0]):
+        return _scalar_order(b, xs)
+    return (value_of(b, xs[1]) * value_of(b, xs[0])).symbol
+
+
+def _scalar_order(b: Simplifier, xs: tuple[Operand, ...]) -> Operand | None:
+    """Put the number first in a product of scalars, and numbers together."""
+    left, right = (value_of(b, x) for x in xs)
+    if left.literal is None and (right.literal is not None or _is_later(b, xs[0], xs[1])):
+        return (right * left).symbol
+    row = b.new(xs[1], "multiply")
+    if row is not None and (
+        xs[1] not in b.shared or (left.literal is not None and _of_leaves(b, row))
+    ):
+        first, rest = (value_of(b, v) for v in row.operands)
+        return ((left * first) * rest).symbol
+    return None
+
+
+def _of_leaves(b: Simplifier, row: Op) -> bool:
+    """Return whether ``row`` is so plain that writing it twice reads better: lam dloss."""
+    return all(b.definition(x) is None for x in row.operands)
+
+
+def _is_later(b: Simplifier, x: Operand, y: Operand) -> bool:
+    """Return whether ``x`` is of the gradient and ``y`` of the user's own: 2 lam dloss."""
+    seeds = b.inputs[b.own_inputs :]
+    # By its last factor: a product of the user's own is not later.
+    while (row := b.new(x, "multiply")) is not None and type(row.operands[1]) is Sym:
+        x = row.operands[1]
+    return (x in seeds or x not in b.own) and y not in seeds and y in b.own
+
+
+@rule("divide", "(s x) / t = (s / t) x", "multiply")
+def _scalar_quotient(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    scaled = scalar_and_array(b, xs[0])
+    if scaled is None:
+        return None
+    s, z = (value_of(b, v) for v in scaled)
+    below = value_of(b, xs[1])
+    if is_scalar(b, xs[1]):
+        return ((s / below) * z).symbol
+    return (s * (z / below)).symbol
+
+
+@rule("multiply", "a (b / c) = (a b) / c", "divide")
+def _product_of_quotient(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for x, other in (xs, xs[::-1]):
+        row = b.sole(x, "divide")
+        if row is None or _is_smaller(b, x, xs) or is_scalar(b, other) != is_scalar(b, x):
+            continue  # the smaller quotient is cheaper as it is; a scalar stays a factor
+        above, below = (value_of(b, v) for v in row.operands)
+        if is_scalar(b, below.symbol) and not is_scalar(b, x):
+            continue
+        return ((value_of(b, other) * above) / below).symbol
+    return None
+
+
+def _is_smaller(b: Simplifier, x: Operand, xs: tuple[Operand, ...]) -> bool:
+    whole = b.infer(OPS["multiply"], xs, ())[0].shape
+    return not same_shape(b, b.aval(x).shape, whole)
+
+
+@rule("power", "x**1 = x,  x**2 = square,  x**-1 = 1 / x")
+def _power(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    x, exponent = xs
+    number = literal_of(exponent)
+    if number == 1:
+        return keeps(b, value_of(b, x), "power", xs)
+    if number == 2:
+        return keeps(b, op.square(value_of(b, x)), "power", xs)
+    if number == -1 and b.aval(x).inexact:
+        return keeps(b, 1 / value_of(b, x), "power", xs)
+    return None

@@ -1,0 +1,314 @@
+"""Laws of whole arrays: copies along axes, sums over them, reshapes, contractions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from symgrad.dims import product
+from symgrad.graph import OPS, Op, Operand, Value, size_value
+from symgrad.ops.contraction import contract
+from symgrad.ops.table import op
+from symgrad.simplify.rules import (
+    Law,
+    Simplifier,
+    is_one,
+    is_scalar,
+    rule,
+    same_shape,
+    scalar_and_array,
+    source_of_copies,
+    value_of,
+    without_sign,
+)
+
+# --- copies ----------------------------------------------------------------------------------
+
+
+def _copy_dropped(head: str) -> Law:
+    def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+        for k, x in enumerate(xs):
+            source = source_of_copies(b, x)
+            if source is None:
+                continue
+            pair = tuple(source if i == k else v for i, v in enumerate(xs))
+            want = b.infer(OPS[head], xs, ())[0]
+            have = b.infer(OPS[head], pair, ())[0]
+            if have.dtype != want.dtype:
+                continue
+            result = b.apply(head, *pair)
+            if same_shape(b, have.shape, want.shape):
+                return result.symbol
+            if head != "where":
+                return op.broadcast_to(result, shape=want.shape).symbol
+        return None
+
+    return rewrite
+
+
+for _head in ("multiply", "divide", "add", "subtract", "where"):
+    rule(_head, "f(copies of s, x) = f(s, x)", "broadcast_to", "expand_dims")(_copy_dropped(_head))
+
+
+@rule("broadcast_to", "a copy of a copy is a copy")
+def _copy(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    (shape,) = settings
+    (x,) = xs
+    if same_shape(b, b.aval(x).shape, shape):
+        return x
+    source = source_of_copies(b, x)
+    if source is not None:
+        return op.broadcast_to(value_of(b, source), shape=shape).symbol
+    row = b.new(x, "expand_dims")
+    if row is not None and row.setting("axis") == tuple(range(len(row.setting("axis")))):
+        return op.broadcast_to(value_of(b, row.operands[0]), shape=shape).symbol
+    return None
+
+
+@rule("sum", "sum of copies of s = count s", "broadcast_to")
+def _sum_of_copies(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
+    axis, keepdims = settings
+    row = b.new(xs[0], "broadcast_to")
+    if row is None:
+        return None
+    shape, source = row.setting("shape"), value_of(b, row.operands[0])
+    lead = len(shape) - source.ndim
+    copied = [k for k in axis if k < lead or is_one(source.shape[k - lead])]
+    if not copied:
+        return None
+    count = size_value(b, product(shape[k] for k in copied))
+    rest = tuple(k - lead for k in axis if k not in copied)
+    inner = op.sum(source, axis=rest, keepdims=True) if rest else source
+    gone = tuple(k - lead for k in axis if k >= lead)
+    if gone and not keepdims:
+        inner = op.squeeze(inner, axis=gone)
+    want = b.infer(OPS["sum"], xs, settings)[0]
+    return op.broadcast_to(count * inner, shape=want.shape).symbol
+
+
+# --- sums ------------------------------------------------------------------------------------
+
+
+@rule("sum", "sum(-x) = -sum(x),  sum(s x) = s sum(x) where the user has x")
+def _sum_linear(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
+    axis, keepdims = settings
+    if not axis:
+        return xs[0]
+    inner = without_sign(b, xs[0])
+    if inner is not None:
+        return (-op.sum(value_of(b, inner), axis=axis, keepdims=keepdims)).symbol
+    scaled = scalar_and_array(b, xs[0])
+    if scaled is not None:
+        s, z = (value_of(b, v) for v in scaled)
+        if z.dtype.kind == "f" and z.symbol in b.own:
+            return (s * op.sum(z, axis=axis, keepdims=keepdims)).symbol
+    return None
+
+
+@rule("sum", "sum over a new axis of size 1 = the array", "expand_dims")
+def _sum_of_expanded(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
+    axis, keepdims = settings
+    row = b.new(xs[0], "expand_dims")
+    if row is not None and row.setting("axis") == axis:
+        return xs[0] if keepdims else row.operands[0]
+    return None
+
+
+@rule("sum", "sum_n a_n b_nd = b^T a", "multiply")
+def _sum_of_product(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
+    axis, keepdims = settings
+    row = b.new(xs[0], "multiply")
+    if row is None:
+        return None
+    ndim = len(b.aval(xs[0]).shape)
+    factors = [_labelled(b, x, ndim) for x in row.operands]
+    if any(
+        x is None or b.aval(y).dtype.kind != "f" for x, y in zip(factors, row.operands, strict=True)
+    ):
+        return None
+    (first, left), (second, right) = factors
+    out = tuple(k for k in range(ndim) if k not in axis)
+    shared = [k for k in left if k in right]
+    if not left or not right or any(k in out for k in shared) or not set(axis) <= set(shared):
+        return None
+    if set(out) - set(left) - set(right):
+        return None
+    total = contract([first, second], [left, right], out)
+    if keepdims:
+        total = (
+            op.expand_dims(total, axis=axis)
+            if total.ndim
+            else op.broadcast_to(total, shape=(1,) * ndim)
+        )
+    return total.symbol
+
+
+def _labelled(b: Simplifier, x: Operand, ndim: int) -> Any:
+    """Return a factor without its axes of size 1, and the labels of the axes that stay."""
+    value = value_of(b, x)
+    lead = ndim - value.ndim
+    ones = tuple(k for k, size in enumerate(value.shape) if isinstance(size, int) and size == 1)
+    labels = tuple(lead + k for k in range(value.ndim) if k not in ones)
+    if not ones:
+        return value, labels
+    if not labels:
+        return None
+    row = b.definition(x)
+    if row is not None and row.name == "expand_dims" and row.setting("axis") == ones:
+        return value_of(b, row.operands[0]), labels
+    return op.squeeze(value, axis=ones), labels
+
+
+# --- axes ------------------------------------------------------------------------------------
+
+
+def _scalar_out_of(head: str) -> Law:
+    def rewrite(
+        b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+    ) -> Operand | None:
+        named = dict(zip(OPS[head].params, settings, strict=True))
+        inner = without_sign(b, xs[0])
+        if inner is not None:
+            return (-b.apply(head, inner, **named)).symbol
+        scaled = scalar_and_array(b, xs[0])
+        if scaled is not None:
+            s, z = (value_of(b, v) for v in scaled)
+            return (s * b.apply(head, z, **named)).symbol
+        return None
+
+    return rewrite
+
+
+for _head in ("transpose", "reshape", "expand_dims", "squeeze"):
+    rule(_head, "f(s x) = s f(x)")(_scalar_out_of(_head))
+
+
+@rule("transpose", "(x^T)^T = x")
+def _transposed(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
+    (axes,) = settings
+    if axes == tuple(range(len(axes))):
+        return xs[0]
+    row = b.definition(xs[0])
+    if row is not None and row.name == "transpose":
+        inner = row.setting("axes")
+        return op.transpose(value_of(b, row.operands[0]), axes=tuple(inner[k] for k in axes)).symbol
+    row = b.new(xs[0], "contract")
+    if row is not None:
+        out = row.setting("out")
+        factors = [value_of(b, x) for x in row.operands]
+        return contract(factors, row.setting("terms"), tuple(out[k] for k in axes)).symbol
+    return None
+
+
+@rule("reshape", "reshape(reshape(x)) = reshape(x)")
+def _reshaped(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    (shape,) = settings
+    if same_shape(b, b.aval(xs[0]).shape, shape):
+        return xs[0]
+    row = b.definition(xs[0])
+    if row is not None and row.name in ("reshape", "expand_dims", "squeeze"):
+        return op.reshape(value_of(b, row.operands[0]), shape=shape).symbol
+    source = source_of_copies(b, xs[0])
+    if source is not None and is_scalar(b, source):
+        return op.broadcast_to(value_of(b, source), shape=shape).symbol
+    return None
+
+
+@rule("expand_dims", "expand(sum(x)) = sum(x, keepdims)")
+def _expanded(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    (axis,) = settings
+    if not axis:
+        return xs[0]
+    row = b.definition(xs[0])
+    if row is not None and row.name == "squeeze" and row.setting("axis") == axis:
+        return row.operands[0]
+    row = b.new(xs[0], "sum")
+    if row is not None and row.setting("axis") == axis and not row.setting("keepdims"):
+        return op.sum(value_of(b, row.operands[0]), axis=axis, keepdims=True).symbol
+    source = source_of_copies(b, xs[0])
+    if source is not None and is_scalar(b, source):
+        shape = b.infer(OPS["expand_dims"], xs, settings)[0].shape
+        return op.broadcast_to(value_of(b, source), shape=shape).symbol
+    return None
+
+
+@rule("squeeze", "squeeze(sum(x, keepdims)) = sum(x)")
+def _squeezed(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    (axis,) = settings
+    row = b.definition(xs[0])
+    if row is not None and row.name == "expand_dims" and row.setting("axis") == axis:
+        return row.operands[0]
+    row = b.new(xs[0], "sum")
+    if row is not None and row.setting("axis") == axis and row.setting("keepdims"):
+        return op.sum(value_of(b, row.operands[0]), axis=axis, keepdims=False).symbol
+    return None
+
+
+# --- contractions ----------------------------------------------------------------------------
+
+
+@rule("contract", "transposes, copies and signs fold into a contraction")
+def _contraction(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
+    terms, out = settings
+    for k, x in enumerate(xs):
+        folded = _folded_operand(b, k, xs, terms, out)
+        if folded is not None:
+            return folded
+        inner = without_sign(b, x)
+        if inner is not None:
+            return (-_contract_with(b, k, inner, xs, terms, out)).symbol
+    return None
+
+
+def _contract_with(
+    b: Simplifier, k: int, x: Operand, xs: Sequence[Operand], terms: Any, out: Any, term: Any = None
+) -> Value:
+    factors = [value_of(b, x if i == k else y) for i, y in enumerate(xs)]
+    labels = [t if i != k or term is None else term for i, t in enumerate(terms)]
+    return contract(factors, labels, out)
+
+
+def _folded_operand(
+    b: Simplifier, k: int, xs: Sequence[Operand], terms: Any, out: Any
+) -> Operand | None:
+    row, term = b.definition(xs[k]), terms[k]
+    if row is None:
+        return None
+    if row.name == "transpose":
+        axes = row.setting("axes")
+        inner = tuple(term[axes.index(i)] for i in range(len(axes)))
+        return _contract_with(b, k, row.operands[0], xs, terms, out, inner).symbol
+    if row.name == "broadcast_to" and b.new(xs[k], "broadcast_to") is not None:
+        return _without_copies(b, k, row, xs, terms, out)
+    return None
+
+
+def _without_copies(
+    b: Simplifier, k: int, row: Op, xs: Sequence[Operand], terms: Any, out: Any
+) -> Operand | None:
+    # A label that only copies carry is summed from the other operands alone.
+    shape, source = row.setting("shape"), value_of(b, row.operands[0])
+    lead = len(shape) - source.ndim
+    term = terms[k]
+    if len(set(term)) < len(term):
+        return None
+    copied = [i for i in range(len(shape)) if i < lead or is_one(source.shape[i - lead])]
+    elsewhere = {label for i, t in enumerate(terms) if i != k for label in t}
+    if any(term[i] not in elsewhere for i in copied):
+        return None
+    ones = tuple(i - lead for i in copied if i >= lead)
+    kept = op.squeeze(source, axis=ones) if ones else source
+    inner = tuple(label for i, label in enumerate(term) if i not in copied)
+    return _contract_with(b, k, kept.symbol, xs, terms, out, inner).symbol

@@ -1,0 +1,238 @@
+"""Laws of chosen elements: masks, scatters into zeros, reads of what was written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symgrad.graph import OPS, Operand
+from symgrad.ops.indexing import ARRAY, indexed_shape
+from symgrad.ops.table import op
+from symgrad.simplify.rules import (
+    DEEPEST_CHAIN,
+    Law,
+    Simplifier,
+    is_scalar,
+    is_zeros,
+    keeps,
+    literal_of,
+    mask_and_value,
+    rule,
+    same_shape,
+    scalar_and_array,
+    scatter_into_zeros,
+    source_of_copies,
+    value_of,
+    where_mask,
+    without_sign,
+)
+
+
+@rule("add", "where(m, a, 0) + where(m, 0, b) = where(m, a, b)", "where")
+def _join_masks(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    one, two = mask_and_value(b, xs[0]), mask_and_value(b, xs[1])
+    if one is None or two is None or one[0] != two[0] or one[2] == two[2]:
+        return None
+    first, second = (one, two) if one[2] else (two, one)
+    joined = op.where(*(value_of(b, v) for v in (one[0], first[1], second[1])))
+    return keeps(b, joined, "add", xs)
+
+
+# --- masks -----------------------------------------------------------------------------------
+
+
+def _mask_out_of(head: str) -> Law:
+    def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+        for k in (0, 1) if head == "multiply" else (0,):
+            masked = mask_and_value(b, xs[k])
+            if masked is not None:
+                mask, value, first = masked
+                pair = [value if i == k else x for i, x in enumerate(xs)]
+                return where_mask(b, mask, b.apply(head, *pair), first).symbol
+        return None
+
+    return rewrite
+
+
+rule("multiply", "where(m, a, 0) g = where(m, a g, 0)", "where")(_mask_out_of("multiply"))
+rule("divide", "where(m, a, 0) / g = where(m, a / g, 0)", "where")(_mask_out_of("divide"))
+
+
+@rule("where", "where(m, x, x) = x")
+def _either(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    return keeps(b, value_of(b, xs[1]), "where", xs) if xs[1] == xs[2] else None
+
+
+# --- scatters --------------------------------------------------------------------------------
+
+
+@rule("add", "x + add_at(0, v) = add_at(x, v)", "add_at")
+def _add_scatter(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for scatter, x in (xs, xs[::-1]):
+        row = scatter_into_zeros(b, scatter)
+        if row is not None and b.aval(x) == b.aval(scatter):
+            _, value, *indices = (value_of(b, v) for v in row.operands)
+            return op.add_at(value_of(b, x), value, *indices, key=row.setting("key")).symbol
+    return None
+
+
+@rule("subtract", "x - add_at(0, v) = add_at(x, -v)", "add_at")
+def _subtract_scatter(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    left, right = xs
+    row = scatter_into_zeros(b, right)
+    if row is not None and b.aval(left) == b.aval(right):
+        _, value, *indices = (value_of(b, v) for v in row.operands)
+        return op.add_at(value_of(b, left), -value, *indices, key=row.setting("key")).symbol
+    row = scatter_into_zeros(b, left)
+    if row is not None and b.aval(left) == b.aval(right):
+        _, value, *indices = (value_of(b, v) for v in row.operands)
+        return op.add_at(-value_of(b, right), value, *indices, key=row.setting("key")).symbol
+    return None
+
+
+@rule("add_at", "add_at(0, v at [:, 0]) = v[:, None]")
+def _scatter_into_one(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
+    base, value, *indices = xs
+    (key,) = settings
+    if indices or not is_zeros(b, base) or any(k is None for k in key):
+        return None
+    shape = b.aval(base).shape
+    ones = []
+    for axis, entry in enumerate(key):
+        if type(entry) is int and shape[axis] == 1 and isinstance(shape[axis], int):
+            ones.append(axis)
+        elif entry != slice(None, None, None):
+            return None
+    want = tuple(size for axis, size in enumerate(shape) if axis not in ones)
+    if not ones or not same_shape(b, b.aval(value).shape, want):
+        return None
+    if not want:
+        return op.broadcast_to(value_of(b, value), shape=shape).symbol
+    return op.expand_dims(value_of(b, value), axis=tuple(ones)).symbol
+
+
+@rule("add_at", "add_at(s x, -s) = s add_at(x, -1)")
+def _factor_scatter(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
+    base, value, *indices = xs
+    rest = [value_of(b, i) for i in indices]
+    row = b.new(value, "astype")
+    brings = row is not None and b.aval(value).dtype == b.aval(base).dtype
+    if row is not None and brings and b.aval(row.operands[0]).kind == "python":
+        number = value_of(b, row.operands[0])  # the array brings the dtype along
+        return op.add_at(value_of(b, base), number, *rest, key=settings[0]).symbol
+    source = source_of_copies(b, value)
+    if source is not None and is_scalar(b, source):
+        return op.add_at(value_of(b, base), value_of(b, source), *rest, key=settings[0]).symbol
+    scaled = scalar_and_array(b, base)
+    if scaled is None or not is_scalar(b, value):
+        return None
+    s, z = scaled
+    unit = _ratio(b, value, s)
+    if unit is None:
+        return None
+    return (value_of(b, s) * op.add_at(value_of(b, z), unit, *rest, key=settings[0])).symbol
+
+
+def _ratio(b: Simplifier, value: Operand, s: Operand) -> int | None:
+    """Return 1 or -1 if ``value`` is ``s`` or ``-s``."""
+    if value == s:
+        return 1
+    negated = without_sign(b, value)
+    if negated is not None and negated == s:
+        return -1
+    negated = without_sign(b, s)
+    if negated is not None and negated == value:
+        return -1
+    numbers = literal_of(value), literal_of(s)
+    if None not in numbers and numbers[0] == -numbers[1]:
+        return -1
+    return _leading_ratio(b, value, s)
+
+
+def _leading_ratio(b: Simplifier, value: Operand, s: Operand) -> int | None:
+    # c / N against -c / N with numbers c: the sign was folded into the number.
+    for head in ("multiply", "divide"):
+        one, two = b.new(value, head), b.new(s, head)
+        if one is None or two is None:
+            continue
+        (a, below), (c, same) = one.operands, two.operands
+        if below == same:
+            return _ratio(b, a, c)
+    return None
+
+
+@rule("sum", "sum(add_at(0, v at (arange, y)), axis=1) = v", "add_at")
+def _sum_of_scatter(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
+    axis, keepdims = settings
+    row = scatter_into_zeros(b, xs[0])
+    if row is None:
+        return None
+    base, value, *indices = (value_of(b, v) for v in row.operands)
+    if value.dtype != base.dtype:
+        value = op.astype(value, dtype=base.dtype.name)
+    key = row.setting("key")
+    shape = base.shape
+    if any(i.dtype.kind == "b" for i in indices):
+        return None  # only the data knows how many elements a mask selects
+    if len(axis) == len(shape) and not keepdims:
+        part = indexed_shape(b.shapes, shape, key, [i.aval for i in indices])
+        return op.sum(
+            op.broadcast_to(value, shape=part), axis=tuple(range(len(part))), keepdims=False
+        ).symbol
+    if key != (ARRAY, ARRAY) or len(shape) != 2 or axis != (1,):
+        return None
+    rows = b.definition(indices[0].symbol)
+    if rows is None or rows.name != "arange" or indices[1].ndim > 1:
+        return None
+    if rows.setting("start") != 0 or not b.shapes.same(rows.setting("stop"), shape[0]):
+        return None
+    total = op.broadcast_to(value, shape=(shape[0],))
+    return op.expand_dims(total, axis=(1,)).symbol if keepdims else total.symbol
+
+
+# --- small ones ------------------------------------------------------------------------------
+
+
+@rule("index", "copies of s at [k] = s,  (x with v at [j]) at [k] = v if j = k, else x at [k]")
+def _element(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    (key,) = settings
+    x, *indices = xs
+    if indices or not _is_place(key):
+        return None
+    source = _behind_writes(b, x, key)
+    copied = source_of_copies(b, source)
+    if copied is not None and is_scalar(b, copied) and len(key) == len(b.aval(x).shape):
+        return copied
+    row = b.new(source, "put_at")
+    if row is not None and len(row.operands) == 2 and row.setting("key") == key:
+        value, part = row.operands[1], b.infer(OPS["index"], (x,), settings)[0]
+        return value if b.aval(value).shape == part.shape else None
+    return None if source is x else op.index(value_of(b, source), key=key).symbol
+
+
+def _is_place(key: tuple[Any, ...]) -> bool:
+    return all(type(k) is int and k >= 0 for k in key)
+
+
+def _behind_writes(b: Simplifier, x: Operand, key: tuple[Any, ...]) -> Operand:
+    """Return ``x`` before what was written to other places than ``key``."""
+    source = x
+    for _ in range(DEEPEST_CHAIN):
+        row = b.new(source, "put_at")
+        if row is None or len(row.operands) > 2:
+            return source
+        other = row.setting("key")
+        if other == key or len(other) != len(key) or not _is_place(other):
+            return source
+        source = row.operands[0]
+    return x
+
+
+@rule("astype", "a value of this dtype stays")
+def _converted(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    return xs[0] if b.aval(xs[0]).dtype.name == settings[0] else None
