@@ -34,10 +34,11 @@ from symgrad.arguments import (
     with_spec_names,
     wrt_names,
 )
+from symgrad.emit.interface import is_plain
 from symgrad.errors import ArgumentError, CheckError, SpecError, locating
 from symgrad.graph import Graph
 from symgrad.report import Report
-from symgrad.specialise import Options, Specialisation, is_plain
+from symgrad.specialise import Options, Specialisation
 from symgrad.trace import code_of, in_trace
 from symgrad.trace.tracer import is_traced
 from symgrad.trees import flatten
@@ -225,7 +226,7 @@ class Compiled:
         run, statics = made.value_and_grad, made.traced.statics
         if not statics and not made.captures:
             return run
-        captured = [(p.name, c, c.aval()) for p, (c, _) in made.captured_parameters()]
+        captured = [(p.name, c, c.aval()) for p, c in made.captured_parameters()]
 
         def checked(*args: Any) -> Any:
             for static in statics:

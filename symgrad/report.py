@@ -39,7 +39,7 @@ class Report:
                 [f"{name} is fixed to {value!r}" for (name, _), value in traced.fixed.items()]
                 + [f"a size is fixed by {place}" for place in traced.specialised_at]
             ),
-            tuple(c.name for c, _ in made.captures),
+            tuple(c.name for c in made.captures),
             tuple(traced.unread),
             made.check_note or "not run yet",
         )

@@ -13,10 +13,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from symgrad.differentiate import differentiate
 from symgrad.dims import Dim, Guard, Shape, Shapes, Size, dims_in, dims_of, evaluate
@@ -28,21 +26,20 @@ from symgrad.emit import (
     Parameter,
     contract_words,
     docstring_text,
+    interface_of,
     print_module,
     value_name,
 )
-from symgrad.emit import Guard as ShapeGuard
 from symgrad.emit.layout import fits, paragraph
-from symgrad.emit.spell import written_out
 from symgrad.errors import LossError, WrtError
 from symgrad.expand import drop_dead, expand
 from symgrad.graph import Aval, Graph, Sym
 from symgrad.load import load_function
 from symgrad.recognise import Firing, recognise
-from symgrad.schedule import Half, cut, own_outputs
+from symgrad.schedule import cut, own_outputs, whole
 from symgrad.simplify import simplify
-from symgrad.trace import LARGEST_CONSTANT, Argument, Capture, Leaf, canonical, trace
-from symgrad.trees import LEAF, Tree
+from symgrad.trace import Argument, Capture, Leaf, canonical, trace
+from symgrad.trees import LEAF
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +103,7 @@ class Specialisation:
         graph = self.traced.graph
         taken = [*signature.parameters, *graph.notes.names.values()]
         graph.shapes.name_rest(taken, _batch(graph, list(self.traced.leaves.values())))
-        renamed = dict(zip(self.traced.graph.inputs, self.primal.inputs, strict=True))
-        self.leaves = {key: renamed[x] for key, x in self.traced.leaves.items()}
-        self.captures = [(c, renamed[c.symbol]) for c in self.traced.captures]
+        self.leaves, self.captures = self.traced.leaves, self.traced.captures
         self.wrt_symbols = self._find_wrt()
         self._check_outputs()
         self.checked = False
@@ -197,8 +192,8 @@ class Specialisation:
                 symbol = self.leaves.get((mine.name, k))
                 if symbol is not None and b.aval is not None:
                     pairs.append((self.primal.avals[symbol].shape, b.aval.shape))
-        for capture, symbol in self.captures:
-            now, mine_aval = capture.aval(), self.primal.avals[symbol]
+        for capture in self.captures:
+            now, mine_aval = capture.aval(), self.primal.avals[capture.symbol]
             if now is None:
                 return False
             if (now.dtype, now.kind) != (mine_aval.dtype, mine_aval.kind):
@@ -226,147 +221,35 @@ class Specialisation:
             and len(a.aval.shape) == len(b.aval.shape)
         )
 
-    # --- the stages after recognise
+    # --- the stages after recognise, run when something first needs what they make
 
-    def joint(self, seeded: bool) -> tuple[Graph, list[Sym], list[Sym]]:
-        """Return the joint graph, its wrt inputs, and the inputs that seed it."""
+    def joint(self, seeded: bool) -> Graph:
+        """Return the graph of the values and the gradients, its seeds the last inputs."""
         primal, wrt = self.primal, self.wrt_symbols
         name = f"d{self.value_name}" if seeded else None
-        joint = differentiate(primal, wrt, self.value_count, name, self.options.exact)
-        start = len(primal.equations)
-        simple = simplify(joint, start, len(joint.inputs) - len(primal.inputs))
-        plain = drop_dead(expand(simple))
-        position = {x: k for k, x in enumerate(primal.inputs)}
-        wrt = [plain.inputs[position[x]] for x in wrt]
-        seeds = list(plain.inputs[len(primal.inputs) :])
-        joint = drop_dead(own_outputs(plain, self.output_count, wrt))
-        if joint.shapes.has_selected:  # a rule may have asked again how many a mask selects
-            joint = canonical(joint)
-        return joint, wrt, seeds
-
-    def _primal_symbols(self, joint: Graph) -> frozenset[Sym]:
-        """Return the symbols of ``joint`` that the user's own function needs."""
-        outputs = joint.outputs[: self.output_count]
-        needed = drop_dead(
-            Graph(joint.inputs, joint.equations, outputs, joint.avals, joint.shapes, joint.notes)
-        )
-        return frozenset(y for eqn in needed.equations for y in eqn.lhs)
-
-    @functools.cached_property
-    def value_name(self) -> str:
-        y = self.primal.outputs[0]
-        name = self.primal.notes.names.get(y) if isinstance(y, Sym) else None
-        if name is not None and y not in self.primal.inputs:
-            return str(name)
-        return value_name(self.name)
-
-    # --- emission
+        graph = differentiate(primal, wrt, self.value_count, name, self.options.exact)
+        graph = simplify(graph, len(primal.equations), len(graph.inputs) - len(primal.inputs))
+        graph = expand(graph)
+        graph = own_outputs(graph, self.output_count, wrt)
+        if graph.shapes.has_selected:  # a rule may have asked again how many a mask selects
+            graph = canonical(graph)
+        return drop_dead(graph)
 
     @functools.cached_property
     def views(self) -> tuple[FunctionView, FunctionView]:
         """Return forward and backward as text."""
         with self._lock, uncollected():
-            joint, _, seeds = self.joint(seeded=True)
-            primal = self._primal_symbols(joint)
-            schedule = cut(joint, self.output_count, seeds, primal)
-            writer = ModuleWriter(self._interface(joint))
-            forward, names = writer.forward(schedule.forward, schedule.residuals)
-            backward = writer.backward(
-                schedule.backward, schedule.residuals, names, schedule.seeds, joint
-            )
-            return forward, backward
+            joint = self.joint(seeded=True)
+            seeds = joint.inputs[len(self.primal.inputs) :]
+            schedule = cut(joint, self.output_count, seeds)
+            return ModuleWriter(self.interface).halves(schedule, joint)
 
     @functools.cached_property
     def combined_view(self) -> FunctionView:
         """Return value_and_grad as text."""
         with self._lock, uncollected():
-            joint, *_ = self.joint(seeded=False)
-            half = Half(joint, self._primal_symbols(joint))
-            return ModuleWriter(self._interface(joint)).value_and_grad(half, self.output_count)
-
-    def _interface(self, joint: Graph) -> Interface:
-        position = {x: k for k, x in enumerate(self.primal.inputs)}
-
-        def symbol(x: Sym | None) -> Sym | None:
-            return None if x is None else joint.inputs[position[x]]
-
-        parameters = tuple(self._parameter(a, symbol) for a in self.arguments)
-        captured = tuple(_captured_parameter(c, symbol(x)) for c, x in self.captures)
-        wrt = tuple(
-            (a.name, a.tree, a.tree.count)
-            for name in self.options.wrt
-            for a in self.arguments
-            if a.name == name
-        )
-        return Interface(
-            self.name, parameters, _unique(captured, parameters), wrt, self.options.single,
-            self.traced.out_tree, self.traced.aux_tree, self.value_name,
-            tuple(ShapeGuard(symbol(x), axes) for x, axes in self._unchecked()),  # type: ignore[arg-type]
-            tuple(self.guards),
-        )  # fmt: skip
-
-    def _parameter(self, argument: Argument, symbol: Callable[[Sym | None], Any]) -> Parameter:
-        declared = self.signature.parameters[argument.name]
-        leaves = tuple(
-            symbol(self.leaves.get((argument.name, k))) for k in range(len(argument.leaves))
-        )
-        statics = tuple(
-            (k, leaf.value)
-            for k, leaf in enumerate(argument.leaves)
-            if leaves[k] is None and isinstance(leaf.value, (int, str, bool, type(None)))
-        )
-        return Parameter(
-            argument.name, _KINDS[declared.kind], argument.tree, leaves,
-            statics=statics, **_default(declared.default, argument),
-        )  # fmt: skip
-
-    def _unchecked(self) -> list[tuple[Sym, tuple[int, ...]]]:
-        """Return the axes of array inputs whose size no operation checks by itself."""
-        originals = [(x, self.dims[key]) for key, x in self.leaves.items()]
-        originals += [(x, c.shape) for c, x in self.captures]
-        first: dict[Size, Size] = {}
-        found = []
-        for x, shape in originals:
-            axes = tuple(k for k, size in enumerate(shape) if self._is_unchecked(size, first))
-            if axes:
-                found.append((x, axes))
-        return found
-
-    def _is_unchecked(self, size: Size, first: dict[Size, Size]) -> bool:
-        if isinstance(size, int) or size in self.traced.fixed_dims:
-            return True
-        shapes = self.primal.shapes
-        root = shapes.resolve(size)
-        if not isinstance(root, (int, Dim)):
-            return True  # an expression of other sizes, such as d - 1
-        known = root if isinstance(root, int) else first.setdefault(root, size)
-        return known is not size and not shapes.checks_itself(size, known)
-
-    # --- text and functions
-
-    @functools.cached_property
-    def source(self) -> str:
-        """Return the whole module."""
-        return print_module(self._module((*self.views, self.combined_view)))
-
-    def _module(self, functions: Sequence[FunctionView], bare: bool = False) -> ModuleView:
-        interface = self._interface(self.primal)
-        writer = ModuleWriter(interface)
-        title = f"Value and gradient of `{self.name}`, generated by symgrad; needs only NumPy."
-        if not fits(title, len('"""')):
-            title = f"Value and gradient of `{self.name}`."
-        if bare:
-            return ModuleView((), title, (), writer.np, tuple(functions))
-        names, _ = writer._input_names(self.primal)
-        words = contract_words(self.primal, (*interface.parameters, *interface.captured), names)
-        doc = ["", *paragraph(words)]
-        if self.options.origin:
-            doc += ["", *paragraph([docstring_text(self.options.origin)])]
-        return ModuleView((), title, tuple(doc), writer.np, tuple(functions))
-
-    def _load(self, view: FunctionView) -> Callable[..., Any]:
-        text = print_module(self._module([view], bare=True))
-        return load_function(text, self.name, view.name)
+            half = whole(self.joint(seeded=False), self.output_count)
+            return ModuleWriter(self.interface).value_and_grad(half, self.output_count)
 
     @functools.cached_property
     def forward(self) -> Callable[..., Any]:
@@ -380,15 +263,58 @@ class Specialisation:
     def value_and_grad(self) -> Callable[..., Any]:
         return self._load(self.combined_view)
 
+    def _load(self, view: FunctionView) -> Callable[..., Any]:
+        text = print_module(self._module([view], bare=True))
+        return load_function(text, self.name, view.name)
+
+    @functools.cached_property
+    def interface(self) -> Interface:
+        """Return how the emitted functions look from outside."""
+        return interface_of(
+            self.name, self.value_name, self.signature, self.arguments, self.traced,
+            self.primal.shapes, self.dims, self.options.wrt, self.options.single,
+        )  # fmt: skip
+
+    @functools.cached_property
+    def value_name(self) -> str:
+        y = self.primal.outputs[0]
+        name = self.primal.notes.names.get(y) if isinstance(y, Sym) else None
+        if name is not None and y not in self.primal.inputs:
+            return str(name)
+        return value_name(self.name)
+
+    # --- text
+
+    @functools.cached_property
+    def source(self) -> str:
+        """Return the whole module."""
+        return print_module(self._module((*self.views, self.combined_view)))
+
+    def _module(self, functions: Sequence[FunctionView], bare: bool = False) -> ModuleView:
+        interface, writer = self.interface, ModuleWriter(self.interface)
+        title = f"Value and gradient of `{self.name}`, generated by symgrad; needs only NumPy."
+        if not fits(title, len('"""')):
+            title = f"Value and gradient of `{self.name}`."
+        if bare:
+            return ModuleView((), title, (), writer.np, tuple(functions))
+        names, _ = writer._input_names(self.primal)
+        words = contract_words(self.primal, (*interface.parameters, *interface.captured), names)
+        doc = ["", *paragraph(words)]
+        if self.options.origin:
+            doc += ["", *paragraph([docstring_text(self.options.origin)])]
+        return ModuleView((), title, tuple(doc), writer.np, tuple(functions))
+
+    # --- what the function captures
+
     def captured_values(self) -> dict[str, Any]:
         """Return what the captured variables hold now, by the names in the emitted signature."""
-        if not self.captures:
-            return {}
-        return {p.name: c.read() for p, (c, _) in self.captured_parameters()}
+        return {p.name: c.read() for p, c in self.captured_parameters()}
 
-    def captured_parameters(self) -> list[tuple[Parameter, tuple[Capture, Sym]]]:
+    def captured_parameters(self) -> list[tuple[Parameter, Capture]]:
         """Return each captured variable with the parameter that stands for it."""
-        return list(zip(self._interface(self.primal).captured, self.captures, strict=True))
+        if not self.captures:
+            return []
+        return list(zip(self.interface.captured, self.captures, strict=True))
 
     @property
     def stability_laws(self) -> list[Firing]:
@@ -406,15 +332,6 @@ def _batch(graph: Graph, inputs: Sequence[Sym]) -> Dim | None:
     return dim if count > 1 else None
 
 
-_KINDS = {
-    inspect.Parameter.POSITIONAL_ONLY: "positional",
-    inspect.Parameter.POSITIONAL_OR_KEYWORD: "plain",
-    inspect.Parameter.VAR_POSITIONAL: "args",
-    inspect.Parameter.KEYWORD_ONLY: "keyword",
-    inspect.Parameter.VAR_KEYWORD: "kwargs",
-}
-
-
 def _function_name(function: Any) -> str:
     while isinstance(function, functools.partial):
         function = function.func
@@ -430,57 +347,6 @@ def _caller(signature: inspect.Signature) -> Callable[..., Any]:
         return function(*bound.args, **bound.kwargs)
 
     return call
-
-
-def _default(value: Any, argument: Argument) -> dict[str, Any]:
-    """Return how the emitted signature gives a parameter's default."""
-    if value is inspect.Parameter.empty:
-        return {"default": None}
-    if is_plain(value):
-        return {"default": written_out(value)}
-    fill = value if _can_be_written(value) and any(leaf.aval for leaf in argument.leaves) else None
-    return {"default": "None", "fill": fill}
-
-
-def is_plain(value: Any) -> bool:
-    """Return whether a default can stand in a signature as it is."""
-    if isinstance(value, tuple) and type(value) is tuple:
-        return all(map(is_plain, value))
-    return value is None or type(value) in (bool, int, float, str)
-
-
-def _can_be_written(value: Any) -> bool:
-    if type(value) in (list, tuple):
-        return all(map(_can_be_written, value))
-    if type(value) is dict:
-        return all(map(is_plain, value)) and all(map(_can_be_written, value.values()))
-    is_small = isinstance(value, np.ndarray) and value.size <= LARGEST_CONSTANT
-    return is_plain(value) or is_small or isinstance(value, np.generic)
-
-
-def _captured_parameter(capture: Capture, symbol: Sym | None) -> Parameter:
-    value = capture.example
-    given: dict[str, Any] = {}
-    if np.ndim(value) == 0 and np.asarray(value).dtype.name in ("float64", "int64", "bool"):
-        given = {"default": written_out(getattr(value, "item", lambda: value)())}
-    elif capture.small:
-        given = {"default": "None", "fill": value}
-    return Parameter(capture.name, "keyword", Tree(LEAF), (symbol,), **given)
-
-
-def _unique(
-    captured: Sequence[Parameter], parameters: Sequence[Parameter]
-) -> tuple[Parameter, ...]:
-    """Return the captured parameters under names that no other parameter has."""
-    taken = {p.name for p in parameters}
-    result = []
-    for p in captured:
-        name, number = p.name, 2
-        while name in taken:
-            name, number = f"{p.name}{number}", number + 1
-        taken.add(name)
-        result.append(replace(p, name=name))
-    return tuple(result)
 
 
 def _bind(pairs: Sequence[tuple[Shape, Shape]], values: dict[Dim, int]) -> bool:

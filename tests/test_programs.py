@@ -128,6 +128,6 @@ def test_every_op_is_reached_by_some_program():
         c, _, args = compiled(program)
         plainly(c.value_and_grad, *args)
         made = c._newest()
-        for graph in (made.traced.graph, recognise(made.traced.graph)[0], made.joint(True)[0]):
+        for graph in (made.traced.graph, recognise(made.traced.graph)[0], made.joint(True)):
             reached |= ops_of(graph) | ops_of(drop_dead(expand(graph)))
     assert set(OPS) - reached == set()

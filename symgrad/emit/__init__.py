@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from symgrad.emit.body import Writer
+from symgrad.emit.interface import interface_of
 from symgrad.emit.layout import bracketed, exploded, fits
 from symgrad.emit.signature import declaration, fill_lines, guard_lines, unpack_lines
 from symgrad.emit.spell import holds_other_floats, literal
 from symgrad.emit.views import FunctionView, Guard, Interface, ModuleView, Parameter
 from symgrad.graph import FLOAT64, Aval, Equation, Graph, Operand, Sym
-from symgrad.schedule import Half, Names
+from symgrad.schedule import Half, Names, Schedule
 from symgrad.templating import environment
 from symgrad.trees import Tree, access
 
@@ -63,6 +64,13 @@ class ModuleWriter:
             ),
             self._doc(doc),
             (*head, *body, *returns),
+        )
+
+    def halves(self, schedule: Schedule, joint: Graph) -> tuple[FunctionView, FunctionView]:
+        """Return forward and backward, which names the residuals as forward does."""
+        forward, names = self.forward(schedule.forward, schedule.residuals)
+        return forward, self.backward(
+            schedule.backward, schedule.residuals, names, schedule.seeds, joint
         )
 
     def forward(
@@ -316,5 +324,6 @@ __all__ = [
     "Parameter",
     "contract_words",
     "docstring_text",
+    "interface_of",
     "print_module",
 ]

@@ -1,0 +1,328 @@
+"""From one half to statements: single uses inlined, arrays nobody needs updated in place.
+
+Nothing here spells an op.  Invariant: nothing is computed twice but sizes, views and small
+products of scalars, and no buffer is written while somebody still reads it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from symgrad.graph import Equation, Graph, Notes, Op, Operand, Sym
+from symgrad.schedule.cut import Half, is_free_view
+
+PRIMAL_WEIGHT, DERIVATIVE_WEIGHT = 14.0, 4.0
+ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide"})
+WRITES = frozenset({"add_at", "put_at"})
+
+
+@dataclass(slots=True)
+class Statement:
+    """One line: an equation with the equations folded into it.
+
+    ``mode`` is how it is written: ``assign``, ``update`` (``a *= b``, operand ``reused`` gives
+    the buffer), or ``store`` (``a[key] = v`` or ``+=``) into the buffer of its first operand.
+    """
+
+    eqn: Equation
+    mode: str = "assign"
+    reused: int = 0
+    starts: str = ""  # for a store, how the buffer begins: "own", "zeros", "make" or "copy"
+
+
+@dataclass(slots=True)
+class Plan:
+    """A function ready to be spelled."""
+
+    half: Half
+    statements: list[Statement]
+    inlined: dict[Sym, Equation]
+    copies: frozenset[int] = frozenset()
+    slot: dict[Sym, Sym] = field(default_factory=dict)
+
+    def slot_of(self, y: Sym) -> Sym:
+        """Return the symbol whose name ``y`` goes by: the first to live in its buffer."""
+        return self.slot.get(y, y)
+
+    def read_through(self, operands: Iterable[Operand]) -> list[Sym]:
+        """Return the named symbols that a line with these operands reads, once for each time."""
+        found: list[Sym] = []
+        todo = [x for x in operands if type(x) is Sym]
+        while todo:
+            x = todo.pop()
+            folded = self.inlined.get(x)
+            if folded is None:
+                found.append(x)
+            else:
+                todo += [z for z in folded.rhs.operands if type(z) is Sym]
+        return found
+
+
+def plan(half: Half, extra_outputs: Sequence[Operand], keep: frozenset[Sym]) -> Plan:
+    """Return the statements of one function; ``keep`` must have lines of their own.
+
+    ``extra_outputs`` are returned besides the graph's outputs: the residuals.
+    """
+    outputs = [*half.graph.outputs, *extra_outputs]
+    inlined = inline_single_use(half, outputs, keep)
+    statements = [
+        Statement(eqn) for eqn in half.graph.equations if not any(y in inlined for y in eqn.lhs)
+    ]
+    made = Plan(half, statements, inlined)
+    _reuse_buffers(made, outputs)
+    made.copies = _aliased_outputs(made, half.graph.outputs)
+    return made
+
+
+def inline_single_use(
+    half: Half, outputs: Sequence[Operand], keep: frozenset[Sym]
+) -> dict[Sym, Equation]:
+    """Return the equations to fold into their readers, so code reads like the formula.
+
+    Nothing is computed twice: a value read twice or returned stays on its own line, except for
+    sizes, views of names, and small products of scalars.  The weight of a line is bounded.
+    """
+    graph = half.graph
+    reads = Counter(x for eqn in graph.equations for x in eqn.rhs.operands)
+    reads.update(y for y in outputs)
+    returned = set(outputs)
+    written = {eqn.rhs.operands[0] for eqn in graph.equations if eqn.rhs.name in WRITES}
+    folded: dict[Sym, Equation] = {}
+    weights: dict[Sym, float] = {}
+    blanks = _blank_bases(graph, returned)
+    for eqn in graph.equations:
+        y = eqn.lhs[0]
+        if y in blanks:
+            folded[y], weights[y] = eqn, 0.0
+            continue
+        _unfold_beside_matmul(half, eqn, folded, weights)
+        weight, limit = _weight(graph, eqn, folded, weights), _limit(half, y)
+        while weight > limit and (heavy := _heaviest(eqn, folded, weights)) is not None:
+            del folded[heavy]
+            weight = _weight(graph, eqn, folded, weights)
+        weights[y] = weight
+        if y in keep or y in returned or len(eqn.lhs) > 1 or not _may_fold(half, eqn, written):
+            continue
+        if reads[y] == 1 or _is_free(half, eqn, weight, reads[y]):
+            folded[y] = eqn
+    return folded
+
+
+def _blank_bases(graph: Graph, returned: set[Operand]) -> set[Sym]:
+    """Return the zeros that only serve as what writes begin with: each write makes its own."""
+    zeros = {eqn.lhs[0] for eqn in graph.equations if _is_zeros(eqn.rhs)} - returned
+    for eqn in graph.equations:
+        kept = eqn.rhs.operands[1:] if eqn.rhs.name in WRITES else eqn.rhs.operands
+        zeros.difference_update(kept)
+    return zeros
+
+
+def _limit(half: Half, y: Sym) -> float:
+    return PRIMAL_WEIGHT if y in half.primal else DERIVATIVE_WEIGHT
+
+
+def _weight(
+    graph: Graph, eqn: Equation, folded: Mapping[Sym, Equation], weights: Mapping[Sym, float]
+) -> float:
+    own = 0.0 if eqn.rhs.name == "size" else 0.5 if _scalar(graph, eqn.lhs[0]) else 1.0
+    if is_free_view(eqn.rhs):
+        own = 0.25
+    return own + sum(weights[x] for x in eqn.rhs.operands if x in folded)
+
+
+def _heaviest(
+    eqn: Equation, folded: Mapping[Sym, Equation], weights: Mapping[Sym, float]
+) -> Sym | None:
+    inside = [
+        x for x in eqn.rhs.operands if isinstance(x, Sym) and x in folded and weights[x] > 0.5
+    ]
+    return max(inside, key=lambda x: weights[x], default=None)
+
+
+def _scalar(graph: Graph, y: Sym) -> bool:
+    return graph.avals[y].shape == ()
+
+
+def _may_fold(half: Half, eqn: Equation, written: set[Operand]) -> bool:
+    if eqn.rhs.name == "alias":
+        return False  # a step that the user wants to see
+    if eqn.rhs.name == "index" and eqn.rhs.operands[0] in written:
+        return False  # read before the array is written, so that it need not be copied
+    if eqn.rhs.name in WRITES or (
+        eqn.rhs.name == "constant" and half.graph.avals[eqn.lhs[0]].shape
+    ):
+        return False
+    if eqn.rhs.name == "size":
+        return True
+    name = half.graph.notes.names.get(eqn.lhs[0])
+    return name is None or eqn.lhs[0] not in half.primal
+
+
+def _is_free(half: Half, eqn: Equation, weight: float, reads: int) -> bool:
+    rhs = eqn.rhs
+    if rhs.name == "size":
+        return True
+    if is_free_view(rhs):
+        return weight <= 0.25
+    cheap = rhs.name in ARITHMETIC or rhs.name == "negative"
+    return (
+        cheap
+        and weight <= 1.0
+        and reads <= 2
+        and _scalar(half.graph, eqn.lhs[0])
+        and eqn.lhs[0] not in half.primal
+    )
+
+
+def _unfold_beside_matmul(
+    half: Half, eqn: Equation, folded: dict[Sym, Equation], weights: Mapping[Sym, float]
+) -> None:
+    # A matrix product reads best between names, or next to one small bracket.
+    if eqn.rhs.name == "contract" and eqn.lhs[0] not in half.primal:
+        for x in eqn.rhs.operands:
+            if isinstance(x, Sym) and x in folded and weights[x] > 1.0:
+                del folded[x]
+
+
+# --- buffers -----------------------------------------------------------------------------------
+
+
+def _buffers(made: Plan) -> dict[Sym, Sym]:
+    """Return for each named symbol the symbol that owns its memory."""
+    owner: dict[Sym, Sym] = {x: x for x in made.half.graph.inputs}
+    for statement in made.statements:
+        eqn = statement.eqn
+        for y in eqn.lhs:
+            owner[y] = y
+        if eqn.rhs.facts.view or eqn.rhs.name == "alias":
+            base = eqn.rhs.operands[0]
+            while isinstance(base, Sym) and base in made.inlined:
+                inner = made.inlined[base].rhs
+                if not (inner.facts.view or inner.name == "alias"):
+                    break
+                base = inner.operands[0]
+            if isinstance(base, Sym) and base in owner:
+                owner[eqn.lhs[0]] = owner[base]
+    return owner
+
+
+def _reuse_buffers(made: Plan, outputs: Sequence[Operand]) -> None:
+    """Mark the statements that update an array nobody reads again."""
+    graph = made.half.graph
+    first = _buffers(made)
+    moved: dict[Sym, Sym] = {}
+    owner = _Owner(first, moved)
+    last: dict[Sym, int] = {}
+    reads = [made.read_through(statement.eqn.rhs.operands) for statement in made.statements]
+    for k, names in enumerate(reads):
+        for x in names:
+            last[owner[x]] = k
+    for y in outputs:
+        for x in made.read_through([y]):
+            last[owner[x]] = len(reads)
+    fresh = set(first.values()) - set(graph.inputs)
+    repeated = _repeated(made)
+    for k, statement in enumerate(made.statements):
+
+        def is_dying(x: Operand, k: int = k) -> bool:
+            if type(x) is not Sym or x in made.inlined or owner[x] not in fresh:
+                return False
+            if x in repeated or last[owner[x]] != k:
+                return False
+            whole = owner[x] is x or graph.avals[owner[x]] == graph.avals[x]
+            return whole and [owner[y] for y in reads[k]].count(owner[x]) == 1
+
+        _choose_mode(made, statement, is_dying)
+        if statement.mode != "assign" and statement.starts in ("", "own"):
+            y, x = statement.eqn.lhs[0], statement.eqn.rhs.operands[statement.reused]
+            made.slot[y] = made.slot_of(x)
+            buffer = owner[x]
+            last[buffer] = last.get(owner[y], k)
+            moved[y] = buffer
+
+
+def _repeated(made: Plan) -> set[Sym]:
+    """Return the names of broadcast views: NumPy lets nobody write to one."""
+    found: set[Sym] = set()
+    for statement in made.statements:
+        rhs = statement.eqn.rhs
+        while rhs.facts.view or rhs.name == "alias":
+            base = rhs.operands[0]
+            if rhs.name == "broadcast_to" or base in found:
+                found.update(statement.eqn.lhs)
+                break
+            if base not in made.inlined:
+                break
+            rhs = made.inlined[base].rhs
+    return found
+
+
+class _Owner:
+    """Which symbol owns the memory of another, as results move into reused buffers."""
+
+    def __init__(self, first: Mapping[Sym, Sym], moved: Mapping[Sym, Sym]):
+        self.first, self.moved = first, moved
+
+    def __getitem__(self, x: Sym) -> Sym:
+        buffer = self.first[x]
+        return self.moved.get(buffer, buffer)
+
+
+def _choose_mode(made: Plan, statement: Statement, is_dying: Any) -> None:
+    eqn, graph = statement.eqn, made.half.graph
+    operands = eqn.rhs.operands
+    y = eqn.lhs[0]
+    if eqn.rhs.name in WRITES:
+        statement.mode = "store"
+        base = operands[0]
+        if isinstance(base, Sym) and base in made.inlined:
+            start = made.inlined[base].rhs
+            is_view = start.facts.view or start.name == "alias"
+            statement.starts = "copy" if is_view else "zeros" if _is_zeros(start) else "make"
+        else:
+            statement.starts = "own" if is_dying(base) else "copy"
+        return
+    if eqn.rhs.name not in ARITHMETIC or not graph.avals[y].shape or y in made.half.primal:
+        return
+    choices = (0, 1) if eqn.rhs.name in ("add", "multiply") else (0,)
+    for k in choices:
+        x = operands[k]
+        users = x in made.half.primal or x in graph.notes.names
+        if (
+            not users
+            and not _renames(graph.notes, x, y)
+            and is_dying(x)
+            and graph.avals[x] == graph.avals[y]
+        ):
+            statement.mode, statement.reused = "update", k
+            return
+
+
+def _renames(notes: Notes, x: Operand, y: Sym) -> bool:
+    """Return whether ``x`` and ``y`` are gradients by different names: each keeps its own."""
+    before, after = notes.cotangent_of.get(x), notes.cotangent_of.get(y)
+    return before is not None and after is not None and before is not after
+
+
+def _is_zeros(rhs: Op) -> bool:
+    if rhs.name == "full":
+        return bool(rhs.setting("value") == 0)
+    return rhs.name == "full_like" and getattr(rhs.operands[1], "value", None) == 0
+
+
+def _aliased_outputs(made: Plan, outputs: Sequence[Operand]) -> frozenset[int]:
+    """Return which outputs would share memory with an input or an earlier output."""
+    owner = _buffers(made)
+    taken = set(made.half.graph.inputs) | _repeated(made)
+    shared = set()
+    for k, y in enumerate(outputs):
+        if not isinstance(y, Sym) or made.half.graph.avals[y].kind != "array":
+            continue
+        buffer = owner.get(y, y)
+        if buffer in taken or y in taken:
+            shared.add(k)
+        taken.add(buffer)
+    return frozenset(shared)
