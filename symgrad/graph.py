@@ -71,13 +71,21 @@ class Sym(sp.Symbol):
 
 
 _SYMBOLS: list[Sym] = []
+_FIRST = sp.Symbol.__xnew__(Sym, "%0")
+_SHARED = [(k, getattr(_FIRST, k)) for k in (*sp.Symbol.__slots__, "_assumptions") if k != "name"]
 
 
 def symbol(index: int) -> Sym:
-    """Return the symbol ``%index``; the same object for every graph."""
+    """Return the symbol ``%index``; the same object for every graph.
+
+    All share what SymPy may assume of them: finding it out is most of making a symbol.
+    """
     while index >= len(_SYMBOLS):
-        new = sp.Symbol.__xnew__(Sym, f"%{len(_SYMBOLS)}")
+        new = Basic.__new__(Sym)
+        for slot, value in _SHARED:
+            setattr(new, slot, value)
         new.index = len(_SYMBOLS)
+        new.name = f"%{new.index}"
         _SYMBOLS.append(new)
     return _SYMBOLS[index]
 
@@ -156,18 +164,18 @@ class Op(sp.Expr):
     facts: ClassVar[Any] = None
 
     def __new__(cls, *args: Operand) -> Op:
-        new = Basic.__new__(cls, *args)
-        if cls.params:
-            cut = len(args) - len(cls.params)
-            new.operands, new.statics = args[:cut], args[cut:]
-            new.settings = tuple([static.value for static in new.statics])
-        else:
-            new.operands, new.statics, new.settings = args, (), ()
-        return new  # type: ignore[no-any-return]
+        cut = len(args) - len(cls.params)
+        return cls.of(args[:cut], args[cut:])
 
     @classmethod
-    def of(cls, operands: Sequence[Operand], settings: Sequence[Static] = ()) -> Op:
-        return cls(*operands, *settings)
+    def of(cls, operands: tuple[Operand, ...], statics: Sequence[Static] = ()) -> Op:
+        """Return the op applied; all that SymPy's own constructor does, without its calls."""
+        new = object.__new__(cls)
+        new._assumptions, new._mhash = cls.default_assumptions, None
+        new._args = (*operands, *statics) if statics else operands
+        new.operands, new.statics = operands, tuple(statics)
+        new.settings = tuple([static.value for static in statics])
+        return new
 
     def setting(self, name: str) -> Any:
         return self.settings[self.params.index(name)]
@@ -505,18 +513,19 @@ class Builder:
         operands = rhs.operands
         if moved:
             operands = tuple([moved.get(x, x) if type(x) is Sym else x for x in operands])
-        ys = self._by_any_law(row, operands, rhs.settings)
-        if ys is None:
+        found = self._by_law(row, operands, rhs.settings) if row.name in self.laws else None
+        if found is None:
             key = (row, operands, rhs.statics)
-            ys = self._bound.get(key)
-            if ys is None:
+            ys = self._bound.setdefault(key, lhs)
+            if ys is lhs:
                 if operands != rhs.operands:
                     eqn = Equation(lhs, row.of(operands, rhs.statics))
-                self._bound[key] = lhs
                 self.equations.append(eqn)
                 for y in lhs:
                     self.defined_by[y] = eqn
                 return
+        else:
+            ys = (found,)
         for y, mine in zip(lhs, ys, strict=True):
             moved[y] = mine
             self._carry_notes(y, mine, rhs, operands, old)

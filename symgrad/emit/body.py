@@ -39,9 +39,12 @@ class Writer:
     written: dict[Sym, set[Any]] = field(init=False, default_factory=dict)
     unseen: set[Dim] = field(init=False, default_factory=set)
     read: frozenset[Operand] = field(init=False)
+    mentioned: list[Dim] = field(init=False)  # the sizes that the text mentions
 
     def __post_init__(self) -> None:
         graph = self.half.graph
+        sizes = (d for eqn in graph.equations if eqn.rhs.params for d in sizes_read(eqn.rhs))
+        self.mentioned = list(dict.fromkeys(sizes))
         operands = (x for eqn in graph.equations for x in eqn.rhs.operands)
         self.read = frozenset((*operands, *graph.outputs, *self.extra)) | self._shows_a_size()
 
@@ -117,14 +120,11 @@ class Writer:
         """Return for each slot the number of the statement that reads it last."""
         last: dict[Sym, float] = {}
         for k, statement in enumerate(self.plan.statements):
-            for x in self._read_by(statement.eqn.rhs.operands):
-                last[x] = k
-        last.update(dict.fromkeys(self._read_by((*self.half.graph.outputs, *self.extra)), math.inf))
+            for x in statement.reads:
+                last[self.plan.slot_of(x)] = k
+        for x in self.plan.read_through((*self.half.graph.outputs, *self.extra)):
+            last[self.plan.slot_of(x)] = math.inf
         return last
-
-    def _read_by(self, operands: Sequence[Operand]) -> set[Sym]:
-        """Return the slots that a line with these operands reads."""
-        return {self.plan.slot_of(x) for x in self.plan.read_through(operands)}
 
     def _cotangent_name(self, members: Sequence[Sym]) -> str | None:
         """Return the last ``d<name>`` in a buffer's life, the user's names before others."""
@@ -142,9 +142,21 @@ class Writer:
     def _name_dims(self) -> None:
         self.dim_names = {}
         shapes = self.half.graph.shapes
-        for dim in _all_dims(self.half.graph, self.extra):
+        for dim in self._all_dims():
             users = shapes.user_name(dim)
             self.dim_names[dim] = self.names.claim(shapes.label(dim), users is not None)
+
+    def _all_dims(self) -> list[Dim]:
+        graph, seen = self.half.graph, {}
+        shapes = dict.fromkeys([a.shape for a in map(graph.avals.__getitem__, graph.inputs)])
+        for eqn in graph.equations:
+            for y in eqn.lhs:
+                shapes[graph.avals[y].shape] = None
+        for shape in shapes:
+            seen.update(dict.fromkeys(dims_in(shape)))
+            if graph.shapes.has_selected:
+                seen.update(dict.fromkeys(dims_in(graph.shapes.resolve_shape(shape))))
+        return list(seen | dict.fromkeys(self.mentioned))
 
     def size_lines(self, guarded: bool = False) -> list[str]:
         """Return the lines that read the sizes this function mentions: ``N = X.shape[0]``.
@@ -152,9 +164,7 @@ class Writer:
         ``guarded`` says that it checks the shapes of its arguments, and so mentions these too.
         """
         graph = self.half.graph
-        read: dict[Dim, None] = {}
-        for eqn in graph.equations:
-            read.update(dict.fromkeys(sizes_read(eqn.rhs)))
+        read = dict.fromkeys(self.mentioned)
         for y in self._checked_selections():
             axis = graph.notes.selections[y]
             read.update(dict.fromkeys(dims_in((graph.avals[y].shape[axis],))))
@@ -259,7 +269,7 @@ class Writer:
         """Return the sizes that the text mentions and no input shows."""
         graph = self.half.graph
         known = {d for x in graph.inputs for d in graph.avals[x].shape}
-        read = {d for e in graph.equations for d in sizes_read(e.rhs)}
+        read = set(self.mentioned)
         for y in self._checked_selections():
             read.update(dims_in((graph.avals[y].shape[graph.notes.selections[y]],)))
         return read - known
@@ -334,18 +344,6 @@ class Writer:
 
     def shape_text(self, aval: Aval) -> str:
         return self.speller.shape(aval.shape)
-
-
-def _all_dims(graph: Graph, extra: Sequence[Operand]) -> list[Dim]:
-    seen: dict[Dim, None] = {}
-    values = (*graph.inputs, *[y for eqn in graph.equations for y in eqn.lhs])
-    for shape in dict.fromkeys([graph.avals[x].shape for x in values]):
-        seen.update(dict.fromkeys(dims_in(shape)))
-        if graph.shapes.has_selected:
-            seen.update(dict.fromkeys(dims_in(graph.shapes.resolve_shape(shape))))
-    for eqn in graph.equations:
-        seen.update(dict.fromkeys(sizes_read(eqn.rhs)))
-    return list(seen)
 
 
 def raise_lines(first: str, second: str) -> list[str]:

@@ -73,8 +73,7 @@ def exploded(before: str, text: str, after: str, indent: int) -> list[str]:
 
 def wrapped(line: str, indent: int) -> list[str]:
     """Return an assignment that is too wide although nothing in it is left to name."""
-    found = re.match(r"(.+? [-+*/]?= )(.+)", line)
-    if fits(line, indent) or found is None:
+    if fits(line, indent) or (found := re.match(r"(.+? [-+*/]?= )(.+)", line)) is None:
         return [line]
     before, value = found.groups()
     parts = _operands(value)

@@ -141,14 +141,23 @@ def elementwise(
     path through it an error; a derivative that is truly zero is ``partials=(zero,)``.
     """
     find_dtype = dtype or ufunc_dtype(accepts[0])
+    of_alike: dict[Any, tuple[np.dtype[Any], Kind]] = {}  # dtype and kind where all operands agree
 
     def aval(shapes: Shapes, *xs: Aval) -> Aval:
-        shape = xs[0].shape
+        first = xs[0]
+        shape = first.shape
+        if all([x is first for x in xs]):
+            key = first.dtype, first.kind, not shape
+            found = of_alike.get(key)
+            if found is None:
+                found = of_alike[key] = find_dtype(*xs), _kind(shape, xs, precedence < ATOM)
+        else:
+            shape = broadcast(shapes, *[x.shape for x in xs])
+            found = find_dtype(*xs), _kind(shape, xs, precedence < ATOM)
         for x in xs:
-            if x.shape is not shape:
-                shape = broadcast(shapes, *[x.shape for x in xs])
-                break
-        return Aval(shape, find_dtype(*xs), _kind(shape, xs, precedence < ATOM))
+            if x.shape is shape and x.kind == found[1] and x.dtype == found[0]:
+                return x  # the same facts need no copy
+        return Aval(shape, *found)
 
     facts = Facts(
         _target(numpy), precedence, tex, math, partials, domain, kinks, source, expand,

@@ -4,8 +4,8 @@
 statements; `Names` gives them names.
 """
 
-from symgrad.schedule.cut import Half, Schedule, cut, own_outputs, whole
+from symgrad.schedule.halves import Half, Schedule, cut, own_outputs, whole
 from symgrad.schedule.names import Names
-from symgrad.schedule.plan import Plan, Statement, plan
+from symgrad.schedule.statements import Plan, Statement, plan
 
 __all__ = ["Half", "Names", "Plan", "Schedule", "Statement", "cut", "own_outputs", "plan", "whole"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from symgrad.graph import Equation, Graph, Notes, Op, Operand, Sym
-from symgrad.schedule.cut import Half, is_free_view
+from symgrad.schedule.halves import Half, is_free_view
 
 PRIMAL_WEIGHT, DERIVATIVE_WEIGHT = 14.0, 4.0
 ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide"})
@@ -31,6 +31,7 @@ class Statement:
     mode: str = "assign"
     reused: int = 0
     starts: str = ""  # for a store, how the buffer begins: "own", "zeros", "make" or "copy"
+    reads: list[Sym] = field(default_factory=list)  # the named symbols, once for each time
 
 
 @dataclass(slots=True)
@@ -50,14 +51,14 @@ class Plan:
     def read_through(self, operands: Iterable[Operand]) -> list[Sym]:
         """Return the named symbols that a line with these operands reads, once for each time."""
         found: list[Sym] = []
+        inlined = self.inlined
         todo = [x for x in operands if type(x) is Sym]
         while todo:
             x = todo.pop()
-            folded = self.inlined.get(x)
-            if folded is None:
-                found.append(x)
+            if x in inlined:
+                todo += [z for z in inlined[x].rhs.operands if type(z) is Sym]
             else:
-                todo += [z for z in folded.rhs.operands if type(z) is Sym]
+                found.append(x)
         return found
 
 
@@ -68,12 +69,13 @@ def plan(half: Half, extra_outputs: Sequence[Operand], keep: frozenset[Sym]) -> 
     """
     outputs = [*half.graph.outputs, *extra_outputs]
     inlined = inline_single_use(half, outputs, keep)
-    statements = [
-        Statement(eqn) for eqn in half.graph.equations if not any(y in inlined for y in eqn.lhs)
-    ]
+    statements = [Statement(eqn) for eqn in half.graph.equations if eqn.lhs[0] not in inlined]
     made = Plan(half, statements, inlined)
-    _reuse_buffers(made, outputs)
-    made.copies = _aliased_outputs(made, half.graph.outputs)
+    for statement in statements:
+        statement.reads = made.read_through(statement.eqn.rhs.operands)
+    owner, repeated = _buffers(made), _repeated(made)
+    _reuse_buffers(made, outputs, owner, repeated)
+    made.copies = _aliased_outputs(made, owner, repeated)
     return made
 
 
@@ -114,7 +116,7 @@ def inline_single_use(
 def _blank_bases(graph: Graph, returned: set[Operand]) -> set[Sym]:
     """Return the zeros that only serve as what writes begin with: each write makes its own."""
     zeros = {eqn.lhs[0] for eqn in graph.equations if _is_zeros(eqn.rhs)} - returned
-    for eqn in graph.equations:
+    for eqn in graph.equations if zeros else ():
         kept = eqn.rhs.operands[1:] if eqn.rhs.name in WRITES else eqn.rhs.operands
         zeros.difference_update(kept)
     return zeros
@@ -209,31 +211,29 @@ def _buffers(made: Plan) -> dict[Sym, Sym]:
     return owner
 
 
-def _reuse_buffers(made: Plan, outputs: Sequence[Operand]) -> None:
+def _reuse_buffers(
+    made: Plan, outputs: Sequence[Operand], first: Mapping[Sym, Sym], repeated: set[Sym]
+) -> None:
     """Mark the statements that update an array nobody reads again."""
     graph = made.half.graph
-    first = _buffers(made)
     moved: dict[Sym, Sym] = {}
     owner = _Owner(first, moved)
     last: dict[Sym, int] = {}
-    reads = [made.read_through(statement.eqn.rhs.operands) for statement in made.statements]
-    for k, names in enumerate(reads):
-        for x in names:
-            last[owner[x]] = k
-    for y in outputs:
-        for x in made.read_through([y]):
-            last[owner[x]] = len(reads)
+    for k, statement in enumerate(made.statements):
+        for x in statement.reads:
+            last[first[x]] = k
+    for x in made.read_through(outputs):
+        last[first[x]] = len(made.statements)
     fresh = set(first.values()) - set(graph.inputs)
-    repeated = _repeated(made)
     for k, statement in enumerate(made.statements):
 
-        def is_dying(x: Operand, k: int = k) -> bool:
+        def is_dying(x: Operand, k: int = k, reads: Sequence[Sym] = statement.reads) -> bool:
             if type(x) is not Sym or x in made.inlined or owner[x] not in fresh:
                 return False
             if x in repeated or last[owner[x]] != k:
                 return False
             whole = owner[x] is x or graph.avals[owner[x]] == graph.avals[x]
-            return whole and [owner[y] for y in reads[k]].count(owner[x]) == 1
+            return whole and [owner[y] for y in reads].count(owner[x]) == 1
 
         _choose_mode(made, statement, is_dying)
         if statement.mode != "assign" and statement.starts in ("", "own"):
@@ -313,12 +313,11 @@ def _is_zeros(rhs: Op) -> bool:
     return rhs.name == "full_like" and getattr(rhs.operands[1], "value", None) == 0
 
 
-def _aliased_outputs(made: Plan, outputs: Sequence[Operand]) -> frozenset[int]:
+def _aliased_outputs(made: Plan, owner: Mapping[Sym, Sym], repeated: set[Sym]) -> frozenset[int]:
     """Return which outputs would share memory with an input or an earlier output."""
-    owner = _buffers(made)
-    taken = set(made.half.graph.inputs) | _repeated(made)
+    taken = set(made.half.graph.inputs) | repeated
     shared = set()
-    for k, y in enumerate(outputs):
+    for k, y in enumerate(made.half.graph.outputs):
         if not isinstance(y, Sym) or made.half.graph.avals[y].kind != "array":
             continue
         buffer = owner.get(y, y)
