@@ -15,7 +15,7 @@ from symgrad.dims import Dim, dims_in
 from symgrad.emit.layout import bracketed, exploded, fits, with_note, wrapped
 from symgrad.emit.spell import Speller, Spelling
 from symgrad.emit.views import Interface
-from symgrad.graph import Aval, Equation, Graph, Op, Operand, Sym, sizes_read
+from symgrad.graph import Aval, Equation, Op, Operand, Sym, sizes_read
 from symgrad.ops.indexing import key_text, writes_once
 from symgrad.ops.table import PRODUCT
 from symgrad.schedule import Half, Names, Plan, Statement, plan
