@@ -239,7 +239,8 @@ def compare(left: int, relation: str, right: int) -> bool:
     }[relation]
 
 
-def _is_nonnegative(size: Size) -> bool:
+def is_nonnegative(size: Size) -> bool:
+    """Return whether a size is certainly not below 0, whatever its dims are."""
     size = plain(size)
     return size >= 0 if isinstance(size, int) else bool(size.is_nonnegative)
 
@@ -252,10 +253,10 @@ def _follows(guard: Guard, others: Iterable[Guard]) -> bool:
     for g in others:
         if g is guard:
             continue
-        if g.relation == "<=" and g.right == guard.right and _is_nonnegative(g.left - guard.left):
+        if g.relation == "<=" and g.right == guard.right and is_nonnegative(g.left - guard.left):
             return True
         gap = g.left - g.right
-        if g.relation == "==" and (_is_nonnegative(room - gap) or _is_nonnegative(room + gap)):
+        if g.relation == "==" and (is_nonnegative(room - gap) or is_nonnegative(room + gap)):
             return True
     return False
 
@@ -474,7 +475,7 @@ class Shapes:
         """Return whether ``part <= size`` follows from what is given."""
         size = self.resolve(size)
         return any(
-            self.resolve(larger) == size and _is_nonnegative(self.resolve(p) - self.resolve(part))
+            self.resolve(larger) == size and is_nonnegative(self.resolve(p) - self.resolve(part))
             for p, larger in self._ordered
         )
 

@@ -16,7 +16,7 @@ from symgrad.emit.layout import bracketed, exploded, fits, with_note, wrapped
 from symgrad.emit.spell import Speller, Spelling
 from symgrad.emit.views import Interface
 from symgrad.graph import Aval, Equation, Op, Operand, Sym, sizes_read
-from symgrad.ops.indexing import key_text, writes_once
+from symgrad.ops.indexing import key_text, never_meet, writes_once
 from symgrad.ops.table import PRODUCT
 from symgrad.schedule import Half, Names, Plan, Statement, plan
 
@@ -36,7 +36,7 @@ class Writer:
     names: Names = field(init=False)
     speller: Speller = field(init=False)
     dim_names: dict[Dim, str] = field(init=False, default_factory=dict)
-    written: dict[Sym, set[Any]] = field(init=False, default_factory=dict)
+    written: dict[Sym, list[Any]] = field(init=False, default_factory=dict)
     unseen: set[Dim] = field(init=False, default_factory=set)
     read: frozenset[Operand] = field(init=False)
     mentioned: list[Dim] = field(init=False)  # the sizes that the text mentions
@@ -320,17 +320,16 @@ class Writer:
 
     def _is_first_write(self, s: Statement) -> bool:
         """Return whether the elements written are still the zeros the array began with."""
-        slot, key = self.plan.slot_of(s.eqn.lhs[0]), s.eqn.rhs.setting("key")
-        is_element = all(type(k) is int and k >= 0 for k in key)
+        y, key = s.eqn.lhs[0], s.eqn.rhs.setting("key")
+        slot, shape = self.plan.slot_of(y), self.half.graph.avals[y].shape
         if s.starts == "zeros":
-            self.written[slot] = {key} if is_element else set()
+            self.written[slot] = [key]
             return True
         before = self.written.get(slot)
-        if not before or not is_element or len(key) != len(next(iter(before))):
-            self.written.pop(slot, None)
+        if before is None:
             return False
-        is_new = key not in before
-        before.add(key)
+        is_new = all(never_meet(key, other, shape) for other in before)
+        before.append(key)
         return is_new
 
     def _known(self, x: Operand) -> tuple[Aval, Op | None]:

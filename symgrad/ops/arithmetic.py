@@ -51,7 +51,8 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "divide", "Quotient of two values.", accepts=(np.divide, operator.truediv), arity=2,
-    math=lambda a, b: a / b, partials=(lambda y, a, b: 1 / b, lambda y, a, b: -y / b),
+    math=lambda a, b: a / b,
+    vjp=(lambda ct, y, a, b: ct / b, lambda ct, y, a, b: -(ct / b) * y),
     numpy="{0:6.5} / {1:8}", precedence=PRODUCT, tex=r"\frac{{{0}}}{{{1}}}", domain=(0.5, 2.0),
 )  # fmt: skip
 elementwise(

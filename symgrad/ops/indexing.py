@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.dims import Shape, Shapes, Size, floor_div, largest, smallest
+from symgrad.dims import Shape, Shapes, Size, floor_div, is_nonnegative, largest, smallest
 from symgrad.errors import ShapeError, TraceError
 from symgrad.graph import Aval, Op, Value
 from symgrad.ops.table import (
@@ -469,6 +469,32 @@ def writes_once(indices: Sequence[tuple[Aval, Op | None]]) -> bool:
         if row is not None and row.name == "arange" and all(a.ndim <= 1 for a, _ in indices):
             return True
     return not indices
+
+
+def never_meet(a: Sequence[Any], b: Sequence[Any], shape: Shape) -> bool:
+    """Return whether two keys of slices and numbers certainly share no element."""
+    if any(type(k) is not int and type(k) is not slice for k in (*a, *b)):
+        return False
+    for left, right, size in zip(a, b, shape, strict=False):
+        one, two = _interval(left, size), _interval(right, size)
+        if one is None or two is None:
+            continue
+        if is_nonnegative(two[0] - one[1]) or is_nonnegative(one[0] - two[1]):
+            return True
+    return False
+
+
+def _interval(entry: int | slice, size: Size) -> tuple[Size, Size] | None:
+    """Return the first element that an entry may take and the one after its last."""
+    if isinstance(entry, slice):
+        start, stop = entry.start or 0, size if entry.stop is None else entry.stop
+    else:
+        start, stop = entry, entry + 1 if entry != -1 else size
+    step = entry.step if isinstance(entry, slice) else None
+    if step is not None and step < 0:
+        return None
+    ends = [size + end if isinstance(end, int) and end < 0 else end for end in (start, stop)]
+    return (ends[0], ends[1]) if all(map(is_nonnegative, ends)) else None
 
 
 structural(

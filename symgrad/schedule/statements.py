@@ -129,9 +129,12 @@ def _limit(half: Half, y: Sym) -> float:
 def _weight(
     graph: Graph, eqn: Equation, folded: Mapping[Sym, Equation], weights: Mapping[Sym, float]
 ) -> float:
-    own = 0.0 if eqn.rhs.name == "size" else 0.5 if _scalar(graph, eqn.lhs[0]) else 1.0
-    if is_free_view(eqn.rhs):
+    if eqn.rhs.name == "size" or eqn.rhs.name in WRITES:
+        own = 0.0
+    elif eqn.rhs.name == "negative" or is_free_view(eqn.rhs):
         own = 0.25
+    else:
+        own = 0.5 if _scalar(graph, eqn.lhs[0]) else 1.0
     return own + sum(weights[x] for x in eqn.rhs.operands if x in folded)
 
 

@@ -166,7 +166,7 @@ def _twice(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     return (2 * value_of(b, xs[0])).symbol if xs[0] is xs[1] else None
 
 
-@rule("add", "a + (-b) = a - b", "negative", "multiply")
+@rule("add", "a + (-b) = a - b", "negative", "multiply", "divide")
 def _plus_negative(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for k in (1, 0):
         inner = subtractable(b, xs[k])
@@ -202,7 +202,7 @@ rule("subtract", "s x - s y = s (x - y)", "multiply")(_common_factor("subtract")
 
 @rule(
     "subtract", "x - 0 = x,  0 - x = -x,  a - (-b) = a + b",
-    NUMBER, "full", "full_like", "negative", "multiply",
+    NUMBER, "full", "full_like", "negative", "multiply", "divide",
 )  # fmt: skip
 def _difference(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     left, right = xs

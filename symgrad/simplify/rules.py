@@ -199,19 +199,22 @@ def without_sign(b: Simplifier, x: Operand) -> Operand | None:
 
 
 def subtractable(b: Simplifier, x: Operand) -> Operand | None:
-    """Return ``y`` if ``x`` is -y, also where the sign sits on a scalar factor."""
+    """Return ``y`` if ``x`` is -y, also where the sign sits on the first factor."""
     inner = without_sign(b, x)
     if inner is not None:
         return inner
-    row = b.new(x, "multiply")
-    if row is None:
-        return None
-    s, z = row.operands
-    number = literal_of(s)
-    if type(number) in (int, float) and number < 0:
-        return b.apply("multiply", -number, z).symbol
-    inner = without_sign(b, s)
-    return None if inner is None else (value_of(b, inner) * value_of(b, z)).symbol
+    for head in ("multiply", "divide"):
+        row = b.sole(x, head)
+        if row is None:
+            continue
+        s, z = row.operands
+        number = literal_of(s)
+        if type(number) in (int, float) and number < 0:
+            return b.apply(head, -number, z).symbol
+        inner = subtractable(b, s)
+        if inner is not None:
+            return b.apply(head, value_of(b, inner), z).symbol
+    return None
 
 
 def mask_and_value(b: Simplifier, x: Operand) -> tuple[Operand, Operand, bool] | None:

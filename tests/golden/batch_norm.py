@@ -38,10 +38,9 @@ def backward(residuals, dvalue=1.0):
     dout = np.outer(ddiff, W) * (1 - tanh_out**2)  # (n, d)
     dbeta = dout.sum(axis=0)  # (d,)
     dscaled = dout / sqrt  # (n, d)
-    ratio2 = np.sum(dout * ratio / sqrt, axis=0) / sqrt  # (d,)
     dgamma = np.sum(dscaled * centred, axis=0)  # (d,)
-    dcentred = -1 / n * (centred * ratio2)  # (n, d)
-    dcentred += dscaled * gamma
+    scaled = centred * (np.sum(dscaled * ratio, axis=0) / sqrt)  # (n, d)
+    dcentred = -1 / n * scaled + dscaled * gamma  # (n, d)
     dX = dcentred - dcentred.sum(axis=0) / n  # (n, d)
     return dX, dgamma, dbeta, dW
 
@@ -69,9 +68,8 @@ def value_and_grad(X, gamma, beta, W, y):
     dout = np.outer(ddiff, W) * (1 - tanh_out**2)  # (n, d)
     dbeta = dout.sum(axis=0)  # (d,)
     dscaled = dout / sqrt  # (n, d)
-    ratio2 = np.sum(dout * ratio / sqrt, axis=0) / sqrt  # (d,)
     dgamma = np.sum(dscaled * centred, axis=0)  # (d,)
-    dcentred = -1 / n * (centred * ratio2)  # (n, d)
-    dcentred += dscaled * gamma
+    scaled = centred * (np.sum(dscaled * ratio, axis=0) / sqrt)  # (n, d)
+    dcentred = -1 / n * scaled + dscaled * gamma  # (n, d)
     dX = dcentred - dcentred.sum(axis=0) / n  # (n, d)
     return value, (dX, dgamma, dbeta, dW)

@@ -33,8 +33,7 @@ def backward(residuals, dnll=1.0):
     dturned = np.linalg.solve(Sigma.T, dmaha * diff.T)  # (d, n)
     dSigma = n * dmaha * np.linalg.inv(Sigma).T  # (d, d)
     dSigma -= dturned @ solution_Sigma.T
-    total = np.sum(dturned.T + dmaha * solution_Sigma.T, axis=0)  # (d,)
-    dmu = -total  # (d,)
+    dmu = -np.sum(dturned.T + dmaha * solution_Sigma.T, axis=0)  # (d,)
     dL = dSigma.T @ L + dSigma @ L  # (d, k)
     return dmu, dL
 
@@ -56,7 +55,6 @@ def value_and_grad(mu, L, X):
     dturned = np.linalg.solve(Sigma.T, 0.5 * diff.T)  # (d, n)
     dSigma = 0.5 * n * np.linalg.inv(Sigma).T  # (d, d)
     dSigma -= dturned @ solution_Sigma.T
-    total = np.sum(dturned.T + 0.5 * solution_Sigma.T, axis=0)  # (d,)
-    dmu = -total  # (d,)
+    dmu = -np.sum(dturned.T + 0.5 * solution_Sigma.T, axis=0)  # (d,)
     dL = dSigma.T @ L + dSigma @ L  # (d, k)
     return nll, (dmu, dL)

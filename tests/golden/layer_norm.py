@@ -34,11 +34,10 @@ def backward(residuals, dvalue=1.0):
     n, d = diff.shape
     dout = 2 * dvalue / (n * d) * diff2  # (n, d)
     dbias = dout.sum(axis=0)  # (d,)
-    dx_hat = dout * gain  # (n, d)
     dgain = np.sum(dout * x_hat, axis=0)  # (d,)
-    ddiff = dx_hat / sqrt  # (n, d)
-    ratio = np.sum(dx_hat * x_hat / sqrt, axis=1, keepdims=True) / sqrt  # (n, 1)
-    dx = ddiff - ratio / d * diff  # (n, d)
+    ddiff = dout * gain / sqrt  # (n, d)
+    ratio = np.sum(ddiff * x_hat, axis=1, keepdims=True) / sqrt / d  # (n, 1)
+    dx = ddiff - ratio * diff  # (n, d)
     dx -= ddiff.sum(axis=1, keepdims=True) / d
     return dx, dgain, dbias
 
@@ -62,10 +61,9 @@ def value_and_grad(x, gain, bias, target):
     value = np.mean(diff2**2)
     dout = 2 / (n * d) * diff2  # (n, d)
     dbias = dout.sum(axis=0)  # (d,)
-    dx_hat = dout * gain  # (n, d)
     dgain = np.sum(dout * x_hat, axis=0)  # (d,)
-    ddiff = dx_hat / sqrt  # (n, d)
-    ratio = np.sum(dx_hat * x_hat / sqrt, axis=1, keepdims=True) / sqrt  # (n, 1)
-    dx = ddiff - ratio / d * diff  # (n, d)
+    ddiff = dout * gain / sqrt  # (n, d)
+    ratio = np.sum(ddiff * x_hat, axis=1, keepdims=True) / sqrt / d  # (n, 1)
+    dx = ddiff - ratio * diff  # (n, d)
     dx -= ddiff.sum(axis=1, keepdims=True) / d
     return value, (dx, dgain, dbias)
