@@ -28,8 +28,10 @@ from symgrad.ops import FRONT, op
 from symgrad.recognise import recognise
 from symgrad.simplify import simplify
 from symgrad.specialise import Specialisation
-from symgrad.trace import SymbolicSize, Tracer, canonical, in_trace
-from symgrad.trace.tracer import TraceBuilder, is_traced
+from symgrad.trace import canonical, in_trace
+from symgrad.trace.builder import TraceBuilder
+from symgrad.trace.sizes import SymbolicSize
+from symgrad.trace.tracer import Tracer, is_traced
 from symgrad.trees import LEAF, Tree, flatten, leaf_name
 
 MOST_TRANSFORMS = 128  # how many transformed functions are remembered with their emitted code

@@ -11,7 +11,7 @@ import functools
 import types
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
@@ -27,17 +27,23 @@ from symgrad.errors import (
     locating,
     witnessed,
 )
-from symgrad.graph import Aval, Builder, Equation, Graph, Operand, Static, Sym, Value, current_builder
-from symgrad.trace.runtime import Capture, Loop, StaticCapture, TraceRuntime, aval_of, tracing
-from symgrad.trace.tracer import (
-    LARGEST_CONSTANT,
-    Specialise,
-    SymbolicSize,
-    TraceBuilder,
-    Tracer,
-    refuse_dtype,
-    refuse_subclass,
+from symgrad.graph import (
+    Aval,
+    Builder,
+    Equation,
+    Graph,
+    Operand,
+    Static,
+    Sym,
+    Value,
+    current_builder,
 )
+from symgrad.trace.builder import LARGEST_CONSTANT, TraceBuilder
+from symgrad.trace.refusals import refuse_dtype, refuse_subclass
+from symgrad.trace.runtime import Capture, Loop, StaticCapture, TraceRuntime, aval_of, tracing
+from symgrad.trace.sizes import SymbolicSize
+from symgrad.trace.specialising import Specialise
+from symgrad.trace.tracer import Tracer
 from symgrad.trees import Tree, flatten
 
 __all__ = [
@@ -45,10 +51,7 @@ __all__ = [
     "Argument",
     "Capture",
     "Leaf",
-    "Loop",
-    "SymbolicSize",
     "Traced",
-    "Tracer",
     "aval_of",
     "canonical",
     "code_of",
