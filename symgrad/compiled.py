@@ -187,7 +187,7 @@ class Compiled:
             if fast is not None:
                 return fast(*args)
         if in_trace() is not None and _any_traced(args, kwargs):
-            from symgrad.transforms import traced_value_and_grad
+            from symgrad.transforms.recording import traced_value_and_grad
 
             return traced_value_and_grad(self, args, kwargs)
         return self._slow_value_and_grad(args, kwargs)

@@ -38,16 +38,12 @@ from symgrad.graph import (
     Value,
     current_builder,
 )
+from symgrad.trace.builder import LARGEST_CONSTANT, TraceBuilder
+from symgrad.trace.refusals import refuse_dtype, refuse_subclass
 from symgrad.trace.runtime import Capture, Loop, StaticCapture, TraceRuntime, aval_of, tracing
-from symgrad.trace.tracer import (
-    LARGEST_CONSTANT,
-    Specialise,
-    SymbolicSize,
-    TraceBuilder,
-    Tracer,
-    refuse_dtype,
-    refuse_subclass,
-)
+from symgrad.trace.sizes import SymbolicSize
+from symgrad.trace.specialising import Specialise
+from symgrad.trace.tracer import Tracer
 from symgrad.trees import Tree, flatten
 
 __all__ = [
@@ -55,10 +51,7 @@ __all__ = [
     "Argument",
     "Capture",
     "Leaf",
-    "Loop",
-    "SymbolicSize",
     "Traced",
-    "Tracer",
     "aval_of",
     "canonical",
     "code_of",

@@ -29,19 +29,12 @@ from symgrad.errors import Location, TraceError
 from symgrad.graph import Aval, Sym, building
 from symgrad.ops import FRONT, op
 from symgrad.stage import is_staged, stage, use
-from symgrad.trace.tracer import (
-    LARGEST_CONSTANT,
-    SymbolicSize,
-    TraceBuilder,
-    Tracer,
-    call_front,
-    holds_traced,
-    is_fixable,
-    is_traced,
-    refuse_dtype,
-    refuse_subclass,
-    size_extreme,
-)
+from symgrad.trace.builder import LARGEST_CONSTANT, TraceBuilder
+from symgrad.trace.front import call_front
+from symgrad.trace.place import user_location
+from symgrad.trace.refusals import refuse_dtype, refuse_subclass
+from symgrad.trace.sizes import SymbolicSize, size_extreme
+from symgrad.trace.tracer import Tracer, holds_traced, is_fixable, is_traced
 from symgrad.trees import Tree, flatten, is_container, leaf_name
 
 LONGEST_PROGRAM = 1_000_000  # equations; an unrolled loop beyond this is refused
@@ -388,7 +381,7 @@ class TraceRuntime:
         return self._counted(iterable, line)
 
     def _counted(self, iterable: Iterable[Any], line: int) -> Iterator[Any]:
-        location = self.builder.location()
+        location = user_location()
         file = location.file if location else ""
         before = len(self.builder.equations)
         loop = Loop(Location(file, line))

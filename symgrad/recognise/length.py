@@ -1,0 +1,41 @@
+"""The laws of length: the root of a sum of squares.
+
+Each law is given a builder and the operands of the op it is tried on; it returns the operand
+that takes the place of the result, or None.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symgrad.graph import Builder, Operand, Static
+from symgrad.recognise.reading import Operands, argument, operands_of
+from symgrad.recognise.reductions import Reduction, reduced_like, reduction
+from symgrad.recognise.rule import Rule
+
+
+def _root_of_squares(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    r = reduction(b, operands[0])
+    x = _squared(b, r.x) if r and r.name == "sum" else None
+    if r is None or x is None:
+        return None
+    return reduced_like(b, operands[0], Reduction("root_of_squares", x, r.axes))
+
+
+def _squared(b: Builder, v: Operand) -> Operand | None:
+    """Return x where ``v`` is x**2 or x * x of real floating numbers."""
+    factors = operands_of(b, v, "multiply")
+    if factors and factors[0] is factors[1]:
+        return argument(b, v, "multiply")
+    return argument(b, v, "square")
+
+
+def _root_by_power(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    half = type(operands[1]) is Static and operands[1].value == 0.5
+    return _root_of_squares(b, operands, settings) if half else None
+
+
+RULES = (
+    Rule("sqrt(sum(x**2)) = root_of_squares(x)", "sqrt", _root_of_squares, "exact"),
+    Rule("sum(x**2)**0.5 = root_of_squares(x)", "power", _root_by_power, "rounding"),
+)  # fmt: skip

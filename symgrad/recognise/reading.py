@@ -1,0 +1,73 @@
+"""Read the formula that computes a value: its op, its numbers, its sign, its shape.
+
+Given a builder and an operand, each function returns the part of the formula it looks for, or
+nothing.  Invariant: it looks at a bounded number of equations, so each look-up stays constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from symgrad.dims import Shape
+from symgrad.graph import Builder, Operand, Static
+
+Operands = tuple[Operand, ...]
+
+
+def operands_of(b: Builder, v: Operand, name: str) -> Operands:
+    """Return the operands of ``v`` if the op called ``name`` computes it, else nothing."""
+    row = b.definition(v)
+    return row.operands if row is not None and row.name == name else ()
+
+
+def argument(b: Builder, v: Operand, name: str) -> Operand | None:
+    """Return x where ``v`` is ``name(x)`` of real floating numbers."""
+    found = operands_of(b, v, name)
+    return found[0] if found and b.aval(found[0]).dtype.kind == "f" else None
+
+
+def is_number(v: Operand, number: int) -> bool:
+    return type(v) is Static and bool(v.value == number)
+
+
+def one_plus(b: Builder, v: Operand) -> Operand | None:
+    """Return e where ``v`` is 1 + e or e + 1."""
+    for one, e in orders(operands_of(b, v, "add")):
+        if is_number(one, 1):
+            return e
+    return None
+
+
+def negated(b: Builder, v: Operand) -> Operand | None:
+    """Return x where ``v`` is -x, 0 - x or -1 * x, of one dtype: -1.0 * x of integers is not -x."""
+    x = _with_other_sign(b, v)
+    return x if x is not None and b.aval(x).dtype == b.aval(v).dtype else None
+
+
+def _with_other_sign(b: Builder, v: Operand) -> Operand | None:
+    if found := operands_of(b, v, "negative"):
+        return found[0]
+    if (found := operands_of(b, v, "subtract")) and is_number(found[0], 0):
+        return found[1]
+    for number, x in orders(operands_of(b, v, "multiply")):
+        if is_number(number, -1):
+            return x
+    return None
+
+
+def orders(pair: Operands) -> Iterator[tuple[Operand, Operand]]:
+    """Yield the operands of a commutative op in both orders."""
+    if pair:
+        yield pair[0], pair[1]
+        yield pair[1], pair[0]
+
+
+def minus(b: Builder, x: Operand) -> Any:
+    """Return -x; without a double sign where x itself is -z."""
+    z = negated(b, x)
+    return -b.wrap(x) if z is None else b.wrap(z)
+
+
+def same_shape(b: Builder, left: Shape, right: Shape) -> bool:
+    return len(left) == len(right) and all(map(b.shapes.same, left, right))
