@@ -106,11 +106,11 @@ def _negation(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     inner = without_sign(b, x)
     if inner is not None:
         return inner
-    if (row := b.new(x, "subtract")) is not None:
+    if (row := b.sole(x, "subtract")) is not None:
         left, right = (value_of(b, v) for v in row.operands)
         return (right - left).symbol
     for head in ("multiply", "divide"):
-        row = b.new(x, head)
+        row = b.sole(x, head)
         if row is not None and type(literal_of(row.operands[0])) in (int, float):
             number, rest = row.operands
             if not is_signed(b, rest):
