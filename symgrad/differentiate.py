@@ -167,7 +167,7 @@ def unbroadcast(value: Value, aval: Aval) -> Value:
         )
         if wide:
             value = op.sum(value, axis=wide, keepdims=True)
-    if len(value.shape) != len(aval.shape) or not all(map(shapes.same, value.shape, aval.shape)):
+    if not shapes.same_shape(value.shape, aval.shape):
         value = op.broadcast_to(value, shape=aval.shape)
     if value.dtype != aval.dtype and aval.kind != "python" and value.aval.kind != "python":
         value = _in_dtype(value, aval.dtype.name)

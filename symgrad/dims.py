@@ -377,6 +377,10 @@ class Shapes:
         a, b = self.resolve(a), self.resolve(b)
         return a is b or bool(a == b)
 
+    def same_shape(self, a: Shape, b: Shape) -> bool:
+        """Return whether two shapes are certainly equal, axis by axis."""
+        return len(a) == len(b) and all(map(self.same, a, b))
+
     def unify(self, a: Size, b: Size, *, checked: bool = True) -> Size:
         """Make two sizes one, or raise `ShapeError` if they cannot be.
 

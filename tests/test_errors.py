@@ -233,6 +233,7 @@ MISTAKES = [
     ("default_rng", TraceError, "draws random numbers", lambda: grad(lambda x: x * np.random.default_rng(0).normal(), 1.0)),
     ("a clock", TraceError, "perf_counter() gives another value at every call", lambda: grad(lambda x: x * time.perf_counter(), 1.0)),
     ("argnums of grad", ArgumentError, "did you mean `wrt`", lambda: symgrad.grad(np.sum, argnums=0)),
+    ("argnums of hvp", ArgumentError, "did you mean `wrt`", lambda: symgrad.hvp(np.sum, argnums=0)),
     ("argnums of hessian", ArgumentError, "did you mean `wrt`", lambda: symgrad.hessian(np.sum, argnums=0)),
     ("a counter", CheckError, "another value when it is called again", lambda: grad(lambda x: x * next(COUNTER), 1.0)),
     ("a masked array", TraceError, "rules of its own", lambda: grad(lambda x: x.sum(), np.ma.array([1.0], mask=[0]))),

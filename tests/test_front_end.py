@@ -227,6 +227,94 @@ def test_only_what_must_be_refused_is_refused_without_source():
         symgrad.compile(f).grad(X)
 
 
+# --- masks written in place, sizes as text -------------------------------------------------------
+
+
+def and_in_place(x):
+    mask = x > -1
+    alias = mask
+    mask &= x < 0.5
+    return np.sum(np.where(alias, x**2, 0.0))
+
+
+def or_in_place(x):
+    mask = x > 1
+    alias = mask
+    mask |= x < 0.5
+    return np.sum(np.where(alias, x**2, 0.0))
+
+
+def xor_in_place(x):
+    mask = x > -1
+    alias = mask
+    mask ^= x < 0.5
+    return np.sum(np.where(alias, x**2, 0.0))
+
+
+@pytest.mark.parametrize("f", [and_in_place, or_in_place, xor_in_place])
+def test_a_mask_changed_in_place_changes_for_all_its_names(f):
+    assert_compiles(f, np.array([0.3, -2.0, 3.0]))
+
+
+def test_a_mask_given_is_not_written_to():
+    def f(x, mask):
+        mask &= x > 0
+        return np.sum(np.where(mask, x, 0.0))
+
+    with pytest.raises(TraceError, match="mask"):
+        symgrad.compile(f).grad(X, X > -1)
+
+
+TEXTS_OF_A_SIZE = {
+    "str": lambda x: np.sum(x) * len(str(x.shape[0])),
+    "f-string": lambda x: np.sum(x) * len(f"{x.shape[0]}"),
+    "format": lambda x: np.sum(x) * len(f"{x.shape[0]:5d}"),
+    "repr": lambda x: np.sum(x) * len(repr(x.shape[0])),
+    "key": lambda x: np.sum(x) * {"W1": 2.0, "W12": 3.0}[f"W{x.shape[0]}"],
+    "tuple": lambda x: np.sum(x) * len(str(x.shape)),
+    "divmod": lambda x: np.sum(x) * (divmod(x.shape[0], 5)[0] + 7 * divmod(x.shape[0], 5)[1]),
+    "rdivmod": lambda x: np.sum(x) * divmod(100, x.shape[0])[1],
+    "plus a truth value": lambda x: np.sum(x) * (x.shape[0] + True),
+    "and": lambda x: np.sum(x) * (1 + (x.shape[0] & 3)),
+    "or": lambda x: np.sum(x) * (1 | x.shape[0]),
+    "xor": lambda x: np.sum(x) * (1 + (x.shape[0] ^ 5)),
+    "shift": lambda x: np.sum(x) * ((x.shape[0] << 2) + (x.shape[0] >> 1)),
+    "not": lambda x: np.sum(x) * ~x.shape[0],
+    "bits": lambda x: np.sum(x) * x.shape[0].bit_length(),
+}
+
+
+@pytest.mark.parametrize("f", TEXTS_OF_A_SIZE.values(), ids=TEXTS_OF_A_SIZE.keys())
+def test_a_size_gives_the_text_and_the_bits_of_its_number(f):
+    c = symgrad.compile(f)
+    for n in (12, 1, 12):
+        x = np.linspace(0.1, 1.0, n)
+        value, gradient = c.value_and_grad(x)
+        np.testing.assert_allclose(value, f(x))
+        np.testing.assert_allclose(gradient, numerical_gradient(f, (x,), 0), rtol=1e-6)
+
+
+def test_a_printed_size_fixes_nothing(capsys):
+    def f(x):
+        print("x has", x.shape, x.shape[0], sep=" | ")
+        return np.sum(x**2)
+
+    c = symgrad.compile(f)
+    for n in (3, 5):
+        np.testing.assert_allclose(c.grad(np.ones(n)), 2.0)
+    assert len(c.sources) == 1
+    assert "x has" in capsys.readouterr().out
+
+
+def test_an_integer_as_text_is_fixed():
+    def f(x, k):
+        return np.sum(x) * {"W1": 2.0, "W2": 3.0}[f"W{k}"]
+
+    c = symgrad.compile(f)
+    np.testing.assert_allclose(c.grad(X, 1), 2.0)
+    np.testing.assert_allclose(c.grad(X, 2), 3.0)
+
+
 # --- arguments -----------------------------------------------------------------------------------
 
 NUMBERS = [2.0, 2, np.float64(2), np.array(2.0), np.float32(2)]

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from symgrad.errors import Location
 from symgrad.graph import Aval, Builder, Equation, Graph, Operand, Static, Sym
 from symgrad.recognise import length, logistic_loss, sigmoid, softmax, written
-from symgrad.recognise.reading import same_shape
 from symgrad.recognise.rule import Rule
 
 # Of the laws that fit, the first is used.
@@ -102,7 +101,7 @@ def _stands_for(b: Builder, found: Sym, wanted: Aval) -> bool:
     return (
         have.dtype == wanted.dtype
         and (have.kind == "python") == (wanted.kind == "python")
-        and same_shape(b, have.shape, wanted.shape)
+        and b.shapes.same_shape(have.shape, wanted.shape)
     )
 
 

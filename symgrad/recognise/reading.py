@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from symgrad.dims import Shape
 from symgrad.graph import Builder, Operand, Static
 
 Operands = tuple[Operand, ...]
@@ -67,7 +66,3 @@ def minus(b: Builder, x: Operand) -> Any:
     """Return -x; without a double sign where x itself is -z."""
     z = negated(b, x)
     return -b.wrap(x) if z is None else b.wrap(z)
-
-
-def same_shape(b: Builder, left: Shape, right: Shape) -> bool:
-    return len(left) == len(right) and all(map(b.shapes.same, left, right))

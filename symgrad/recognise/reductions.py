@@ -14,7 +14,6 @@ from symgrad.graph import Builder, Operand
 from symgrad.ops.reductions import reduced_shape
 from symgrad.ops.table import normal_axes
 from symgrad.recognise.moves import rearranged
-from symgrad.recognise.reading import same_shape
 
 
 class Reduction(NamedTuple):
@@ -44,14 +43,14 @@ def is_kept(b: Builder, v: Operand, r: Reduction) -> bool:
     """Return whether ``v`` broadcasts against x as the reduction with its axes kept does."""
     shape = b.aval(r.x).shape
     kept = reduced_shape(shape, r.axes, True)
-    return same_shape(b, aligned(b.aval(v).shape, len(shape)), kept)
+    return b.shapes.same_shape(aligned(b.aval(v).shape, len(shape)), kept)
 
 
 def keepdims_like(b: Builder, v: Operand, r: Reduction) -> bool | None:
     """Return the ``keepdims`` that gives the reduction the shape of ``v``, or None."""
     have, shape = b.aval(v).shape, b.aval(r.x).shape
     for keepdims in (False, True):
-        if same_shape(b, have, reduced_shape(shape, r.axes, keepdims)):
+        if b.shapes.same_shape(have, reduced_shape(shape, r.axes, keepdims)):
             return keepdims
     return None
 

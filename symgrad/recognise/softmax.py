@@ -12,7 +12,7 @@ from typing import Any
 from symgrad.graph import Builder, Operand, Sym
 from symgrad.ops.reductions import reduced_shape
 from symgrad.recognise.moves import gathered, rearranged, regathered
-from symgrad.recognise.reading import Operands, argument, operands_of, orders, same_shape
+from symgrad.recognise.reading import Operands, argument, operands_of, orders
 from symgrad.recognise.reductions import (
     Reduction,
     aligned,
@@ -33,7 +33,7 @@ def _shift(b: Builder, u: Operand, axes: tuple[int, ...]) -> tuple[Operand, Oper
         return None
     x, c = found
     have, want = b.aval(x), b.aval(u)
-    if have.dtype != want.dtype or not same_shape(b, have.shape, want.shape):
+    if have.dtype != want.dtype or not b.shapes.same_shape(have.shape, want.shape):
         return None
     sizes = aligned(b.aval(c).shape, len(want.shape))
     return (x, c) if all(b.shapes.same(sizes[k], 1) for k in axes) else None
@@ -130,7 +130,7 @@ def _undoes(b: Builder, c: Operand, shift: Operand, v: Operand, r: Reduction) ->
         return False
     wide = aligned(b.aval(shift).shape, len(b.aval(r.x).shape))
     wanted = reduced_shape(wide, r.axes, keepdims)
-    return same_shape(b, aligned(b.aval(c).shape, len(wanted)), wanted)
+    return b.shapes.same_shape(aligned(b.aval(c).shape, len(wanted)), wanted)
 
 
 def _identity(b: Builder, v: Operand) -> Reduction | Operand:

@@ -16,11 +16,9 @@ from symgrad.simplify.rules import (
     is_scalar,
     is_signed,
     is_zeros,
-    keeps,
     literal_of,
     mask_and_value,
     rule,
-    same_shape,
     scalar_and_array,
     scatter_into_zeros,
     subtractable,
@@ -60,9 +58,9 @@ for _head in _FOLD:
 def _one(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for one, x in (xs, xs[::-1]):
         if literal_of(one) == 1:
-            return keeps(b, value_of(b, x), "multiply", xs)
+            return x
         if literal_of(one) == -1 and b.aval(x).inexact:  # NumPy negates no booleans
-            return keeps(b, -value_of(b, x), "multiply", xs)
+            return (-value_of(b, x)).symbol
     return None
 
 
@@ -71,14 +69,14 @@ def _whole_factor(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | N
     for k, x in enumerate(xs):
         n = _unconverted(b, x)
         if n is not None:
-            return keeps(b, n * value_of(b, xs[1 - k]), "multiply", xs)
+            return (n * value_of(b, xs[1 - k])).symbol
     return None
 
 
 @rule("divide", "(1.0 n) / x = n / x, where n is whole", "multiply")
 def _whole_numerator(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     n = _unconverted(b, xs[0])
-    return keeps(b, n / value_of(b, xs[1]), "divide", xs) if n is not None else None
+    return (n / value_of(b, xs[1])).symbol if n is not None else None
 
 
 def _unconverted(b: Simplifier, x: Operand) -> Value | None:
@@ -93,7 +91,7 @@ def _unconverted(b: Simplifier, x: Operand) -> Value | None:
 @rule("divide", "x / 1 = x", NUMBER)
 def _over_one(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     if literal_of(xs[1]) == 1:
-        return keeps(b, value_of(b, xs[0]), "divide", xs)
+        return xs[0]
     return None
 
 
@@ -157,7 +155,7 @@ rule("divide", "(-a) / b = -(a / b)", "negative")(_sign_out_of("divide"))
 def _plus_zero(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for zero, x in (xs, xs[::-1]):
         if literal_of(zero) == 0 or is_zeros(b, zero):
-            return keeps(b, value_of(b, x), "add", xs)
+            return x
     return None
 
 
@@ -191,7 +189,7 @@ def _common_factor(head: str) -> Law:
         if one is None or two is None or one[0] != two[0]:
             return None
         inner = b.apply(head, one[1], two[1])
-        return keeps(b, value_of(b, one[0]) * inner, head, xs)
+        return (value_of(b, one[0]) * inner).symbol
 
     return rewrite
 
@@ -207,9 +205,9 @@ rule("subtract", "s x - s y = s (x - y)", "multiply")(_common_factor("subtract")
 def _difference(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     left, right = xs
     if literal_of(right) == 0 or is_zeros(b, right):
-        return keeps(b, value_of(b, left), "subtract", xs)
+        return left
     if (literal_of(left) == 0 or is_zeros(b, left)) and is_signed(b, right):
-        return keeps(b, -value_of(b, right), "subtract", xs)
+        return (-value_of(b, right)).symbol
     inner = subtractable(b, right)
     if inner is not None:
         return (value_of(b, left) + value_of(b, inner)).symbol
@@ -227,7 +225,7 @@ def _weak_number(head: str) -> Law:
                 continue
             if b.aval(x).inexact and b.aval(row.operands[0]).kind == "python":
                 pair = [row.operands[0] if i == k else v for i, v in enumerate(xs)]
-                return keeps(b, b.apply(head, *pair), head, xs)
+                return b.apply(head, *pair).symbol
         return None
 
     return rewrite
@@ -329,7 +327,7 @@ def _product_of_quotient(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Oper
 
 def _is_smaller(b: Simplifier, x: Operand, xs: tuple[Operand, ...]) -> bool:
     whole = b.infer(OPS["multiply"], xs, ())[0].shape
-    return not same_shape(b, b.aval(x).shape, whole)
+    return not b.shapes.same_shape(b.aval(x).shape, whole)
 
 
 @rule("power", "x**1 = x,  x**2 = square,  x**-1 = 1 / x")
@@ -337,9 +335,9 @@ def _power(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     x, exponent = xs
     number = literal_of(exponent)
     if number == 1:
-        return keeps(b, value_of(b, x), "power", xs)
+        return x
     if number == 2:
-        return keeps(b, op.square(value_of(b, x)), "power", xs)
+        return op.square(value_of(b, x)).symbol
     if number == -1 and b.aval(x).inexact:
-        return keeps(b, 1 / value_of(b, x), "power", xs)
+        return (1 / value_of(b, x)).symbol
     return None

@@ -15,7 +15,6 @@ from symgrad.simplify.rules import (
     is_one,
     is_scalar,
     rule,
-    same_shape,
     scalar_and_array,
     source_of_copies,
     value_of,
@@ -37,7 +36,7 @@ def _copy_dropped(head: str) -> Law:
             if have.dtype != want.dtype:
                 continue
             result = b.apply(head, *pair)
-            if same_shape(b, have.shape, want.shape):
+            if b.shapes.same_shape(have.shape, want.shape):
                 return result.symbol
             if head != "where":
                 return op.broadcast_to(result, shape=want.shape).symbol
@@ -54,7 +53,7 @@ for _head in ("multiply", "divide", "add", "subtract", "where"):
 def _copy(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     (shape,) = settings
     (x,) = xs
-    if same_shape(b, b.aval(x).shape, shape):
+    if b.shapes.same_shape(b.aval(x).shape, shape):
         return x
     source = source_of_copies(b, x)
     if source is not None:
@@ -213,7 +212,7 @@ def _transposed(
 @rule("reshape", "reshape(reshape(x)) = reshape(x)")
 def _reshaped(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     (shape,) = settings
-    if same_shape(b, b.aval(xs[0]).shape, shape):
+    if b.shapes.same_shape(b.aval(xs[0]).shape, shape):
         return xs[0]
     row = b.definition(xs[0])
     if row is not None and row.name in ("reshape", "expand_dims", "squeeze"):

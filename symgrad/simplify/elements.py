@@ -13,11 +13,9 @@ from symgrad.simplify.rules import (
     Simplifier,
     is_scalar,
     is_zeros,
-    keeps,
     literal_of,
     mask_and_value,
     rule,
-    same_shape,
     scalar_and_array,
     scatter_into_zeros,
     source_of_copies,
@@ -34,7 +32,7 @@ def _join_masks(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | Non
         return None
     first, second = (one, two) if one[2] else (two, one)
     joined = op.where(*(value_of(b, v) for v in (one[0], first[1], second[1])))
-    return keeps(b, joined, "add", xs)
+    return joined.symbol
 
 
 # --- masks -----------------------------------------------------------------------------------
@@ -59,7 +57,7 @@ rule("divide", "where(m, a, 0) / g = where(m, a / g, 0)", "where")(_mask_out_of(
 
 @rule("where", "where(m, x, x) = x")
 def _either(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
-    return keeps(b, value_of(b, xs[1]), "where", xs) if xs[1] == xs[2] else None
+    return xs[1] if xs[1] == xs[2] else None
 
 
 # --- scatters --------------------------------------------------------------------------------
@@ -105,7 +103,7 @@ def _scatter_into_one(
         elif entry != slice(None, None, None):
             return None
     want = tuple(size for axis, size in enumerate(shape) if axis not in ones)
-    if not ones or not same_shape(b, b.aval(value).shape, want):
+    if not ones or not b.shapes.same_shape(b.aval(value).shape, want):
         return None
     if not want:
         return op.broadcast_to(value_of(b, value), shape=shape).symbol

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from symgrad.dims import Shape, Size
-from symgrad.graph import OPS, Builder, Graph, Op, Operand, Static, Sym, Value
+from symgrad.dims import Size
+from symgrad.graph import Builder, Graph, Op, Operand, Static, Sym, Value
 from symgrad.ops.table import op
 
 Law = Callable[..., Operand | None]
@@ -99,8 +99,7 @@ class Simplifier(Builder):
         return (
             have.dtype == want.dtype
             and (have.kind == "python") == (want.kind == "python")
-            and len(have.shape) == len(want.shape)
-            and all(map(self.shapes.same, have.shape, want.shape))
+            and self.shapes.same_shape(have.shape, want.shape)
         )
 
     def _head(self, operand: Operand) -> str:
@@ -148,15 +147,6 @@ def literal_of(x: Operand) -> Any:
 
 def is_scalar(b: Simplifier, x: Operand) -> bool:
     return b.aval(x).shape == ()
-
-
-def keeps(b: Simplifier, result: Value, head: str, operands: tuple[Operand, ...]) -> Operand | None:
-    """Return the rewritten operand if its shape and dtype are those of the original."""
-    want = b.infer(OPS[head], operands, ())[0]
-    have = result.aval
-    if have.dtype != want.dtype or len(have.shape) != len(want.shape):
-        return None
-    return result.symbol if all(map(b.shapes.same, have.shape, want.shape)) else None
 
 
 def is_zeros(b: Simplifier, x: Operand) -> bool:
@@ -268,7 +258,3 @@ def source_of_copies(b: Simplifier, x: Operand) -> Operand | None:
 
 def is_one(size: Size) -> bool:
     return isinstance(size, int) and size == 1
-
-
-def same_shape(b: Simplifier, have: Shape, want: Shape) -> bool:
-    return len(have) == len(want) and all(map(b.shapes.same, have, want))

@@ -98,16 +98,12 @@ class Handle(Value):
                 f"this would write into the caller's array `{name}`: copy it first "
                 f"({name} = {name}.copy())"
             )
-        if new.aval.shape != self.aval.shape:
-            same = len(new.aval.shape) == self.ndim and all(
-                self.builder.shapes.same(a, b)
-                for a, b in zip(new.aval.shape, self.aval.shape, strict=True)
+        shapes = self.builder.shapes
+        if not shapes.same_shape(new.aval.shape, self.aval.shape):
+            raise ShapeError(
+                f"an array of shape {shapes.show_shape(self.aval.shape)} cannot "
+                f"hold {shapes.show_shape(new.aval.shape)}"
             )
-            if not same:
-                raise ShapeError(
-                    f"an array of shape {self.builder.shapes.show_shape(self.aval.shape)} cannot "
-                    f"hold {self.builder.shapes.show_shape(new.aval.shape)}"
-                )
         if new.dtype != self.dtype:
             if not np.can_cast(new.dtype, self.dtype, "same_kind"):
                 raise TraceError(
@@ -177,3 +173,12 @@ class Handle(Value):
 
     def __imod__(self, other: Any) -> Any:
         return self._in_place(self % other)
+
+    def __iand__(self, other: Any) -> Any:
+        return self._in_place(self & other)
+
+    def __ior__(self, other: Any) -> Any:
+        return self._in_place(self | other)
+
+    def __ixor__(self, other: Any) -> Any:
+        return self._in_place(self ^ other)

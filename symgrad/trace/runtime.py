@@ -33,7 +33,7 @@ from symgrad.trace.builder import LARGEST_CONSTANT, TraceBuilder
 from symgrad.trace.front import call_front
 from symgrad.trace.place import user_location
 from symgrad.trace.refusals import refuse_dtype, refuse_subclass
-from symgrad.trace.sizes import SymbolicSize, size_extreme
+from symgrad.trace.sizes import SymbolicSize, shown, size_extreme
 from symgrad.trace.tracer import Tracer, holds_traced, is_fixable, is_traced
 from symgrad.trees import Tree, flatten, is_container, leaf_name
 
@@ -547,6 +547,11 @@ def _sum(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
     return function(*args, **kwargs)
 
 
+def _print(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
+    with shown():
+        return function(*args, **kwargs)
+
+
 def _getattr(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
     if len(args) == 2 and isinstance(args[1], str) and hasattr(*args):
         return self.attribute(*args)
@@ -605,6 +610,7 @@ _SPECIAL: dict[Any, Callable[[TraceRuntime, Any, Any, Any], Any]] = {
     sum: _sum,
     isinstance: _isinstance,
     getattr: _getattr,
+    print: _print,
     np.arange: _arange,
     np.array: _array,
     np.asarray: _array,

@@ -6,7 +6,9 @@ decides anything, a guard or a fixed size says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NoReturn
 
 import numpy as np
@@ -18,6 +20,22 @@ from symgrad.ops import op
 from symgrad.trace.front import call_front
 from symgrad.trace.place import user_location
 from symgrad.trace.specialising import Specialise
+
+_SHOWN: ContextVar[bool] = ContextVar("sizes are shown to a person", default=False)
+
+
+@contextmanager
+def shown() -> Iterator[None]:
+    """Let the text of a size be its symbol while a person is shown it: nothing depends on it."""
+    token = _SHOWN.set(True)
+    try:
+        yield
+    finally:
+        _SHOWN.reset(token)
+
+
+def is_shown() -> bool:
+    return _SHOWN.get()
 
 
 class SymbolicSize:
@@ -37,7 +55,7 @@ class SymbolicSize:
     def _other(self, other: Any) -> Size | None:
         if isinstance(other, SymbolicSize):
             return other.size_expression
-        if isinstance(other, (int, np.integer)) and not isinstance(other, (bool, np.bool_)):
+        if isinstance(other, (int, np.integer)):
             return int(other)
         return None
 
@@ -50,7 +68,16 @@ class SymbolicSize:
         return op.size(of=self.size_expression)
 
     def __repr__(self) -> str:
-        return spell(self.size_expression)
+        """Return the digits of the number, as a program may build a key from them."""
+        return spell(self.size_expression) if is_shown() else self._forced()
+
+    def __format__(self, spec: str) -> str:
+        return self._forced()
+
+    def __getattr__(self, name: str) -> Any:
+        if hasattr(int, name) and not name.startswith("__"):
+            self._forced()  # n.bit_length()
+        raise AttributeError(f"a size is an integer, which has no attribute {name!r}")
 
     def __hash__(self) -> int:
         self._forced()  # len(x) in {2, 3}: a set compares numbers
@@ -80,6 +107,12 @@ class SymbolicSize:
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return call_front(func, args, kwargs)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
 
     def __round__(self, decimals: int = 0) -> Any:
         return self
@@ -143,6 +176,10 @@ for _name, _exact in {
 }.items():
     setattr(SymbolicSize, f"__{_name}__", _size_operator(_exact, f"__{_name}__", False))
     setattr(SymbolicSize, f"__r{_name}__", _size_operator(_exact, f"__r{_name}__", True))
+for _name in ("and", "or", "xor", "lshift", "rshift"):
+    for _side in ("", "r"):
+        setattr(SymbolicSize, f"__{_side}{_name}__", lambda self, other: self._forced())
+setattr(SymbolicSize, "__invert__", lambda self: self._forced())  # noqa: B010
 for _name in ("truediv", "rtruediv"):
     setattr(SymbolicSize, f"__{_name}__", _size_quotient(f"__{_name}__"))
 for _name, (_relation, _swap) in {

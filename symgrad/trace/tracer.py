@@ -19,7 +19,7 @@ from symgrad.trace.front import Method, call_front
 from symgrad.trace.handle import Handle
 from symgrad.trace.place import user_location
 from symgrad.trace.refusals import short
-from symgrad.trace.sizes import SymbolicSize
+from symgrad.trace.sizes import SymbolicSize, is_shown
 from symgrad.trace.specialising import Specialise, SpecialisingBuilder
 
 
@@ -62,6 +62,14 @@ class Tracer(Handle):
 
     def __repr__(self) -> str:
         return f"<traced {self.name or self.symbol}: {self.aval}>"
+
+    def __str__(self) -> str:
+        if self.builder.static_roots(self.symbol) is not None and not is_shown():
+            self._forced("text")  # f"W{k}" may be a key
+        return repr(self)
+
+    def __format__(self, spec: str) -> str:
+        return str(self)  # f"{loss:.3f}": there is no number to format yet
 
     def __getattr__(self, name: str) -> Any:
         method = METHODS.get(name)
@@ -143,9 +151,6 @@ class Tracer(Handle):
 
     def __hash__(self) -> int:
         return id(self)
-
-    def __format__(self, spec: str) -> str:
-        return repr(self)  # f"{loss:.3f}": there is no number to format yet
 
     # --- what else Python does with numbers and arrays
 

@@ -73,12 +73,13 @@ def hessian(fn: Callable[..., Any], wrt: Wrt = 0, **misspelt: Any) -> Callable[.
     return jacobian(grad(fn, wrt), wrt)
 
 
-def hvp(fn: Callable[..., Any], wrt: Wrt = 0) -> Callable[..., Any]:
+def hvp(fn: Callable[..., Any], wrt: Wrt = 0, **misspelt: Any) -> Callable[..., Any]:
     """Return a function of ``(*args, v)`` that gives the Hessian of ``fn`` times ``v``.
 
     ``v`` and the product mirror ``wrt``.  The Hessian itself is never made: the product is the
     pullback of the gradient (Pearlmutter, Fast exact multiplication by the Hessian, 1994).
     """
+    refuse_misspelt("hvp", misspelt)
     return _made(HessianProduct, fn, wrt)
 
 
