@@ -87,109 +87,85 @@ def inline_single_use(
     Nothing is computed twice: a value read twice or returned stays on its own line, except for
     sizes, views of names, and small products of scalars.  The weight of a line is bounded.
     """
-    graph = half.graph
-    reads = Counter(x for eqn in graph.equations for x in eqn.rhs.operands)
-    reads.update(y for y in outputs)
-    returned = set(outputs)
+    graph, primal = half.graph, half.primal
+    reads = Counter([x for eqn in graph.equations for x in eqn.rhs.operands])
+    reads.update(outputs)
+    own_line = {*outputs, *keep}
     written = {eqn.rhs.operands[0] for eqn in graph.equations if eqn.rhs.name in WRITES}
     folded: dict[Sym, Equation] = {}
-    weights: dict[Sym, float] = {}
-    blanks = _blank_bases(graph, returned)
+    weights: dict[Operand, float] = {}  # of the folded ones, with what is folded into them
+    blanks = _blank_bases(graph, own_line)
     for eqn in graph.equations:
-        y = eqn.lhs[0]
+        (y, *others), rhs = eqn
         if y in blanks:
             folded[y], weights[y] = eqn, 0.0
             continue
-        _unfold_beside_matmul(half, eqn, folded, weights)
-        weight, limit = _weight(graph, eqn, folded, weights), _limit(half, y)
-        while weight > limit and (heavy := _heaviest(eqn, folded, weights)) is not None:
-            del folded[heavy]
-            weight = _weight(graph, eqn, folded, weights)
-        weights[y] = weight
-        if y in keep or y in returned or len(eqn.lhs) > 1 or not _may_fold(half, eqn, written):
-            continue
-        if reads[y] == 1 or _is_free(half, eqn, weight, reads[y]):
-            folded[y] = eqn
+        is_new, is_scalar = y not in primal, not graph.avals[y].shape
+        own, limit = _own_weight(rhs, is_scalar), DERIVATIVE_WEIGHT if is_new else PRIMAL_WEIGHT
+        inside = [x for x in rhs.operands if x in weights]
+        if is_new and rhs.name == "contract":
+            # A matrix product reads best between names, or next to one small bracket.
+            _unfold([x for x in inside if weights[x] > 1.0], inside, folded, weights)
+        while (weight := own + sum([weights[x] for x in inside])) > limit:
+            heavy = max(inside, key=weights.__getitem__, default=None)
+            if heavy is None or weights[heavy] <= 0.5:
+                break
+            _unfold([heavy], inside, folded, weights)
+        is_free = _is_free(rhs, weight, reads[y], is_new and is_scalar)
+        if (reads[y] == 1 or is_free) and y not in own_line and not others:
+            is_named = not is_new and y in graph.notes.names
+            if _may_fold(rhs, is_scalar, is_named, written):
+                folded[y], weights[y] = eqn, weight
     return folded
 
 
-def _blank_bases(graph: Graph, returned: set[Operand]) -> set[Sym]:
+def _unfold(
+    chosen: Iterable[Operand],
+    inside: list[Operand],
+    folded: dict[Sym, Equation],
+    weights: dict[Operand, float],
+) -> None:
+    for x in set(chosen):
+        del folded[x], weights[x]
+        inside[:] = [other for other in inside if other is not x]
+
+
+def _blank_bases(graph: Graph, own_line: set[Operand]) -> set[Sym]:
     """Return the zeros that only serve as what writes begin with: each write makes its own."""
-    zeros = {eqn.lhs[0] for eqn in graph.equations if _is_zeros(eqn.rhs)} - returned
+    zeros = {eqn.lhs[0] for eqn in graph.equations if _is_zeros(eqn.rhs)} - own_line
     for eqn in graph.equations if zeros else ():
         kept = eqn.rhs.operands[1:] if eqn.rhs.name in WRITES else eqn.rhs.operands
         zeros.difference_update(kept)
     return zeros
 
 
-def _limit(half: Half, y: Sym) -> float:
-    return PRIMAL_WEIGHT if y in half.primal else DERIVATIVE_WEIGHT
+def _own_weight(rhs: Op, is_scalar: bool) -> float:
+    if rhs.name == "size" or rhs.name in WRITES:
+        return 0.0
+    if rhs.name == "negative" or is_free_view(rhs):
+        return 0.25
+    return 0.5 if is_scalar else 1.0
 
 
-def _weight(
-    graph: Graph, eqn: Equation, folded: Mapping[Sym, Equation], weights: Mapping[Sym, float]
-) -> float:
-    if eqn.rhs.name == "size" or eqn.rhs.name in WRITES:
-        own = 0.0
-    elif eqn.rhs.name == "negative" or is_free_view(eqn.rhs):
-        own = 0.25
-    else:
-        own = 0.5 if _scalar(graph, eqn.lhs[0]) else 1.0
-    return own + sum(weights[x] for x in eqn.rhs.operands if x in folded)
-
-
-def _heaviest(
-    eqn: Equation, folded: Mapping[Sym, Equation], weights: Mapping[Sym, float]
-) -> Sym | None:
-    inside = [
-        x for x in eqn.rhs.operands if isinstance(x, Sym) and x in folded and weights[x] > 0.5
-    ]
-    return max(inside, key=lambda x: weights[x], default=None)
-
-
-def _scalar(graph: Graph, y: Sym) -> bool:
-    return graph.avals[y].shape == ()
-
-
-def _may_fold(half: Half, eqn: Equation, written: set[Operand]) -> bool:
-    if eqn.rhs.name == "alias":
-        return False  # a step that the user wants to see
-    if eqn.rhs.name == "index" and eqn.rhs.operands[0] in written:
-        return False  # read before the array is written, so that it need not be copied
-    if eqn.rhs.name in WRITES or (
-        eqn.rhs.name == "constant" and half.graph.avals[eqn.lhs[0]].shape
-    ):
-        return False
-    if eqn.rhs.name == "size":
+def _may_fold(rhs: Op, is_scalar: bool, is_named: bool, written: set[Operand]) -> bool:
+    """Return whether a value need not have a line: one the user named has, but for sizes."""
+    if rhs.name == "size":
         return True
-    name = half.graph.notes.names.get(eqn.lhs[0])
-    return name is None or eqn.lhs[0] not in half.primal
+    if rhs.name == "alias" or rhs.name in WRITES:
+        return False  # a step that the user wants to see
+    if rhs.name == "index" and rhs.operands[0] in written:
+        return False  # read before the array is written, so that it need not be copied
+    return not is_named and (is_scalar or rhs.name != "constant")
 
 
-def _is_free(half: Half, eqn: Equation, weight: float, reads: int) -> bool:
-    rhs = eqn.rhs
+def _is_free(rhs: Op, weight: float, reads: int, is_new_scalar: bool) -> bool:
+    """Return whether writing it out for each reader costs and hides nothing."""
     if rhs.name == "size":
         return True
     if is_free_view(rhs):
         return weight <= 0.25
     cheap = rhs.name in ARITHMETIC or rhs.name == "negative"
-    return (
-        cheap
-        and weight <= 1.0
-        and reads <= 2
-        and _scalar(half.graph, eqn.lhs[0])
-        and eqn.lhs[0] not in half.primal
-    )
-
-
-def _unfold_beside_matmul(
-    half: Half, eqn: Equation, folded: dict[Sym, Equation], weights: Mapping[Sym, float]
-) -> None:
-    # A matrix product reads best between names, or next to one small bracket.
-    if eqn.rhs.name == "contract" and eqn.lhs[0] not in half.primal:
-        for x in eqn.rhs.operands:
-            if isinstance(x, Sym) and x in folded and weights[x] > 1.0:
-                del folded[x]
+    return is_new_scalar and cheap and weight <= 1.0 and reads <= 2
 
 
 # --- buffers -----------------------------------------------------------------------------------
