@@ -194,7 +194,7 @@ class Compiled:
 
     def _slow_value_and_grad(self, args: Any, kwargs: Any) -> Any:
         plain = not kwargs
-        made, converted, named = self._made_for(args, kwargs)
+        made, converted, named = self._made_for(args, kwargs, "value_and_grad")
         result = made.value_and_grad(*converted, **named)
         if plain and len(converted) == len(args) and not made.traced.fixed:
             self._remember(args, made)
@@ -258,15 +258,20 @@ class Compiled:
 
     # --- specialisations
 
-    def _made_for(self, args: Any, kwargs: Any) -> tuple[Specialisation, Any, Any]:
-        """Return the specialisation for a call, checked, and the arguments to run it with."""
+    def _made_for(
+        self, args: Any, kwargs: Any, run: str = "forward"
+    ) -> tuple[Specialisation, Any, Any]:
+        """Return the specialisation for a call, checked, and the arguments to run it with.
+
+        ``run`` is the emitted function that is about to be called.
+        """
         with self._placing():
             return self._made_for_values(
-                bind(self.signature, self._name, args, kwargs), args, kwargs
+                bind(self.signature, self._name, args, kwargs), args, kwargs, run
             )
 
     def _made_for_values(
-        self, values: Mapping[str, Any], args: Any, kwargs: Any
+        self, values: Mapping[str, Any], args: Any, kwargs: Any, run: str
     ) -> tuple[Specialisation, Any, Any]:
         if float_ints(values, self.wrt):
             values = {k: with_floats(v) if k in self.wrt else v for k, v in values.items()}
@@ -277,8 +282,8 @@ class Compiled:
             args, kwargs = bound.args, bound.kwargs
         with self._lock:
             made = self._accepting(values)
-        if not made.checked:
-            self._check(made, args, kwargs)
+        if run not in made.checked:
+            self._check(made, args, kwargs, run)
         captured = made.captured_values()
         return made, args, {**kwargs, **captured} if captured else kwargs
 
@@ -323,15 +328,16 @@ class Compiled:
 
     # --- the check of the first call
 
-    def _check(self, made: Specialisation, args: Any, kwargs: Any) -> None:
+    def _check(self, made: Specialisation, args: Any, kwargs: Any, run: str) -> None:
+        """Compare the value that the emitted function called ``run`` gives, on its first call."""
         if self.check is None:
             made.check_note = "switched off"
         else:
-            mine = made.forward(*args, **{**kwargs, **made.captured_values()})[0]
+            mine = getattr(made, run)(*args, **{**kwargs, **made.captured_values()})[0]
             made.check_note = _compare(self.function, mine, made, args, kwargs)
             if self.check == "grad":
                 made.check_note += "; " + _compare_gradient(self, made, args, kwargs)
-        made.checked = True
+        made.checked.add(run)
 
     # --- text
 

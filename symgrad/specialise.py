@@ -106,7 +106,7 @@ class Specialisation:
         self.leaves, self.captures = self.traced.leaves, self.traced.captures
         self.wrt_symbols = self._find_wrt()
         self._check_outputs()
-        self.checked = False
+        self.checked: set[str] = set()  # emitted functions whose value was compared
         self.check_note = ""
 
     # --- the trace

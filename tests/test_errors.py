@@ -357,12 +357,13 @@ def test_a_mistake_is_told(error, text, program):
         assert "\n  in " in message and "test_errors.py:" in message
 
 
-def test_a_wrong_result_is_told(monkeypatch):
+@pytest.mark.parametrize("run", ["forward", "value_and_grad"])
+def test_a_wrong_result_is_told(monkeypatch, run):
     wrong = property(lambda self: lambda x: (x.sum() + 1, ()))
     c = symgrad.compile(lambda x: x.sum())
-    monkeypatch.setattr("symgrad.specialise.Specialisation.forward", wrong)
+    monkeypatch.setattr(f"symgrad.specialise.Specialisation.{run}", wrong)
     with pytest.raises(CheckError, match=r"differs from the function itself.*report the function"):
-        c.grad(X3)
+        getattr(c, run)(X3)
 
 
 def raised_in(file):
