@@ -14,6 +14,7 @@ from symgrad.expand import selections
 from symgrad.graph import Builder, Equation, Graph, Op, Operand, Sym, Value, building, sizes_read
 from symgrad.ops.indexing import ARRAY
 from symgrad.ops.table import op
+from symgrad.schedule.order import writes_together
 
 FREE_VIEWS = frozenset({"transpose", "expand_dims", "squeeze"})
 RECOMPUTED = FREE_VIEWS | {"size", "arange", "reshape", "full", "full_like"}
@@ -81,7 +82,8 @@ def _own_output(builder: Builder, y: Operand, x: Sym) -> Operand:
 def whole(joint: Graph, values: int) -> Half:
     """Return ``joint`` as one function; its first ``values`` outputs are the user's own."""
     defined = {y: eqn for eqn in joint.equations for y in eqn.lhs}
-    return Half(joint, frozenset(_needed(joint.outputs[:values], defined, selections(joint))))
+    primal = frozenset(_needed(joint.outputs[:values], defined, selections(joint)))
+    return Half(writes_together(joint, primal), primal)
 
 
 def cut(joint: Graph, values: int, seeds: Sequence[Sym]) -> Schedule:
@@ -103,17 +105,11 @@ def cut(joint: Graph, values: int, seeds: Sequence[Sym]) -> Schedule:
         e for e in joint.equations if any(y in forward or y in residuals for y in e.lhs)
     )
     backward_eqns = tuple(e for e in joint.equations if any(y in backward for y in e.lhs))
+    primal = frozenset(forward)
+    first = replace(joint, inputs=inputs, equations=forward_eqns, outputs=joint.outputs[:values])
+    second = replace(joint, inputs=(*kept, *seeds), equations=backward_eqns, outputs=back_outputs)
     return Schedule(
-        Half(
-            replace(joint, inputs=inputs, equations=forward_eqns, outputs=joint.outputs[:values]),
-            frozenset(forward),
-        ),
-        Half(
-            replace(joint, inputs=(*kept, *seeds), equations=backward_eqns, outputs=back_outputs),
-            frozenset(forward),
-        ),
-        kept,
-        tuple(seeds),
+        Half(first, primal), Half(writes_together(second, primal), primal), kept, tuple(seeds)
     )
 
 

@@ -36,9 +36,9 @@ def backward(residuals, dvalue=1.0):
     dsignal[1:-1] += b * dout
     dsignal[:-2] += a * dout
     dkernel = np.zeros_like(kernel)
-    dkernel[2] = dout @ signal[2:]
-    dkernel[1] = dout @ signal[1:-1]
     dkernel[0] = dout @ signal[:-2]
+    dkernel[1] = dout @ signal[1:-1]
+    dkernel[2] = dout @ signal[2:]
     return dsignal, dkernel
 
 
@@ -60,7 +60,7 @@ def value_and_grad(signal, kernel, target):
     dsignal[1:-1] += b * diff
     dsignal[:-2] += a * diff
     dkernel = np.zeros_like(kernel)
-    dkernel[2] = diff @ signal[2:]
-    dkernel[1] = diff @ signal[1:-1]
     dkernel[0] = diff @ signal[:-2]
+    dkernel[1] = diff @ signal[1:-1]
+    dkernel[2] = diff @ signal[2:]
     return value, (dsignal, dkernel)

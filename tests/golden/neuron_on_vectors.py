@@ -22,9 +22,9 @@ def backward(residuals, dvalue=1.0):
     """Return dw, dx: the gradient of the value times `dvalue`."""
     w, x, value = residuals
     ds = value * dvalue * (1 - value)
+    dx = ds * w[:-1]  # (max(d - 1, 0),)
     dw = np.zeros_like(w)
     dw[-1] = ds
-    dx = ds * w[:-1]  # (max(d - 1, 0),)
     dw[:-1] += ds * x
     return dw, dx
 
@@ -37,8 +37,8 @@ def value_and_grad(w, x):
     s = w[:-1] @ x + w[-1]
     value = 1 / (1 + np.exp(-s))
     ds = value * (1 - value)
+    dx = ds * w[:-1]  # (max(d - 1, 0),)
     dw = np.zeros_like(w)
     dw[-1] = ds
-    dx = ds * w[:-1]  # (max(d - 1, 0),)
     dw[:-1] += ds * x
     return value, (dw, dx)

@@ -26,15 +26,15 @@ def backward(residuals, dvalue=1.0):
     """Return dx, dalpha: the gradient of the value times `dvalue`."""
     x, alpha, diff, a, a2, out = residuals
     dout = 2 * dvalue * out  # (4,)
-    dx = np.zeros_like(x)
-    dx[3] = alpha * dout[3]
     da2 = dout[2] + diff * dout[3]
-    dx[2] = alpha * da2
     da = dout[1] + diff * da2
     ddiff = x[0] * da + a * da2 + a2 * dout[3]
     dalpha = x[1] * da + x[2] * da2 + x[3] * dout[3] - ddiff
-    dx[1] = alpha * da
+    dx = np.zeros_like(x)
     dx[0] = dout[0] + diff * da
+    dx[1] = alpha * da
+    dx[2] = alpha * da2
+    dx[3] = alpha * dout[3]
     return dx, dalpha
 
 
@@ -50,13 +50,13 @@ def value_and_grad(x, alpha):
     out[3] = alpha * x[3] + diff * a2
     value = np.sum(out**2)
     dout = 2 * out  # (4,)
-    dx = np.zeros_like(x)
-    dx[3] = alpha * dout[3]
     da2 = dout[2] + diff * dout[3]
-    dx[2] = alpha * da2
     da = dout[1] + diff * da2
     ddiff = x[0] * da + a * da2 + a2 * dout[3]
     dalpha = x[1] * da + x[2] * da2 + x[3] * dout[3] - ddiff
-    dx[1] = alpha * da
+    dx = np.zeros_like(x)
     dx[0] = dout[0] + diff * da
+    dx[1] = alpha * da
+    dx[2] = alpha * da2
+    dx[3] = alpha * dout[3]
     return value, (dx, dalpha)
