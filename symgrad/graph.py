@@ -4,9 +4,9 @@
     equation = (symbol, ...) := op(operand, ..., static, ...)
     operand  = symbol | literal
 
-`Graph` is the only thing that crosses stages, and a stage edits none in place: it replays the
-equations into a `Builder`, which gives equal right-hand sides one symbol (CSE by
-construction).  Invariant (`check`): every symbol is bound once, before it is read.
+`Graph` is the only thing that crosses stages, and a stage edits none in place: it continues the
+graph in a `Builder`, which gives equal right-hand sides one symbol (CSE by construction).
+Invariant (`check`): every symbol is bound once, before it is read.
 """
 
 from __future__ import annotations
@@ -366,6 +366,11 @@ class Builder:
         self.origin: tuple[CodeType, int] | None = None
         self._bound: dict[Any, tuple[Sym, ...]] = {}
         self._next = 0
+
+    @property
+    def next_index(self) -> int:
+        """Return the number of the symbol that the next equation binds."""
+        return self._next
 
     def _fresh(self) -> Sym:
         new = symbol(self._next)

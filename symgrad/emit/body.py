@@ -304,11 +304,11 @@ class Writer:
         rhs = s.eqn.rhs
         key = key_text(Spelling(self.speller, rhs), 2)
         place = f"{target}[{key or '...'}]"
-        text = self.speller.operand(value)
+        text, is_first = self.speller.operand(value), self._is_first_write(s)
         if rhs.name == "put_at":
             return f"{place} = {text}"
         if writes_once([self._known(x) for x in rhs.operands[2:]]):
-            if self._is_first_write(s):
+            if is_first:
                 return f"{place} = {text}"
             if text.text.startswith("-") and text.precedence >= PRODUCT:
                 return f"{place} -= {text.text[1:]}"

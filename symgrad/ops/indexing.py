@@ -493,8 +493,10 @@ def _interval(entry: int | slice, size: Size) -> tuple[Size, Size] | None:
     step = entry.step if isinstance(entry, slice) else None
     if step is not None and step < 0:
         return None
-    ends = [size + end if isinstance(end, int) and end < 0 else end for end in (start, stop)]
-    return (ends[0], ends[1]) if all(map(is_nonnegative, ends)) else None
+    if not all(isinstance(end, int) or is_nonnegative(end) for end in (start, stop)):
+        return None  # it may count from the end
+    first, last = [size + end if isinstance(end, int) and end < 0 else end for end in (start, stop)]
+    return first, last
 
 
 structural(

@@ -7,13 +7,17 @@ wherever the original is finite; they may fill a removable singularity.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 
 from symgrad.graph import Equation, Graph, Operand, Sym, building
-from symgrad.simplify import algebra, axes, elements  # noqa: F401 (each fills RULES)
-from symgrad.simplify.rules import RULES, Simplifier
+from symgrad.simplify import algebra, axes, elements
+from symgrad.simplify.rule import Rewrite
+from symgrad.simplify.simplifier import Simplifier
 
-__all__ = ["RULES", "simplify"]
+# Of the laws that fit, the first is used.
+RULES = (*algebra.RULES, *axes.RULES, *elements.RULES)
+HEADS = frozenset(r.head for r in RULES)
 
 
 def simplify(graph: Graph, start: int, seeds: int = 0) -> Graph:
@@ -21,17 +25,31 @@ def simplify(graph: Graph, start: int, seeds: int = 0) -> Graph:
 
     The last ``seeds`` inputs are the cotangents of the outputs; they stand last in a product.
     """
-    builder = Simplifier.after(graph, start, seeds)
+    builder = Simplifier.after(graph, start, seeds, HEADS, laws_for)
     moved: dict[Sym, Operand] = {}
     live, reads = _live(graph, start)
     with building(builder):
         for eqn in live:
+            known = builder.next_index
             builder.keep(eqn, moved, graph)
             for y in eqn.lhs:
+                mine = moved.get(y, y)
                 if reads[y] > 1:
-                    builder.share(moved.get(y, y))
+                    builder.share(mine, reads[y])
+                elif mine is not y and builder.is_met_again(mine, known, eqn, moved):
+                    builder.share(mine, 2)
     builder.carry_cotangents(moved, graph)
     return builder.graph([moved.get(y, y) if type(y) is Sym else y for y in graph.outputs])
+
+
+@functools.cache
+def laws_for(head: str, below: tuple[str, ...]) -> tuple[Rewrite, ...]:
+    """Return the laws to try on the op called ``head`` with operands of these heads."""
+    return tuple(
+        r.rewrite
+        for r in RULES
+        if r.head == head and (not r.below or not set(below).isdisjoint(r.below))
+    )
 
 
 def _live(graph: Graph, start: int) -> tuple[list[Equation], Counter[Sym]]:
@@ -44,5 +62,4 @@ def _live(graph: Graph, start: int) -> tuple[list[Equation], Counter[Sym]]:
             for x in eqn.rhs.operands:
                 if type(x) is Sym:
                     reads[x] += 1
-    reads.update([x for e in graph.equations[:start] for x in e.rhs.operands if type(x) is Sym])
     return live[::-1], reads

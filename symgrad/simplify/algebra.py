@@ -9,16 +9,12 @@ from typing import Any
 
 from symgrad.graph import OPS, Op, Operand, Static, Sym, Value
 from symgrad.ops.table import op
-from symgrad.simplify.rules import (
-    NUMBER,
-    Law,
-    Simplifier,
+from symgrad.simplify.reading import (
     is_scalar,
     is_signed,
     is_zeros,
     literal_of,
     mask_and_value,
-    rule,
     scalar_and_array,
     scatter_into_zeros,
     subtractable,
@@ -26,6 +22,11 @@ from symgrad.simplify.rules import (
     where_mask,
     without_sign,
 )
+from symgrad.simplify.rule import NUMBER, Rewrite, Rule, declaring
+from symgrad.simplify.simplifier import Simplifier
+
+RULES: list[Rule] = []
+rule = declaring(RULES)
 
 _FOLD: dict[str, Callable[..., Any]] = {
     "add": operator.add,
@@ -135,7 +136,7 @@ def _outside(b: Simplifier, x: Operand, apply: Callable[[Value], Value]) -> Oper
     return op.broadcast_to(inner, shape=row.setting("shape")).symbol
 
 
-def _sign_out_of(head: str) -> Law:
+def _sign_out_of(head: str) -> Rewrite:
     def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
         for k in (0, 1):
             inner = without_sign(b, xs[k])
@@ -183,7 +184,7 @@ def _collect(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     return None
 
 
-def _common_factor(head: str) -> Law:
+def _common_factor(head: str) -> Rewrite:
     def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
         one, two = scalar_and_array(b, xs[0]), scalar_and_array(b, xs[1])
         if one is None or two is None or one[0] != two[0]:
@@ -217,7 +218,7 @@ def _difference(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | Non
     return None
 
 
-def _weak_number(head: str) -> Law:
+def _weak_number(head: str) -> Rewrite:
     def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
         for k, x in enumerate(xs):
             row = b.new(x, "astype")

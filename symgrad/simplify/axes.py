@@ -9,22 +9,24 @@ from symgrad.dims import product
 from symgrad.graph import OPS, Op, Operand, Value, size_value
 from symgrad.ops.contraction import contract
 from symgrad.ops.table import op
-from symgrad.simplify.rules import (
-    Law,
-    Simplifier,
+from symgrad.simplify.reading import (
     is_one,
     is_scalar,
-    rule,
     scalar_and_array,
     source_of_copies,
     value_of,
     without_sign,
 )
+from symgrad.simplify.rule import Rewrite, Rule, declaring
+from symgrad.simplify.simplifier import Simplifier
+
+RULES: list[Rule] = []
+rule = declaring(RULES)
 
 # --- copies ----------------------------------------------------------------------------------
 
 
-def _copy_dropped(head: str) -> Law:
+def _copy_dropped(head: str) -> Rewrite:
     def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
         for k, x in enumerate(xs):
             source = source_of_copies(b, x)
@@ -169,7 +171,7 @@ def _labelled(b: Simplifier, x: Operand, ndim: int) -> Any:
 # --- axes ------------------------------------------------------------------------------------
 
 
-def _scalar_out_of(head: str) -> Law:
+def _scalar_out_of(head: str) -> Rewrite:
     def rewrite(
         b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
     ) -> Operand | None:

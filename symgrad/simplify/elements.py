@@ -7,15 +7,11 @@ from typing import Any
 from symgrad.graph import OPS, Operand
 from symgrad.ops.indexing import ARRAY, indexed_shape
 from symgrad.ops.table import op
-from symgrad.simplify.rules import (
-    DEEPEST_CHAIN,
-    Law,
-    Simplifier,
+from symgrad.simplify.reading import (
     is_scalar,
     is_zeros,
     literal_of,
     mask_and_value,
-    rule,
     scalar_and_array,
     scatter_into_zeros,
     source_of_copies,
@@ -23,6 +19,11 @@ from symgrad.simplify.rules import (
     where_mask,
     without_sign,
 )
+from symgrad.simplify.rule import Rewrite, Rule, declaring
+from symgrad.simplify.simplifier import DEEPEST_CHAIN, Simplifier
+
+RULES: list[Rule] = []
+rule = declaring(RULES)
 
 
 @rule("add", "where(m, a, 0) + where(m, 0, b) = where(m, a, b)", "where")
@@ -38,7 +39,7 @@ def _join_masks(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | Non
 # --- masks -----------------------------------------------------------------------------------
 
 
-def _mask_out_of(head: str) -> Law:
+def _mask_out_of(head: str) -> Rewrite:
     def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
         for k in (0, 1) if head == "multiply" else (0,):
             masked = mask_and_value(b, xs[k])

@@ -114,8 +114,8 @@ class SymbolicSize:
     def __rdivmod__(self, other: Any) -> Any:
         return other // self, other % self
 
-    def __round__(self, decimals: int = 0) -> Any:
-        return self
+    def __round__(self, decimals: int | None = None) -> Any:
+        return self if decimals is None or decimals >= 0 else self._forced()
 
     __trunc__ = __floor__ = __ceil__ = __pos__ = lambda self: self
 

@@ -61,12 +61,9 @@ class Tracer(Handle):
         return self
 
     def __repr__(self) -> str:
-        return f"<traced {self.name or self.symbol}: {self.aval}>"
-
-    def __str__(self) -> str:
         if self.builder.static_roots(self.symbol) is not None and not is_shown():
             self._forced("text")  # f"W{k}" may be a key
-        return repr(self)
+        return f"<traced {self.name or self.symbol}: {self.aval}>"
 
     def __format__(self, spec: str) -> str:
         return str(self)  # f"{loss:.3f}": there is no number to format yet

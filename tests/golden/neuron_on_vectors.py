@@ -25,7 +25,7 @@ def backward(residuals, dvalue=1.0):
     dx = ds * w[:-1]  # (max(d - 1, 0),)
     dw = np.zeros_like(w)
     dw[-1] = ds
-    dw[:-1] += ds * x
+    dw[:-1] = ds * x
     return dw, dx
 
 
@@ -40,5 +40,5 @@ def value_and_grad(w, x):
     dx = ds * w[:-1]  # (max(d - 1, 0),)
     dw = np.zeros_like(w)
     dw[-1] = ds
-    dw[:-1] += ds * x
+    dw[:-1] = ds * x
     return value, (dw, dx)

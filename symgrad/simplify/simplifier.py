@@ -1,0 +1,110 @@
+"""The builder that applies laws to what differentiation added.
+
+Invariant: what a law found replaces an application only if it has its shape and dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from symgrad.graph import Builder, Equation, Graph, Op, Operand, Static, Sym
+from symgrad.simplify.rule import NUMBER
+
+LawsFor = Callable[[str, tuple[str, ...]], Iterable[Callable[..., Operand | None]]]
+DEEPEST_CHAIN = 60  # laws applied to the result of laws
+
+
+class Simplifier(Builder):
+    """A builder that applies the laws to equations beyond the user's own."""
+
+    shared: dict[Operand, int]
+    own: frozenset[Operand]
+    own_inputs: int
+    laws_for: LawsFor
+    depth = 0
+
+    @classmethod
+    def after(
+        cls, graph: Graph, start: int, seeds: int, heads: frozenset[str], laws_for: LawsFor
+    ) -> Simplifier:
+        """Return a builder that holds the user's own equations and takes new ones by the laws.
+
+        ``laws_for`` gives the laws to try on an op, by the heads of its operands.
+        """
+        new = cls.continuing(graph, start)
+        new.laws, new.laws_for = dict.fromkeys(heads, ()), laws_for
+        new.shared = {}
+        new.own = frozenset([*new.inputs, *new.defined_by])
+        new.own_inputs = len(graph.inputs) - seeds
+        return new
+
+    def _by_law(self, op: type[Op], operands: Any, settings: Any) -> Operand | None:
+        # A law's result goes through the laws again; a chain this long is left as it is.
+        if self.depth >= DEEPEST_CHAIN:
+            return None
+        self.depth += 1
+        try:
+            for law in self.laws_for(op.name, tuple([self._head(x) for x in operands])):
+                found = law(self, operands, settings)
+                if found is not None and self._is_like(found, op, operands, settings):
+                    return found
+            return None
+        finally:
+            self.depth -= 1
+
+    def _is_like(self, found: Operand, op: type[Op], operands: Any, settings: Any) -> bool:
+        """Return whether what a law found has the shape and dtype of what it replaces.
+
+        A Python number takes the dtype of what it meets: it replaces none that would not.
+        """
+        want, have = self.infer(op, operands, settings)[0], self.aval(found)
+        return (
+            have.dtype == want.dtype
+            and (have.kind == "python") == (want.kind == "python")
+            and self.shapes.same_shape(have.shape, want.shape)
+        )
+
+    def _head(self, operand: Operand) -> str:
+        if type(operand) is Static:
+            return NUMBER
+        eqn = self.defined_by.get(operand)
+        if eqn is None:
+            return ""
+        name = eqn.rhs.name
+        return name if operand not in self.own or name == "where" else ""
+
+    def sole(self, operand: Operand, head: str) -> Op | None:
+        """Return what `new` returns, unless more than one equation reads ``operand``.
+
+        A law that takes a product apart would compute it again for the other readers.
+        """
+        return None if operand in self.shared else self.new(operand, head)
+
+    def share(self, operand: Operand, reads: int) -> None:
+        """Note that ``operand`` is read several times, and so what it only copies."""
+        self.shared[operand] = max(reads, self.shared.get(operand, 0))
+        row = self.definition(operand)
+        if row is not None and row.name in ("broadcast_to", "expand_dims", "astype"):
+            self.share(row.operands[0], reads)
+
+    def is_met_again(
+        self, mine: Operand, known: int, eqn: Equation, moved: Mapping[Sym, Operand]
+    ) -> bool:
+        """Return whether ``mine``, which replaces what ``eqn`` binds, had readers before.
+
+        Its symbol is below ``known`` then, and it is no part of what ``eqn`` itself reads.
+        """
+        if type(mine) is not Sym or mine.index >= known or mine in self.own:
+            return False
+        inside = [moved.get(x, x) for x in eqn.rhs.operands if type(x) is Sym]
+        rows = [row for row in map(self.definition, inside) if row is not None]
+        return mine not in inside and all(mine not in row.operands for row in rows)
+
+    def new(self, operand: Operand, head: str) -> Op | None:
+        """Return the definition of ``operand`` if it is a new application of ``head``."""
+        if type(operand) is Sym and operand not in self.own:
+            eqn = self.defined_by.get(operand)
+            if eqn is not None and eqn.rhs.name == head:
+                return eqn.rhs
+        return None
