@@ -245,6 +245,14 @@ def is_nonnegative(size: Size) -> bool:
     return size >= 0 if isinstance(size, int) else bool(size.is_nonnegative)
 
 
+def _always_holds(left: Size, relation: str, right: Size) -> bool:
+    if isinstance(left, int) and isinstance(right, int):
+        return True  # decided when it was traced
+    if relation in ("==", "<="):
+        return left == right or (relation == "<=" and is_nonnegative(right - left))
+    return relation == "<" and is_nonnegative(right - left - 1)
+
+
 def _follows(guard: Guard, others: Iterable[Guard]) -> bool:
     """Return whether ``a <= b`` follows from another guard: c <= b with c >= a, or an equality."""
     if guard.relation != "<=":
@@ -259,6 +267,9 @@ def _follows(guard: Guard, others: Iterable[Guard]) -> bool:
         if g.relation == "==" and (is_nonnegative(room - gap) or is_nonnegative(room + gap)):
             return True
     return False
+
+
+MOST_FACTS = 8  # of a kind, the newest, that are combined to follow a comparison
 
 
 class Shapes:
@@ -283,6 +294,7 @@ class Shapes:
         self._order: dict[Dim, int] = {}
         self._user_named: dict[Dim, str] = {}
         self._ordered: list[tuple[Size, Size]] = []
+        self._least: dict[Dim, int] = {}
         self._plain: dict[Dim, str] = {}
 
     def fresh(self, name: str, example: int | None, user: bool = False) -> Dim:
@@ -477,18 +489,30 @@ class Shapes:
 
     def is_at_most(self, part: Size, size: Size) -> bool:
         """Return whether ``part <= size`` follows from what is given."""
-        size = self.resolve(size)
-        return any(
-            self.resolve(larger) == size and is_nonnegative(self.resolve(p) - self.resolve(part))
-            for p, larger in self._ordered
+        room = self.resolve(size) - self.resolve(part)
+        if is_nonnegative(room):
+            return True
+        ordered = [(g.left, g.right) for g in self.guards if g.relation == "<="][-MOST_FACTS:]
+        ordered += self._ordered[-MOST_FACTS:]
+        facts = [self.resolve(larger) - self.resolve(smaller) for smaller, larger in ordered]
+        facts += [self.resolve(dim) - count for dim, count in self._least.items()]
+        rooms = [room - fact for fact in facts]
+        return any(map(is_nonnegative, rooms)) or any(
+            is_nonnegative(rest - fact) for rest in rooms for fact in facts
         )
+
+    def holds_at_least(self, count: int, size: Size) -> None:
+        """Note that an operation which checks itself needs ``size`` to be ``count`` or more."""
+        root = self.resolve(size)
+        if isinstance(root, Dim):
+            self._least[root] = max(count, self._least.get(root, 0))
 
     def resolved_guards(self) -> list[Guard]:
         """Return the guards over representatives, without those that always hold."""
         found: dict[Any, Guard] = {}
         for g in self.guards:
             left, right = self._over_roots(g.left), self._over_roots(g.right)
-            if not (isinstance(left, int) and isinstance(right, int)):
+            if not _always_holds(left, g.relation, right):
                 sides = frozenset((left, right)) if g.relation in ("==", "!=") else (left, right)
                 found.setdefault((g.relation, sides), Guard(left, g.relation, right, g.location))
         return [g for g in found.values() if not _follows(g, found.values())]

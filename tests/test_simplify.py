@@ -186,6 +186,11 @@ ALGEBRA = [
     Case("add: a +", lambda p: p.x + (-p.s) * p.y, "subtract(x, multiply(s, y))"),
     Case("add: where", lambda p: op.where(p.m, p.x, 0) + op.where(p.m, 0, p.y), "where(m, x, y)"),
     Case("add: where", lambda p: op.where(p.m, 0, p.x) + op.where(p.m, p.y, 0), "where(m, y, x)"),
+    Case("add: x + (x + y)", lambda p: p.x + (p.x - p.y), "subtract(multiply(2, x), y)"),
+    Case("subtract: s x - s y", lambda p: p.s - p.s * p.x, "multiply(s, subtract(1, x))"),
+    Case("add: s x + s y", lambda p: p.s * p.x + p.s, "multiply(s, add(x, 1))"),
+    Case("subtract: s x - s y", lambda p: -0.5 + 0.5 * p.x, "multiply(0.5, subtract(x, 1))"),
+    Case("add: a +", lambda p: p.x + -0.5, "subtract(x, 0.5)"),
     Case("add: x + (x + y)", lambda p: p.x + (p.x + p.y), "add(multiply(2, x), y)"),
     Case("add: x + (x + y)", lambda p: (p.y + p.x) + p.x, "add(multiply(2, x), y)"),
     Case("add: s x + s y", lambda p: p.s * p.x + p.s * p.y, "multiply(s, add(x, y))"),
@@ -205,6 +210,16 @@ ALGEBRA = [
     Case("multiply: s (t x)", lambda p: 2 * (0.5 * p.x * 3), "multiply(3.0, x)"),
     Case("multiply: x s", lambda p: p.s * (2 * p.t), "multiply(multiply(2, s), t)"),
     Case("multiply: 2 (0", lambda p: 3 * p.h, "multiply(1.5, x)", lambda p: {"h": 0.5 * p.x}),
+    Case("multiply: 2 (0", lambda p: 2 * p.h, "s", lambda p: {"h": p.s / 2}),
+    Case("multiply: 2 (0", lambda p: 4 * p.h, "multiply(2.0, s)", lambda p: {"h": p.s * 0.5}),
+    Case("multiply: 2 (0", lambda p: p.h * 3, "divide(6, s)", lambda p: {"h": 2 / p.s}),
+    Case(
+        "multiply: 2 float32(s)",
+        lambda p: op.broadcast_to(
+            2 * op.astype(number(p, 0.3), dtype=p.x.dtype.name) * p.x, shape=p.x.shape
+        ),
+        "multiply(0.6, x)",
+    ),
     Case("divide: (s x) / t", lambda p: (p.s * p.x) / p.t, "multiply(divide(s, t), x)"),
     Case("divide: (s x) / t", lambda p: (p.s * p.x) / p.y, "multiply(s, divide(x, y))"),
     Case("multiply: a (b / c)", lambda p: p.x * (p.v / p.y), "divide(multiply(x, v), y)"),
@@ -408,6 +423,12 @@ AXES = [
     ),
     Case("index: copies", lambda p: op.index(copies(p.s, p.x), key=(0, 0)), "s"),
     Case("index: copies", lambda p: op.index(op.put_at(p.u, p.s, key=(0,)), key=(0,)), "s"),
+    Case("put_at: x with", lambda p: op.put_at(p.u, op.index(p.u, key=(0,)), key=(0,)), "u"),
+    Case(
+        "add_at: add_at(x with 0",
+        lambda p: op.add_at(op.put_at(p.u, 0, key=(0,)), p.s, key=(0,)),
+        "put_at(u, s, key=(0,))",
+    ),
     Case(
         "index: copies",
         lambda p: op.index(op.put_at(op.put_at(p.z, p.s, key=(1,)), p.t, key=(2,)), key=(1,)),

@@ -7,18 +7,38 @@ is at most as wide as the formatter allows, and every name is assigned before it
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from symgrad.dims import Dim, dims_in
+from symgrad.dims import Dim, Shape, dims_in
 from symgrad.emit.layout import bracketed, exploded, fits, with_note, wrapped
 from symgrad.emit.spell import Speller, Spelling
 from symgrad.emit.views import Interface
-from symgrad.graph import Aval, Equation, Op, Operand, Sym, sizes_read
+from symgrad.graph import FLOAT64, Aval, Equation, Op, Operand, Sym, sizes_read
 from symgrad.ops.indexing import key_text, never_meet, writes_once
 from symgrad.ops.table import PRODUCT
 from symgrad.schedule import Half, Names, Plan, Statement, plan
+
+
+class Written:
+    """Which places of an array that began as zeros have been written to."""
+
+    def __init__(self, key: tuple[Any, ...]):
+        self.parts: list[tuple[Any, ...]] = []
+        self.elements: set[tuple[int, ...]] = set()
+        self.depth = len(key)
+        self.takes(key, ())
+
+    def takes(self, key: tuple[Any, ...], shape: Shape) -> bool:
+        """Add a place, and return whether nothing was certainly written there before."""
+        others: Iterable[tuple[Any, ...]] = [*self.parts, *self.elements]
+        if len(key) == self.depth and all(type(k) is int and k >= 0 for k in key):
+            others = [*self.parts, *({key} & self.elements)]
+            self.elements.add(key)
+        else:
+            self.parts.append(key)
+        return all(never_meet(key, other, shape) for other in others)
 
 
 @dataclass(slots=True)
@@ -36,7 +56,7 @@ class Writer:
     names: Names = field(init=False)
     speller: Speller = field(init=False)
     dim_names: dict[Dim, str] = field(init=False, default_factory=dict)
-    written: dict[Sym, list[Any]] = field(init=False, default_factory=dict)
+    written: dict[Sym, Written] = field(init=False, default_factory=dict)
     unseen: set[Dim] = field(init=False, default_factory=set)
     read: frozenset[Operand] = field(init=False)
     mentioned: list[Dim] = field(init=False)  # the sizes that the text mentions
@@ -291,14 +311,25 @@ class Writer:
         target = self.name(y)
         lines = []
         if s.starts in ("zeros", "make"):
-            start = self.speller.operand(base)
+            start = str(self.speller.operand(base))
             note = "" if s.starts == "zeros" else self._note(y)
             lines.append(with_note(f"{target} = {start}", note))
         elif s.starts == "copy":
-            lines.append(
-                with_note(f"{target} = {self.speller.operand(base):10}.copy()", self._note(y))
-            )
+            start = self._copy(base)
+            note = "" if start.startswith(f"{self.np}.full(") else self._note(y)
+            lines.append(with_note(f"{target} = {start}", note))
         return [*lines, self._write(s, target, value)]
+
+    def _copy(self, base: Operand) -> str:
+        """Return the text of an array of its own: filled where it repeats one number."""
+        eqn = self.plan.inlined.get(base) if isinstance(base, Sym) else None
+        if eqn is not None and eqn.rhs.name == "broadcast_to":
+            source, aval = eqn.rhs.operands[0], self.half.graph.avals[eqn.lhs[0]]
+            if not self.half.graph.aval(source).shape:
+                kind = "" if aval.dtype == FLOAT64 else f", dtype={self.np}.{aval.dtype.name}"
+                shape = self.shape_text(aval)
+                return f"{self.np}.full({shape}, {self.speller.operand(source)}{kind})"
+        return f"{self.speller.operand(base):10}.copy()"
 
     def _write(self, s: Statement, target: str, value: Operand) -> str:
         rhs = s.eqn.rhs
@@ -323,14 +354,10 @@ class Writer:
         y, key = s.eqn.lhs[0], s.eqn.rhs.setting("key")
         slot, shape = self.plan.slot_of(y), self.half.graph.avals[y].shape
         if s.starts == "zeros":
-            self.written[slot] = [key]
+            self.written[slot] = Written(key)
             return True
         before = self.written.get(slot)
-        if before is None:
-            return False
-        is_new = all(never_meet(key, other, shape) for other in before)
-        before.append(key)
-        return is_new
+        return before is not None and before.takes(key, shape)
 
     def _known(self, x: Operand) -> tuple[Aval, Op | None]:
         eqn = self.defined.get(x) if isinstance(x, Sym) else None

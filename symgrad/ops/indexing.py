@@ -112,6 +112,8 @@ def indexed_shape(
                 advanced.append(_index_shape(shapes, next(pending), shape, axis))
             elif isinstance(shape[axis], int) and not -shape[axis] <= entry < shape[axis]:
                 raise ShapeError(f"index {entry} is out of bounds for an axis of {shape[axis]}")
+            elif type(entry) is int:
+                shapes.holds_at_least(entry + 1 if entry >= 0 else -entry, shape[axis])
             if takes_arrays:
                 where.append(position)
             pieces.append(())

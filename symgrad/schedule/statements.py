@@ -206,13 +206,14 @@ def _reuse_buffers(
     fresh = set(first.values()) - set(graph.inputs)
     for k, statement in enumerate(made.statements):
 
-        def is_dying(x: Operand, k: int = k, reads: Sequence[Sym] = statement.reads) -> bool:
+        def is_dying(x: Operand, k: int = k, statement: Statement = statement) -> bool:
             if type(x) is not Sym or x in made.inlined or owner[x] not in fresh:
                 return False
             if x in repeated or last[owner[x]] != k:
                 return False
             whole = owner[x] is x or graph.avals[owner[x]] == graph.avals[x]
-            return whole and [owner[y] for y in reads].count(owner[x]) == 1
+            times = [owner[y] for y in statement.reads].count(owner[x])
+            return whole and (times == 1 or _is_calculated(made, statement.eqn.rhs))
 
         _choose_mode(made, statement, is_dying)
         if statement.mode != "assign" and statement.starts in ("", "own"):
@@ -221,6 +222,15 @@ def _reuse_buffers(
             buffer = owner[x]
             last[buffer] = last.get(owner[y], k)
             moved[y] = buffer
+
+
+def _is_calculated(made: Plan, rhs: Op) -> bool:
+    """Return whether a write's value is worked out, in memory of its own, before it writes."""
+    if rhs.name not in WRITES or rhs.operands[1] not in made.inlined:
+        return False
+    inside = made.inlined[rhs.operands[1]].rhs
+    is_view = inside.facts.view or inside.name in ("alias", "index", "astype")
+    return not is_view and all(x is not rhs.operands[0] for x in rhs.operands[2:])
 
 
 def _repeated(made: Plan) -> set[Sym]:

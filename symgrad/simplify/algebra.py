@@ -98,7 +98,7 @@ def _over_one(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
 
 @rule(
     "negative", "-(-x) = x,  -(a - b) = b - a,  -(s x) = (-s) x",
-    "negative", "subtract", "multiply", "divide", "add_at", "where", "broadcast_to",
+    "negative", "subtract", "multiply", "divide", "add_at", "where", "broadcast_to", "astype",
 )  # fmt: skip
 def _negation(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     (x,) = xs
@@ -124,6 +124,10 @@ def _negation(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     if (masked := mask_and_value(b, x)) is not None and is_signed(b, masked[1]):
         mask, value, first = masked
         return where_mask(b, mask, -value_of(b, value), first).symbol
+    row = b.new(x, "astype")
+    if row is not None and literal_of(row.operands[0]) is not None:
+        negated = -value_of(b, row.operands[0])
+        return op.astype(negated, dtype=row.setting("dtype")).symbol
     return _outside(b, x, lambda v: -v)
 
 
@@ -162,10 +166,13 @@ def _plus_zero(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None
 
 @rule("add", "x + x = 2 x")
 def _twice(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
-    return (2 * value_of(b, xs[0])).symbol if xs[0] is xs[1] else None
+    if xs[0] is not xs[1]:
+        return None
+    b.read_less(xs[0])  # once by this sum, not twice
+    return (2 * value_of(b, xs[0])).symbol
 
 
-@rule("add", "a + (-b) = a - b", "negative", "multiply", "divide")
+@rule("add", "a + (-b) = a - b", NUMBER, "negative", "multiply", "divide")
 def _plus_negative(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for k in (1, 0):
         inner = subtractable(b, xs[k])
@@ -174,19 +181,26 @@ def _plus_negative(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | 
     return None
 
 
-@rule("add", "x + (x + y) = 2 x + y", "add")
+@rule("add", "x + (x + y) = 2 x + y,  x + (x - y) = 2 x - y", "add", "subtract")
 def _collect(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for x, other in (xs, xs[::-1]):
         row = b.sole(other, "add")
         if row is not None and x in row.operands:
             rest = row.operands[1] if row.operands[0] == x else row.operands[0]
             return (2 * value_of(b, x) + value_of(b, rest)).symbol
+        row = b.sole(other, "subtract")
+        if row is not None and x == row.operands[0]:
+            return (2 * value_of(b, x) - value_of(b, row.operands[1])).symbol
     return None
 
 
 def _common_factor(head: str) -> Rewrite:
     def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
         one, two = scalar_and_array(b, xs[0]), scalar_and_array(b, xs[1])
+        if one is None and two is not None:
+            one = _unit(xs[0], two[0])
+        elif two is None and one is not None:
+            two = _unit(xs[1], one[0])
         if one is None or two is None or one[0] != two[0]:
             return None
         inner = b.apply(head, one[1], two[1])
@@ -195,8 +209,19 @@ def _common_factor(head: str) -> Rewrite:
     return rewrite
 
 
-rule("add", "s x + s y = s (x + y)", "multiply")(_common_factor("add"))
-rule("subtract", "s x - s y = s (x - y)", "multiply")(_common_factor("subtract"))
+def _unit(x: Operand, s: Operand) -> tuple[Operand, Operand] | None:
+    """Return ``(s, 1)`` or ``(s, -1)`` if ``x`` is s or, both being numbers, -s."""
+    if x == s:
+        return s, Static(1)
+    n, m = literal_of(x), literal_of(s)
+    is_opposite = type(n) in (int, float) and type(m) in (int, float) and n == -m
+    return (s, Static(-1)) if is_opposite else None
+
+
+rule("add", "s x + s y = s (x + y),  s x + s = s (x + 1)", "multiply")(_common_factor("add"))
+rule("subtract", "s x - s y = s (x - y),  s - s y = s (1 - y)", "multiply")(
+    _common_factor("subtract")
+)
 
 
 @rule(
@@ -232,6 +257,18 @@ def _weak_number(head: str) -> Rewrite:
     return rewrite
 
 
+@rule("multiply", "2 float32(s) = float32(2 s)", "astype")
+def _number_into_conversion(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for number, x in (xs, xs[::-1]):
+        row = b.sole(x, "astype")
+        if row is None or literal_of(number) is None or not b.aval(x).inexact:
+            continue
+        if b.aval(row.operands[0]).kind == "python":
+            scaled = value_of(b, number) * value_of(b, row.operands[0])
+            return op.astype(scaled, dtype=row.setting("dtype")).symbol
+    return None
+
+
 for _head in ("multiply", "divide", "add", "subtract"):
     rule(_head, "float32(s) x = s x, where x is float32 already", "astype")(_weak_number(_head))
 
@@ -252,16 +289,23 @@ def _scalars_first(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | 
     return None
 
 
-@rule("multiply", "2 (0.5 x) = (2 0.5) x, also where others read 0.5 x", NUMBER)
+@rule("multiply", "2 (0.5 x) = (2 0.5) x,  2 (x / 2) = x, also where others read 0.5 x", NUMBER)
 def _numbers_together(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
-    number, x = xs
-    row = b.definition(x)
-    if row is None or row.name != "multiply" or is_scalar(b, x):
-        return None
-    inner, rest = row.operands
-    if literal_of(number) is None or literal_of(inner) is None:
-        return None
-    return (b.apply("multiply", number, inner) * value_of(b, rest)).symbol
+    """Fold two numbers into one: exact, or rounded once as they were."""
+    for number, x in (xs, xs[::-1]):
+        row, n = b.definition(x), literal_of(number)
+        if row is None or row.name not in ("multiply", "divide") or type(n) not in (int, float):
+            continue
+        left, right = row.operands
+        if row.name == "multiply":
+            for inner, rest in ((left, right), (right, left)):
+                if literal_of(inner) is not None:
+                    return (b.apply("multiply", number, inner) * value_of(b, rest)).symbol
+        elif literal_of(left) is not None:
+            return (b.apply("multiply", number, left) / value_of(b, right)).symbol
+        elif literal_of(right) == n:
+            return left
+    return None
 
 
 @rule("multiply", "x s = s x for a scalar s, and the number first")
@@ -284,6 +328,10 @@ def _scalar_order(b: Simplifier, xs: tuple[Operand, ...]) -> Operand | None:
     ):
         first, rest = (value_of(b, v) for v in row.operands)
         return ((left * first) * rest).symbol
+    row = b.sole(xs[0], "multiply")
+    if row is not None and row.operands[1] in b.seeds and xs[1] not in b.seeds:
+        first, seed = (value_of(b, v) for v in row.operands)
+        return ((first * right) * seed).symbol
     return None
 
 
@@ -294,7 +342,7 @@ def _of_leaves(b: Simplifier, row: Op) -> bool:
 
 def _is_later(b: Simplifier, x: Operand, y: Operand) -> bool:
     """Return whether ``x`` is of the gradient and ``y`` of the user's own: 2 lam dloss."""
-    seeds = b.inputs[b.own_inputs :]
+    seeds = b.seeds
     # By its last factor: a product of the user's own is not later.
     while (row := b.new(x, "multiply")) is not None and type(row.operands[1]) is Sym:
         x = row.operands[1]
@@ -316,10 +364,12 @@ def _scalar_quotient(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand 
 @rule("multiply", "a (b / c) = (a b) / c", "divide")
 def _product_of_quotient(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for x, other in (xs, xs[::-1]):
-        row = b.sole(x, "divide")
+        row = b.new(x, "divide")
         if row is None or _is_smaller(b, x, xs) or is_scalar(b, other) != is_scalar(b, x):
             continue  # the smaller quotient is cheaper as it is; a scalar stays a factor
         above, below = (value_of(b, v) for v in row.operands)
+        if x in b.shared and not (is_scalar(b, x) and above.literal is not None):
+            continue
         if is_scalar(b, below.symbol) and not is_scalar(b, x):
             continue
         return ((value_of(b, other) * above) / below).symbol

@@ -12,6 +12,7 @@ from symgrad.ops.table import op
 from symgrad.simplify.reading import (
     is_one,
     is_scalar,
+    not_weak,
     scalar_and_array,
     source_of_copies,
     value_of,
@@ -86,7 +87,9 @@ def _sum_of_copies(
     if gone and not keepdims:
         inner = op.squeeze(inner, axis=gone)
     want = b.infer(OPS["sum"], xs, settings)[0]
-    return op.broadcast_to(count * inner, shape=want.shape).symbol
+    is_count = inner.literal == 1 and isinstance(count, Value)
+    total = count if is_count else count * inner
+    return op.broadcast_to(not_weak(b, total, want), shape=want.shape).symbol
 
 
 # --- sums ------------------------------------------------------------------------------------
@@ -203,7 +206,7 @@ def _transposed(
     if row is not None and row.name == "transpose":
         inner = row.setting("axes")
         return op.transpose(value_of(b, row.operands[0]), axes=tuple(inner[k] for k in axes)).symbol
-    row = b.new(xs[0], "contract")
+    row = b.sole(xs[0], "contract")
     if row is not None:
         out = row.setting("out")
         factors = [value_of(b, x) for x in row.operands]
@@ -233,7 +236,7 @@ def _expanded(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...])
     row = b.definition(xs[0])
     if row is not None and row.name == "squeeze" and row.setting("axis") == axis:
         return row.operands[0]
-    row = b.new(xs[0], "sum")
+    row = b.sole(xs[0], "sum")
     if row is not None and row.setting("axis") == axis and not row.setting("keepdims"):
         return op.sum(value_of(b, row.operands[0]), axis=axis, keepdims=True).symbol
     source = source_of_copies(b, xs[0])
@@ -249,7 +252,7 @@ def _squeezed(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...])
     row = b.definition(xs[0])
     if row is not None and row.name == "expand_dims" and row.setting("axis") == axis:
         return row.operands[0]
-    row = b.new(xs[0], "sum")
+    row = b.sole(xs[0], "sum")
     if row is not None and row.setting("axis") == axis and row.setting("keepdims"):
         return op.sum(value_of(b, row.operands[0]), axis=axis, keepdims=False).symbol
     return None

@@ -12,6 +12,7 @@ from symgrad.simplify.reading import (
     is_zeros,
     literal_of,
     mask_and_value,
+    not_weak,
     scalar_and_array,
     scatter_into_zeros,
     source_of_copies,
@@ -67,7 +68,7 @@ def _either(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
 @rule("add", "x + add_at(0, v) = add_at(x, v)", "add_at")
 def _add_scatter(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for scatter, x in (xs, xs[::-1]):
-        row = scatter_into_zeros(b, scatter)
+        row = None if scatter in b.shared else scatter_into_zeros(b, scatter)
         if row is not None and b.aval(x) == b.aval(scatter):
             _, value, *indices = (value_of(b, v) for v in row.operands)
             return op.add_at(value_of(b, x), value, *indices, key=row.setting("key")).symbol
@@ -77,15 +78,37 @@ def _add_scatter(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | No
 @rule("subtract", "x - add_at(0, v) = add_at(x, -v)", "add_at")
 def _subtract_scatter(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     left, right = xs
-    row = scatter_into_zeros(b, right)
+    row = None if right in b.shared else scatter_into_zeros(b, right)
     if row is not None and b.aval(left) == b.aval(right):
         _, value, *indices = (value_of(b, v) for v in row.operands)
         return op.add_at(value_of(b, left), -value, *indices, key=row.setting("key")).symbol
-    row = scatter_into_zeros(b, left)
+    row = None if left in b.shared else scatter_into_zeros(b, left)
     if row is not None and b.aval(left) == b.aval(right):
         _, value, *indices = (value_of(b, v) for v in row.operands)
         return op.add_at(-value_of(b, right), value, *indices, key=row.setting("key")).symbol
     return None
+
+
+@rule("add_at", "add_at(x with 0 at [k], v at [k]) = x with v at [k]", "put_at")
+def _scatter_into_blank(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
+    base, value, *indices = xs
+    row = b.sole(base, "put_at")
+    if row is None or indices or len(row.operands) > 2 or row.setting("key") != settings[0]:
+        return None
+    if literal_of(row.operands[1]) != 0:
+        return None
+    return op.put_at(value_of(b, row.operands[0]), value_of(b, value), key=settings[0]).symbol
+
+
+@rule("put_at", "x with x[k] at [k] = x", "index")
+def _put_back(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
+    base, value, *indices = xs
+    row = b.new(value, "index")
+    if row is None or row.setting("key") != settings[0]:
+        return None
+    return base if row.operands == (base, *indices) else None
 
 
 @rule("add_at", "add_at(0, v at [:, 0]) = v[:, None]")
@@ -180,6 +203,9 @@ def _sum_of_scatter(
         return None  # only the data knows how many elements a mask selects
     if len(axis) == len(shape) and not keepdims:
         part = indexed_shape(b.shapes, shape, key, [i.aval for i in indices])
+        b.read_less(xs[0])
+        if not part:
+            return not_weak(b, value, b.infer(OPS["sum"], xs, settings)[0]).symbol
         return op.sum(
             op.broadcast_to(value, shape=part), axis=tuple(range(len(part))), keepdims=False
         ).symbol
@@ -190,6 +216,7 @@ def _sum_of_scatter(
         return None
     if rows.setting("start") != 0 or not b.shapes.same(rows.setting("stop"), shape[0]):
         return None
+    b.read_less(xs[0])
     total = op.broadcast_to(value, shape=(shape[0],))
     return op.expand_dims(total, axis=(1,)).symbol if keepdims else total.symbol
 

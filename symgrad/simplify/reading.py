@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.dims import Size
-from symgrad.graph import Op, Operand, Static, Value
+from symgrad.graph import Aval, Op, Operand, Static, Value
 from symgrad.ops.table import op
 from symgrad.simplify.simplifier import Simplifier
 
@@ -63,6 +63,9 @@ def without_sign(b: Simplifier, x: Operand) -> Operand | None:
 
 def subtractable(b: Simplifier, x: Operand) -> Operand | None:
     """Return ``y`` if ``x`` is -y, also where the sign sits on the first factor."""
+    number = literal_of(x)
+    if type(number) in (int, float) and number < 0:
+        return Static(-number)
     inner = without_sign(b, x)
     if inner is not None:
         return inner
@@ -131,3 +134,10 @@ def source_of_copies(b: Simplifier, x: Operand) -> Operand | None:
 
 def is_one(size: Size) -> bool:
     return isinstance(size, int) and size == 1
+
+
+def not_weak(b: Simplifier, value: Value, wanted: Aval) -> Value:
+    """Return ``value`` of a kind that decides the dtype of what it meets, as ``wanted`` does."""
+    if value.aval.kind == "python" and wanted.kind != "python":
+        return op.astype(value, dtype=wanted.dtype.name)
+    return value

@@ -20,7 +20,7 @@ class Simplifier(Builder):
 
     shared: dict[Operand, int]
     own: frozenset[Operand]
-    own_inputs: int
+    seeds: frozenset[Operand]
     laws_for: LawsFor
     depth = 0
 
@@ -36,7 +36,7 @@ class Simplifier(Builder):
         new.laws, new.laws_for = dict.fromkeys(heads, ()), laws_for
         new.shared = {}
         new.own = frozenset([*new.inputs, *new.defined_by])
-        new.own_inputs = len(graph.inputs) - seeds
+        new.seeds = frozenset(graph.inputs[len(graph.inputs) - seeds :])
         return new
 
     def _by_law(self, op: type[Op], operands: Any, settings: Any) -> Operand | None:
@@ -87,6 +87,12 @@ class Simplifier(Builder):
         row = self.definition(operand)
         if row is not None and row.name in ("broadcast_to", "expand_dims", "astype"):
             self.share(row.operands[0], reads)
+
+    def read_less(self, operand: Operand) -> None:
+        """Note that a law made one reader of ``operand`` do without it."""
+        reads = self.shared.pop(operand, 0) - 1
+        if reads > 1:
+            self.shared[operand] = reads
 
     def is_met_again(
         self, mine: Operand, known: int, eqn: Equation, moved: Mapping[Sym, Operand]

@@ -18,7 +18,7 @@ def forward(x):
 def backward(residuals, dvalue=1.0):
     """Return dx: the gradient of the value times `dvalue`."""
     x, squared, value = residuals
-    dx = 2 * x * value * dvalue * np.cos(squared)
+    dx = 2 * x * value * np.cos(squared) * dvalue
     return dx
 
 

@@ -21,7 +21,7 @@ def forward(w, x):
 def backward(residuals, dvalue=1.0):
     """Return dw, dx: the gradient of the value times `dvalue`."""
     w, x, value = residuals
-    ds = value * dvalue * (1 - value)
+    ds = value * (1 - value) * dvalue
     dx = ds * w[:-1]  # (max(d - 1, 0),)
     dw = np.zeros_like(w)
     dw[-1] = ds

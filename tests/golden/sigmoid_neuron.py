@@ -18,7 +18,7 @@ def forward(w0, x0, w1, x1, w2):
 def backward(residuals, dvalue=1.0):
     """Return dw0, dx0, dw1, dx1, dw2: the gradient of the value times `dvalue`."""
     w0, x0, w1, x1, value = residuals
-    ds = value * dvalue * (1 - value)
+    ds = value * (1 - value) * dvalue
     dx1 = w1 * ds
     dw1 = x1 * ds
     dx0 = w0 * ds
