@@ -36,23 +36,35 @@ class _DimFunction(sp.Function):
     """A function of dims that SymPy must not evaluate or expand."""
 
     is_integer = True
-    is_nonnegative = True
 
 
 class DimFloorDiv(_DimFunction):
-    """``a // b``."""
+    """``a // b``, rounded down."""
+
+    def _eval_is_nonnegative(self) -> bool | None:
+        a, b = self.args
+        return True if a.is_nonnegative and b.is_nonnegative else None
 
 
 class DimMod(_DimFunction):
-    """``a % b``."""
+    """``a % b``, which has the sign of ``b``."""
+
+    def _eval_is_nonnegative(self) -> bool | None:
+        return True if self.args[1].is_nonnegative else None
 
 
 class DimMin(_DimFunction):
     """``min(a, b)``."""
 
+    def _eval_is_nonnegative(self) -> bool | None:
+        return True if all(part.is_nonnegative for part in self.args) else None
+
 
 class DimMax(_DimFunction):
     """``max(a, b)``."""
+
+    def _eval_is_nonnegative(self) -> bool | None:
+        return True if any(part.is_nonnegative for part in self.args) else None
 
 
 _INTEGER: Mapping[type, Callable[[int, int], int]] = {
@@ -74,8 +86,8 @@ def floor_div(a: Size, b: Size) -> Size:
     if isinstance(a, int) and isinstance(b, int):
         return a // b
     exact = sp.cancel(sp.Mul(a, sp.Pow(b, -1)))
-    if exact.is_Integer:
-        return int(exact)
+    if exact.is_number:
+        return int(sp.floor(exact))
     if exact.is_polynomial() and all(c.is_integer for c in sp.Poly(exact).coeffs()):
         return plain(exact)
     return DimFloorDiv(a, b)
@@ -131,7 +143,8 @@ def evaluate(size: Size, values: Mapping[Dim, int]) -> int:
             total *= part
         return total
     if size.is_Pow:
-        return int(parts[0] ** parts[1])
+        power: int = parts[0] ** parts[1]  # a fraction below 0, as in Python
+        return power
     return _INTEGER[type(size)](*parts)
 
 
@@ -198,7 +211,9 @@ def _spell(size: Size, name: Callable[[Dim], str]) -> tuple[str, int]:
         return " * ".join([_at_least(first, 2, name), *(_at_least(f, 3, name) for f in rest)]), 2
     if size.is_Pow:
         base = _at_least(plain(size.args[0]), 4, name)
-        return f"{base}{'**' if base.isidentifier() else ' ** '}{size.args[1]}", 3
+        power = _at_least(plain(size.args[1]), 3, name)
+        is_short = base.isidentifier() and power.isalnum()
+        return f"{base}{'**' if is_short else ' ** '}{power}", 3
     a, b = (plain(part) for part in size.args)
     if isinstance(size, DimFloorDiv):
         return f"{_at_least(a, 2, name)} // {_at_least(b, 3, name)}", 2

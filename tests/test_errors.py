@@ -180,6 +180,13 @@ def several_kinds():
     return c
 
 
+def zero_dimensional_view(x):
+    y = x * 1.0
+    part = y[..., 0]
+    part += 1
+    return y.sum()
+
+
 MISTAKES = [
     # --- what to differentiate by
     ("wrt is unknown", WrtError, "did you mean `w`?", lambda: grad(lambda w: w, 1.0, wrt="W")),
@@ -192,6 +199,9 @@ MISTAKES = [
     ("bool in wrt", WrtError, "`b` in wrt is a bool", lambda: grad(lambda b: b * 1.0, True)),
     ("text in wrt", WrtError, "`s` in wrt is str", lambda: grad(lambda s, x: x, "a", 1.0)),
     ("None in wrt", WrtError, "`s` in wrt is NoneType", lambda: grad(lambda s, x: x, None, 1.0)),
+    ("index by a truth value", TraceError, "indexed by a truth value", lambda: grad(lambda x: x[True].sum(), X3)),
+    ("a view without axes", TraceError, "is a view without axes", lambda: grad(zero_dimensional_view, X3)),
+    ("array of objects made inside", TraceError, "array of objects", lambda: grad(lambda x: np.array([1, None]).size * x.sum(), X3)),
     # --- compile and its arguments
     ("argnums", ArgumentError, "did you mean `wrt`?", lambda: symgrad.compile(lambda x: x, argnums=0)),
     ("argnum", ArgumentError, "did you mean `wrt`?", lambda: symgrad.compile(lambda x: x, argnum=0)),

@@ -37,3 +37,25 @@ def test_one_module_serves_every_number_of_selected_elements(scale):
     expected = np.where(x > 0.1, 3 * x**2, 0) / np.count_nonzero(x > 0.1)
     np.testing.assert_allclose(c.grad(x), expected)
     assert len(c.sources) == 1
+
+
+SIZES_FROM_A_MASK = {
+    "twice": lambda v, w: np.sum((w - np.concatenate([v[v > 0], v[v > 0]])) ** 2),
+    "one less": lambda v, w: np.sum(w[:1] * v[v > 0][1:]),
+    "product": lambda v, w: w @ np.concatenate([v[v > 0], v[v > 0]]),
+    "repeated": lambda v, w: np.sum((w - np.repeat(v[v > 0], 2)) ** 2),
+}
+
+
+@pytest.mark.parametrize("f", SIZES_FROM_A_MASK.values(), ids=SIZES_FROM_A_MASK.keys())
+def test_a_parameter_is_checked_once_the_mask_has_selected(f):
+    v, w = np.array([1.0, -1.0, 2.0, -3.0, -1.0]), np.arange(1.0, 5.0)
+    c = symgrad.compile(f, wrt=(0, 1))
+    value, (dv, dw) = c.value_and_grad(v, w)
+    np.testing.assert_allclose(value, f(v, w))
+    step = 1e-6
+    for x, dx, at in ((v, dv, lambda h: f(v + h, w)), (w, dw, lambda h: f(v, w + h))):
+        slopes = [(at(h) - at(-h)) / (2 * step) for h in step * np.eye(len(x))]
+        np.testing.assert_allclose(dx, slopes, atol=1e-7)
+    _, residuals = c.forward(v, w)
+    np.testing.assert_allclose(c.backward(residuals)[0], dv)

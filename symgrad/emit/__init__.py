@@ -95,23 +95,29 @@ class ModuleWriter:
             self._doc(doc),
             (*head, *body, *returns),
         )
-        return view, {x: writer.name(x) for x in residuals if isinstance(x, Sym)}
+        return view, {
+            y: writer.names.of[slot]
+            for eqn in graph.equations
+            for y in eqn.lhs
+            if (slot := writer.plan.slot_of(y)) in writer.names.of
+        } | {x: writer.name(x) for x in residuals if isinstance(x, Sym)}
 
     def backward(
         self,
         half: Half,
         residuals: Sequence[Operand],
-        kept_names: Mapping[Sym, str],
+        forward_names: Mapping[Sym, str],
         seeds: Sequence[Sym],
         joint: Graph,
     ) -> FunctionView:
         graph = half.graph
+        kept_names = {x: forward_names[x] for x in residuals if isinstance(x, Sym)}
         seed_names = self._seed_names(seeds, set(kept_names.values()))
         inputs, _ = self._input_names(joint)
         preset = {**kept_names, **seed_names}
         writer = Writer(
             half, self.interface, self.np, _definitions(joint), (), {**inputs, **preset},
-            tuple(seeds),
+            tuple(seeds), forward_names,
         )  # fmt: skip
         taken = [*preset.values(), "residuals"]
         body = writer.lines(taken)

@@ -14,7 +14,7 @@ from typing import Any
 from symgrad.dims import Dim, Shape, dims_in
 from symgrad.emit.layout import bracketed, exploded, fits, with_note, wrapped
 from symgrad.emit.spell import Speller, Spelling
-from symgrad.emit.views import Interface
+from symgrad.emit.views import Guard, Interface
 from symgrad.graph import FLOAT64, Aval, Equation, Op, Operand, Sym, sizes_read
 from symgrad.ops.indexing import key_text, never_meet, writes_once
 from symgrad.ops.table import PRODUCT
@@ -52,12 +52,15 @@ class Writer:
     extra: tuple[Operand, ...] = ()
     preset: Mapping[Sym, str] = field(default_factory=dict)
     seeds: tuple[Sym, ...] = ()
+    known: Mapping[Sym, str] = field(default_factory=dict)
     plan: Plan = field(init=False)
     names: Names = field(init=False)
     speller: Speller = field(init=False)
     dim_names: dict[Dim, str] = field(init=False, default_factory=dict)
     written: dict[Sym, Written] = field(init=False, default_factory=dict)
     unseen: set[Dim] = field(init=False, default_factory=set)
+    early: list[Guard] = field(init=False, default_factory=list)
+    late: list[Guard] = field(init=False, default_factory=list)  # checked once a mask has selected
     read: frozenset[Operand] = field(init=False)
     mentioned: list[Dim] = field(init=False)  # the sizes that the text mentions
 
@@ -75,6 +78,8 @@ class Writer:
             self.plan = plan(self.half, self.extra, keep)
             self.written.clear()
             self.unseen = self._unseen_sizes()
+            self.late = [g for g in self._guards() if not self._may_check(g)]
+            self.early = [g for g in self._guards() if g not in self.late]
             self._name_all(taken)
             written = [self._statement(s) for s in self.plan.statements]
             too_long = {
@@ -98,7 +103,7 @@ class Writer:
 
     def _name_all(self, taken: Sequence[str]) -> None:
         notes = self.half.graph.notes
-        self.names = Names(notes, [*taken, self.np], self.half.primal)
+        self.names = Names(notes, [*taken, self.np], self.half.primal, self.known)
         self.names.of.update(self.preset)
         self.speller = Speller(
             self.half.graph,
@@ -283,13 +288,52 @@ class Writer:
                 if isinstance(d, Dim) and d in self.unseen:
                     self.unseen.discard(d)
                     lines.append(f"{self.dim_names[d]} = {self.name(y)}.shape[{shape.index(d)}]")
+                    for guard in [g for g in self.late if self._may_check(g)]:
+                        self.late.remove(guard)
+                        lines += self.shape_guard(guard)
         return lines
+
+    def _may_check(self, guard: Guard) -> bool:
+        """Return whether the sizes that a parameter must have are all known by now."""
+        shape = self.half.graph.avals[guard.symbol].shape
+        return self.unseen.isdisjoint(dims_in(shape[k] for k in guard.axes))
+
+    def shape_guard(self, guard: Guard) -> list[str]:
+        """Return the check of a parameter's shape that no operation makes by itself."""
+        aval, name = self.half.graph.avals[guard.symbol], self.name(guard.symbol)
+        if len(guard.axes) == len(aval.shape):
+            shape = self.shape_text(aval)
+            is_fixed = all(isinstance(size, int) for size in aval.shape)
+            expected = shape if is_fixed else f"{{{shape}}}"
+            return [
+                f"if {name}.shape != {shape}:",
+                *raise_lines(f"{name} has shape {{{name}.shape}}, ", f"expected {expected}"),
+            ]
+        lines = []
+        for k in guard.axes:
+            size = self.speller.size(aval.shape[k])
+            expected = size if isinstance(aval.shape[k], int) else f"{{{size}}}"
+            lines += [
+                f"if {name}.shape[{k}] != {size}:",
+                *raise_lines(
+                    f"{name} has shape {{{name}.shape}}, ", f"expected {expected} along axis {k}"
+                ),
+            ]
+        return lines
+
+    def _guards(self) -> list[Guard]:
+        """Return the checks of parameters; backward is given what forward has checked."""
+        inputs = () if self.seeds else self.half.graph.inputs
+        return [guard for guard in self.interface.guards if guard.symbol in inputs]
 
     def _unseen_sizes(self) -> set[Dim]:
         """Return the sizes that the text mentions and no input shows."""
         graph = self.half.graph
         known = {d for x in graph.inputs for d in graph.avals[x].shape}
         read = set(self.mentioned)
+        for guard in self._guards():
+            shape = graph.avals[guard.symbol].shape
+            read.update(dims_in(shape[k] for k in guard.axes))
         for y in self._checked_selections():
             read.update(dims_in((graph.avals[y].shape[graph.notes.selections[y]],)))
         return read - known

@@ -12,10 +12,10 @@ from typing import Any
 
 from symgrad.dims import Guard as SizeGuard
 from symgrad.dims import spell as spell_size
-from symgrad.emit.body import Writer, raise_lines
+from symgrad.emit.body import Writer
 from symgrad.emit.layout import bracketed, exploded, fits
 from symgrad.emit.spell import written_out
-from symgrad.emit.views import Guard, Parameter
+from symgrad.emit.views import Parameter
 from symgrad.graph import Operand, Sym
 from symgrad.trees import Tree, access, quoted
 
@@ -107,8 +107,8 @@ def guard_lines(writer: Writer, parameters: Sequence[Parameter]) -> list[str]:
             for kind, key in path:
                 place = access(place, kind, key)
             lines += _static_guard(place, value)
-    for guard in writer.interface.guards:
-        lines += _shape_guard(writer, guard)
+    for guard in writer.early:
+        lines += writer.shape_guard(guard)
     for condition in writer.interface.conditions:
         lines += _size_guard(writer, condition)
     return lines
@@ -129,28 +129,6 @@ def _size_guard(writer: Writer, condition: SizeGuard) -> list[str]:
         f"if {left} {_OPPOSITE[relation]} {right}:",
         f"    raise ValueError({quoted(f'this code was made for {left} {relation} {right}')})",
     ]
-
-
-def _shape_guard(writer: Writer, guard: Guard) -> list[str]:
-    aval = writer.half.graph.avals[guard.symbol]
-    name = writer.name(guard.symbol)
-    if len(guard.axes) == len(aval.shape):
-        shape = writer.shape_text(aval)
-        return [
-            f"if {name}.shape != {shape}:",
-            *raise_lines(f"{name} has shape {{{name}.shape}}, ", f"expected {{{shape}}}"),
-        ]
-    lines = []
-    for k in guard.axes:
-        size = writer.speller.size(aval.shape[k])
-        expected = size if isinstance(aval.shape[k], int) else f"{{{size}}}"
-        lines += [
-            f"if {name}.shape[{k}] != {size}:",
-            *raise_lines(
-                f"{name} has shape {{{name}.shape}}, ", f"expected {expected} along axis {k}"
-            ),
-        ]
-    return lines
 
 
 def _static_guard(place: str, value: Any) -> list[str]:

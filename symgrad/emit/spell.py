@@ -169,7 +169,8 @@ class Speller:
         if rhs.name == "multiply" and (over := self._over(rhs, operands)) is not None:
             return over
         if rhs.name == "negative" and self._is_product(rhs.operands[0]):
-            return Text(f"-{operands[0]:7}", PRODUCT)  # -a * b is (-a) * b: the same number
+            inside = f"{operands[0]:7}"  # -a * b is (-a) * b: the same number
+            return Text(inside[1:] if inside.startswith("-") else f"-{inside}", PRODUCT)
         if y is not None and y not in self.primal and rhs.name in _ARITHMETIC:
             operands = self._whole_numbers(rhs, operands)
             if self._is_scalar_product(rhs) or self._is_sum_of_sums(rhs, operands):

@@ -201,18 +201,29 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     return default
 
 
+def _inside_limits(y: Value, x: Value, low: Value, high: Value) -> Any:
+    if low.literal is not None and high.literal is not None:
+        return op.logical_and(op.greater(x, low), op.less(x, high))
+    raised = op.maximum(x, low)
+    return _picked(raised, x, low, "greater") * _picked(y, raised, high, "less")
+
+
+def _at_lower_limit(y: Value, x: Value, low: Value, high: Value) -> Any:
+    raised = op.maximum(x, low)  # where the limits cross, NumPy gives the upper one
+    return _picked(raised, low, x, "greater") * _picked(y, raised, high, "less")
+
+
+def _at_upper_limit(y: Value, x: Value, low: Value, high: Value) -> Any:
+    return _picked(y, high, op.maximum(x, low), "less")
+
+
 elementwise(
     "clip", "Value limited to an interval.", arity=3,
     dtype=promoted,
     math=lambda x, low, high: sp.Min(sp.Max(x, low), high),
-    partials=(
-        lambda y, x, low, high: op.logical_and(op.greater(x, low), op.less(x, high)),
-        # Where the limits cross, NumPy gives the upper one.
-        lambda y, x, low, high: op.logical_and(op.less(x, low), op.less_equal(low, high)),
-        lambda y, x, low, high: op.greater(op.maximum(x, low), high),
-    ),
+    partials=(_inside_limits, _at_lower_limit, _at_upper_limit),
     numpy="np.clip({0}, {1}, {2})", tex=r"\operatorname{{clip}}({0}, {1}, {2})",
-    kinks="0 at both limits",
+    kinks="0 at constant limits; a variable limit shares a tie with the value",
 )  # fmt: skip
 
 
@@ -221,7 +232,7 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     low = a_min if a_min is not None else min
     high = a_max if a_max is not None else max
     if low is None or high is None:
-        kept = a if low is None else op.maximum(a, low)
+        kept = a.detached() if low is None else op.maximum(a, low)
         return kept if high is None else op.minimum(kept, high)
     return op.clip(a, low, high)
 
@@ -385,9 +396,14 @@ def positive(x: Any) -> Any:
     return x.detached() if isinstance(x, Value) else x
 
 
-@accept(np.real, np.conjugate, method="conj")
+@accept(np.real, method="conj")
 def real(val: Any) -> Any:
     return val
+
+
+@accept(np.conjugate)
+def conjugate(x: Any) -> Any:
+    return x.detached() if isinstance(x, Value) else x
 
 
 structural(

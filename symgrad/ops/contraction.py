@@ -247,10 +247,16 @@ def _stack(s: Any, k: int, want: Labels) -> Any:
     return s.text(f"{s[k]:10}.transpose({', '.join(str(have.index(label)) for label in want)})")
 
 
+def _only_moves_axes(avals: Sequence[Aval], settings: Any) -> bool:
+    """Return whether nothing is summed or multiplied: a diagonal or a transpose is a view."""
+    terms, out = settings
+    return len(terms) == 1 and set(terms[0]) <= set(out)
+
+
 structural(
     "contract", "Einstein contraction: products summed over shared labels.",
     params=("terms", "out"), aval=_aval, vjp=_vjp, numpy=_spell, tex=r"{0} \cdot {1}",
-    source="Giles 2008, section 2.2", cost="contraction",
+    source="Giles 2008, section 2.2", cost="contraction", view=_only_moves_axes,
 )  # fmt: skip
 
 # --- NumPy's functions ------------------------------------------------------------------------

@@ -200,7 +200,9 @@ def array(value: np.ndarray[Any, Any]) -> Any:
 def array_of(a: Any, dtype: Any = None) -> Any:
     """Return nested lists of traced and plain numbers as one array."""
     built = a if hasattr(a, "aval") else _joined(a)
-    return built if dtype is None else op.astype(built, dtype=np.dtype(dtype).name)
+    if dtype is None or (built.dtype == np.dtype(dtype) and built.aval.kind != "python"):
+        return built
+    return op.astype(built, dtype=np.dtype(dtype).name)
 
 
 def _joined(a: Any) -> Any:

@@ -139,6 +139,11 @@ def _index_shape(shapes: Shapes, index: Aval, shape: Shape, axis: int) -> Shape:
     return (shapes.selected(),)
 
 
+def _takes_no_array(avals: Sequence[Aval], settings: Any) -> bool:
+    """Return whether an index only slices and counts: an array of indices copies."""
+    return not any(a.shape or a.dtype == bool for a in avals[1:])
+
+
 def _index_aval(shapes: Shapes, x: Aval, *indices: Aval, key: tuple[Any, ...]) -> Aval:
     shape = indexed_shape(shapes, x.shape, key, indices)
     basic = not indices
@@ -183,7 +188,7 @@ def _zeros_of(x: Value) -> Value:
 
 structural(
     "index", "Part of an array: `x[key]`.", params=("key",),
-    aval=_index_aval, vjp=_index_vjp, view=True,
+    aval=_index_aval, vjp=_index_vjp, view=_takes_no_array,
     numpy=lambda s: f"{_subscripted(s)}[{key_text(s, 1)}]", tex="{0}_{{{key}}}",
 )  # fmt: skip
 
@@ -196,10 +201,19 @@ def _subscripted(s: Any) -> str:
 
 def read_key(shape: Shape, key: Any) -> tuple[tuple[Any, ...], list[Any]]:
     """Return a user's index as a static key and the index arrays in it."""
-    entries = list(key) if isinstance(key, tuple) else [key]
+    entries = _entries(key)
     static: list[Any] = []
     arrays: list[Any] = []
     for entry in entries:
+        if isinstance(entry, (bool, np.bool_)):
+            raise TraceError(
+                "an array cannot be indexed by a truth value: use x[None], or np.where"
+            )
+        if isinstance(entry, range) and entry.step == 1:
+            stop = max(entry.start, entry.stop)
+            entry = op.arange(start=entry.start, stop=stop, dtype="int64")
+        elif hasattr(entry, "as_array"):
+            entry = entry.as_array()  # a range whose end is a size
         if isinstance(entry, slice):
             static.append(slice(*map(_slice_end, (entry.start, entry.stop, entry.step))))
         elif entry is None or entry is Ellipsis:
@@ -210,6 +224,10 @@ def read_key(shape: Shape, key: Any) -> tuple[tuple[Any, ...], list[Any]]:
         else:
             static.append(_integer(entry))
     return _without_ellipsis(static, arrays, len(shape)), arrays
+
+
+def _entries(key: Any) -> list[Any]:
+    return list(key) if isinstance(key, tuple) else [key]
 
 
 def _integer(entry: Any) -> Any:
@@ -231,7 +249,7 @@ def _slice_end(end: Any) -> Any:
 def _is_array(entry: Any) -> bool:
     if isinstance(entry, Value):
         return entry.aval.kind != "python"
-    return isinstance(entry, (list, np.ndarray))
+    return isinstance(entry, (list, tuple, range, np.ndarray))
 
 
 def _without_ellipsis(static: list[Any], arrays: list[Any], ndim: int) -> tuple[Any, ...]:
@@ -266,7 +284,10 @@ def index(x: Any, key: Any) -> Any:
     _meet_rows(x, static, arrays)
     _need_sizes(x, static, arrays)
     _assume_sizes(x, static, arrays)
-    return op.index(x, *arrays, key=static)
+    found = op.index(x, *arrays, key=static)
+    # x[..., 0] of one axis is an array without axes, where x[0] is a number.
+    is_array = any(k is Ellipsis for k in _entries(key))
+    return found.seen_through(x) if is_array and not found.ndim else found
 
 
 def _assume_sizes(x: Any, key: Sequence[Any], arrays: Sequence[Any]) -> None:
@@ -320,7 +341,7 @@ def _meet_rows(x: Any, key: tuple[Any, ...], arrays: Sequence[Any]) -> None:
 def take(a: Any, indices: Any, axis: Any = None) -> Any:
     if axis is None:
         a, axis = a.ravel(), 0
-    return a[(ALL,) * normal_axis(axis, a.ndim) + (_as_index(indices),)]
+    return a[(ALL,) * normal_axis(axis, a.ndim) + (_as_index(indices),)].detached()
 
 
 def _as_index(indices: Any) -> Any:
@@ -378,7 +399,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     line = op.arange(start=0, stop=length, dtype="int64")
     row = line if offset >= 0 else line - offset
     column = line if offset <= 0 else line + offset
-    return a[(ALL,) * len(rest) + (row, column)]
+    return a[(ALL,) * len(rest) + (row, column)].seen_through(a)
 
 
 @accept(np.diag)

@@ -369,7 +369,7 @@ def concatenate(arrays: Any, axis: Any = 0) -> Any:
     if axis is None:
         arrays, axis = [ravel(a) for a in arrays], 0
     if len(arrays) == 1:
-        return arrays[0]
+        return arrays[0].detached()
     return op.concatenate(*arrays, axis=normal_axis(axis, arrays[0].ndim))
 
 
@@ -478,7 +478,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
         size = operator.index(a.shape[k])
         steps = steps % size if size else 0
     if not steps:
-        return a
+        return a.detached()
     before = (slice(None),) * k
     return concatenate([a[(*before, slice(-steps, None))], a[(*before, slice(None, -steps))]], k)
 
@@ -528,7 +528,7 @@ def meshgrid(*xi: Any, indexing: str = "xy") -> Any:
         op.expand_dims(x, axis=tuple(k for k in range(n) if k != order[i])) if n > 1 else x
         for i, x in enumerate(map(ravel, _all_values(xi)))
     ]
-    return broadcast_arrays(*lines)
+    return [line.detached() for line in broadcast_arrays(*lines)]
 
 
 @accept(np.pad)

@@ -42,8 +42,14 @@ class Facts:
     differentiable: bool = True
     elementwise: bool = False
     role: str = ""
-    view: bool = False
+    view: bool | Callable[..., bool] = False
     cost: str = "cheap"
+
+
+def is_view(rhs: Op, avals: Sequence[Aval]) -> bool:
+    """Return whether NumPy gives a view of the first operand, whose avals are given."""
+    view = rhs.facts.view
+    return bool(view(avals, rhs.settings)) if callable(view) else bool(view)
 
 
 class _Namespace:
@@ -241,7 +247,7 @@ def structural(
     source: str = "",
     expand: Callable[..., Any] | None = None,
     role: str = "",
-    view: bool = False,
+    view: bool | Callable[..., bool] = False,
     cost: str = "cheap",
 ) -> type[Op]:
     """Declare an op that moves, sums or makes elements.

@@ -25,9 +25,17 @@ _ROLES: Mapping[str, str] = {
 class Names:
     """Gives every symbol that needs a line one unique, legal name."""
 
-    def __init__(self, notes: Notes, taken: Iterable[str], primal: frozenset[Sym] = frozenset()):
+    def __init__(
+        self,
+        notes: Notes,
+        taken: Iterable[str],
+        primal: frozenset[Sym] = frozenset(),
+        known: Mapping[Sym, str] = {},
+    ):
         self.notes = notes
         self.primal = primal
+        self.known = known  # what values are called that another function computes
+        self.owned = set(known.values())
         self.taken = set(taken) | _RESERVED
         self.of: dict[Sym, str] = {}
         self.numbers: dict[str, int] = {}
@@ -51,9 +59,10 @@ class Names:
             return users, True
         primal = self.notes.cotangent_of.get(y)
         if primal is not None and y not in self.primal:
-            base = self.of.get(primal) or self.notes.names.get(primal)
+            base = self.known.get(primal) or self.of.get(primal) or self.notes.names.get(primal)
             if base is None and primal in defined:
-                base = self._role(defined[primal])
+                role = self._role(defined[primal])
+                base = role if role not in self.taken and role not in self.owned else None
             if base is not None:
                 return f"d{base}", False
         return (self._role(defined[y]) if y in defined else "value"), False

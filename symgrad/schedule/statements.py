@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from symgrad.graph import Equation, Graph, Notes, Op, Operand, Sym
+from symgrad.ops.table import is_view
 from symgrad.schedule.halves import Half, is_free_view
 
 PRIMAL_WEIGHT, DERIVATIVE_WEIGHT = 14.0, 4.0
@@ -105,7 +106,8 @@ def inline_single_use(
         inside = [x for x in rhs.operands if x in weights]
         if is_new and rhs.name == "contract":
             # A matrix product reads best between names, or next to one small bracket.
-            _unfold([x for x in inside if weights[x] > 1.0], inside, folded, weights)
+            apart = [x for x in inside if weights[x] > 1.0 or _is_known_product(graph, x, folded)]
+            _unfold(apart, inside, folded, weights)
         while (weight := own + sum([weights[x] for x in inside])) > limit:
             heavy = max(inside, key=weights.__getitem__, default=None)
             if heavy is None or weights[heavy] <= 0.5:
@@ -137,6 +139,14 @@ def _blank_bases(graph: Graph, own_line: set[Operand]) -> set[Sym]:
         kept = eqn.rhs.operands[1:] if eqn.rhs.name in WRITES else eqn.rhs.operands
         zeros.difference_update(kept)
     return zeros
+
+
+def _is_known_product(graph: Graph, x: Operand, folded: Mapping[Sym, Equation]) -> bool:
+    """Return whether ``x`` is a product that is the gradient of a value with a name."""
+    eqn = folded.get(x) if isinstance(x, Sym) else None
+    if eqn is None or eqn.rhs.name != "contract":
+        return False
+    return graph.notes.cotangent_of.get(eqn.lhs[0]) in graph.notes.names
 
 
 def _own_weight(rhs: Op, is_scalar: bool) -> float:
@@ -171,18 +181,26 @@ def _is_free(rhs: Op, weight: float, reads: int, is_new_scalar: bool) -> bool:
 # --- buffers -----------------------------------------------------------------------------------
 
 
+def _is_view(graph: Graph, rhs: Op) -> bool:
+    """Return whether a value lives in the memory of its first operand."""
+    return rhs.name == "alias" or bool(
+        rhs.facts.view and is_view(rhs, list(map(graph.aval, rhs.operands)))
+    )
+
+
 def _buffers(made: Plan) -> dict[Sym, Sym]:
     """Return for each named symbol the symbol that owns its memory."""
-    owner: dict[Sym, Sym] = {x: x for x in made.half.graph.inputs}
+    graph = made.half.graph
+    owner: dict[Sym, Sym] = {x: x for x in graph.inputs}
     for statement in made.statements:
         eqn = statement.eqn
         for y in eqn.lhs:
             owner[y] = y
-        if eqn.rhs.facts.view or eqn.rhs.name == "alias":
+        if _is_view(graph, eqn.rhs):
             base = eqn.rhs.operands[0]
             while isinstance(base, Sym) and base in made.inlined:
                 inner = made.inlined[base].rhs
-                if not (inner.facts.view or inner.name == "alias"):
+                if not _is_view(graph, inner):
                     break
                 base = inner.operands[0]
             if isinstance(base, Sym) and base in owner:
@@ -229,8 +247,8 @@ def _is_calculated(made: Plan, rhs: Op) -> bool:
     if rhs.name not in WRITES or rhs.operands[1] not in made.inlined:
         return False
     inside = made.inlined[rhs.operands[1]].rhs
-    is_view = inside.facts.view or inside.name in ("alias", "index", "astype")
-    return not is_view and all(x is not rhs.operands[0] for x in rhs.operands[2:])
+    is_part = inside.facts.view or inside.name in ("alias", "astype")
+    return not is_part and all(x is not rhs.operands[0] for x in rhs.operands[2:])
 
 
 def _repeated(made: Plan) -> set[Sym]:
@@ -238,7 +256,7 @@ def _repeated(made: Plan) -> set[Sym]:
     found: set[Sym] = set()
     for statement in made.statements:
         rhs = statement.eqn.rhs
-        while rhs.facts.view or rhs.name == "alias":
+        while _is_view(made.half.graph, rhs):
             base = rhs.operands[0]
             if rhs.name == "broadcast_to" or base in found:
                 found.update(statement.eqn.lhs)
@@ -269,8 +287,9 @@ def _choose_mode(made: Plan, statement: Statement, is_dying: Any) -> None:
         base = operands[0]
         if isinstance(base, Sym) and base in made.inlined:
             start = made.inlined[base].rhs
-            is_view = start.facts.view or start.name == "alias"
-            statement.starts = "copy" if is_view else "zeros" if _is_zeros(start) else "make"
+            statement.starts = (
+                "copy" if _is_view(graph, start) else "zeros" if _is_zeros(start) else "make"
+            )
         else:
             statement.starts = "own" if is_dying(base) else "copy"
         return

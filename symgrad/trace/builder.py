@@ -15,6 +15,7 @@ from symgrad.errors import Location, ShapeError, TraceError
 from symgrad.graph import OPS, Aval, Operand, Static, Sym, Value
 from symgrad.ops import FRONT, op
 from symgrad.ops.creation import array
+from symgrad.ops.table import is_view
 from symgrad.trace.place import user_location, user_origin
 from symgrad.trace.refusals import refuse_dtype, refuse_subclass, short
 from symgrad.trace.sizes import SymbolicSize
@@ -97,15 +98,10 @@ class TraceBuilder(SpecialisingBuilder):
             raise ShapeError(f"{self._spoken(name, operands)}: {error}") from None
         if row.facts.elementwise:
             self._notice_outer(result.aval, operands)
-        copies = name == "index" and len(operands) > 1  # x[[0, 2]] is an array of its own
-        if (
-            row.facts.view
-            and not copies
-            and type(operands[0]) is Tracer
-            and result.aval.kind == "array"
-        ):
-            result.base, result.seen = operands[0], operands[0].symbol
-            result.remake = (name, operands[1:], settings)
+        if row.facts.view and type(operands[0]) is Tracer and result.aval.kind == "array":
+            made = self.definition(result.symbol)
+            if made is not None and is_view(made, list(map(self.aval, made.operands))):
+                result.seen_through(operands[0])
         return result
 
     def _spoken(self, name: str, operands: tuple[Any, ...]) -> str:

@@ -40,6 +40,14 @@ class Handle(Value):
         fresh.name = self.name
         return fresh
 
+    def seen_through(self, base: Value) -> Self:
+        row = self.builder.definition(self.symbol)
+        if isinstance(base, Handle) and row is not None:
+            rest = tuple(self.builder.wrap(x) for x in row.operands[1:])
+            settings = dict(zip(row.params, row.settings, strict=True))
+            self.base, self.seen, self.remake = base, base.symbol, (row.name, rest, settings)
+        return self
+
     # --- elements
 
     def __getitem__(self, key: Any) -> Any:
@@ -148,7 +156,14 @@ class Handle(Value):
 
     def _in_place(self, value: Any) -> Any:
         # Arrays are mutated, scalars rebound: what NumPy does.
-        return self._become(value) if self.aval.kind == "array" else value
+        if self.aval.kind == "array":
+            return self._become(value)
+        if self.base is not None:
+            raise TraceError(
+                "x[..., i] of an array with one axis is a view without axes: write x[i] += y, or "
+                "y = y + 1"
+            )
+        return value
 
     def __iadd__(self, other: Any) -> Any:
         return self._in_place(self + other)

@@ -33,7 +33,7 @@ from symgrad.trace.builder import LARGEST_CONSTANT, TraceBuilder
 from symgrad.trace.front import call_front
 from symgrad.trace.place import user_location
 from symgrad.trace.refusals import refuse_dtype, refuse_subclass
-from symgrad.trace.sizes import SymbolicSize, shown, size_extreme
+from symgrad.trace.sizes import SymbolicRange, SymbolicSize, shown, size_extreme
 from symgrad.trace.tracer import Tracer, holds_traced, is_fixable, is_traced
 from symgrad.trees import Tree, flatten, is_container, leaf_name
 
@@ -547,6 +547,12 @@ def _sum(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
     return function(*args, **kwargs)
 
 
+def _range(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
+    if any(type(x) is SymbolicSize for x in args):
+        return SymbolicRange(*args)
+    return function(*args, **kwargs)
+
+
 def _print(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
     with shown():
         return function(*args, **kwargs)
@@ -577,10 +583,14 @@ def _buffer(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _array(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
+    if args and type(args[0]) is SymbolicRange:
+        args = (args[0].as_array(), *args[1:])
     if args and holds_traced(args[0]):
         copied = call_front(function, args, kwargs)
         return copied.detached() if function is np.array else copied
     made = function(*args, **kwargs)
+    if made.dtype.kind == "O":
+        raise TraceError(f"np.{function.__name__}() makes an array of objects: use numbers only")
     if made.dtype.kind == "f" and made.size <= LARGEST_CONSTANT:
         with building(self.builder):
             return self.builder.constant(made)
@@ -597,6 +607,8 @@ def _arange(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
 def _converted(self: TraceRuntime, function: Any, args: Any, kwargs: Any) -> Any:
     if len(args) == 1 and is_traced(args[0]):
         value = args[0].value() if isinstance(args[0], SymbolicSize) else args[0]
+        if value.aval.kind == "array" and value.dtype == np.dtype(function):
+            return value  # NumPy gives the same array
         return op.astype(value, dtype=np.dtype(function).name)
     return function(*args, **kwargs)
 
@@ -611,6 +623,7 @@ _SPECIAL: dict[Any, Callable[[TraceRuntime, Any, Any, Any], Any]] = {
     isinstance: _isinstance,
     getattr: _getattr,
     print: _print,
+    range: _range,
     np.arange: _arange,
     np.array: _array,
     np.asarray: _array,

@@ -6,6 +6,7 @@ decides anything, a guard or a fixed size says so.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -124,6 +125,43 @@ class SymbolicSize:
 
     def __abs__(self) -> Any:
         return self if self._compare("<=", 0) is False else -self
+
+
+class SymbolicRange:
+    """``range`` with an end that is a size: an array of indices, or a loop of a fixed length."""
+
+    def __init__(self, *ends: Any):
+        self.start, self.stop, self.step = (
+            (0, ends[0], 1) if len(ends) == 1 else (*ends, 1) if len(ends) == 2 else ends
+        )
+
+    def _forced(self) -> range:
+        return range(*map(operator.index, (self.start, self.stop, self.step)))
+
+    def as_array(self) -> Any:
+        """Return the numbers as an array, of as many elements as the sizes say."""
+        return call_front(np.arange, (self.start, self.stop, self.step), {})
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._forced())
+
+    def __len__(self) -> int:
+        return len(self._forced())
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._forced()[key]
+
+    def __contains__(self, item: Any) -> bool:
+        return item in self._forced()
+
+    def __reversed__(self) -> Iterator[int]:
+        return reversed(self._forced())
+
+    def __repr__(self) -> str:
+        return repr(self._forced())
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return call_front(func, [x.as_array() if x is self else x for x in args], kwargs)
 
 
 def _size_operator(exact: Callable[[Any, Any], Any], name: str, reflected: bool) -> Any:

@@ -32,12 +32,15 @@ def backward(residuals, dvalue=1.0):
     """Return dWq, dWk, dWv: the gradient of the value times `dvalue`."""
     X, Q, K, V, sqrt, weights, diff = residuals
     ddiff = 2 * dvalue * diff  # (n, p)
+    dV = weights.T @ ddiff  # (n, p)
     dweights = ddiff @ V.T  # (n, n)
     dscores = weights * (dweights - np.sum(dweights * weights, axis=1, keepdims=True))  # (n, n)
     dz = dscores / sqrt  # (n, n)
-    dWv = X.T @ (weights.T @ ddiff)  # (d, p)
-    dWk = X.T @ (dz.T @ Q)  # (d, m)
-    dWq = X.T @ (dz @ K)  # (d, m)
+    dQ = dz @ K  # (n, m)
+    dK = dz.T @ Q  # (n, m)
+    dWv = X.T @ dV  # (d, p)
+    dWk = X.T @ dK  # (d, m)
+    dWq = X.T @ dQ  # (d, m)
     return dWq, dWk, dWv
 
 
@@ -59,10 +62,13 @@ def value_and_grad(Wq, Wk, Wv, X, target):
     diff = weights @ V - target  # (n, p)
     value = np.sum(diff**2)
     ddiff = 2 * diff  # (n, p)
+    dV = weights.T @ ddiff  # (n, p)
     dweights = ddiff @ V.T  # (n, n)
     dscores = weights * (dweights - np.sum(dweights * weights, axis=1, keepdims=True))  # (n, n)
     dz = dscores / sqrt  # (n, n)
-    dWv = X.T @ (weights.T @ ddiff)  # (d, p)
-    dWk = X.T @ (dz.T @ Q)  # (d, m)
-    dWq = X.T @ (dz @ K)  # (d, m)
+    dQ = dz @ K  # (n, m)
+    dK = dz.T @ Q  # (n, m)
+    dWv = X.T @ dV  # (d, p)
+    dWk = X.T @ dK  # (d, m)
+    dWq = X.T @ dQ  # (d, m)
     return value, (dWq, dWk, dWv)

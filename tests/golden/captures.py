@@ -16,7 +16,7 @@ def forward(w, X, y, *, offsets=None, strength=0.25):
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     if offsets.shape != (3,):
-        raise ValueError(f"offsets has shape {offsets.shape}, expected {(3,)}")
+        raise ValueError(f"offsets has shape {offsets.shape}, expected (3,)")
     r = X @ w + offsets @ w - y  # (n,)
     value = np.mean(r**2) + strength * np.sum(w**2)
     return value, (w, X, offsets, strength, r)
@@ -41,7 +41,7 @@ def value_and_grad(w, X, y, *, offsets=None, strength=0.25):
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     if offsets.shape != (3,):
-        raise ValueError(f"offsets has shape {offsets.shape}, expected {(3,)}")
+        raise ValueError(f"offsets has shape {offsets.shape}, expected (3,)")
     r = X @ w + offsets @ w - y  # (n,)
     value = np.mean(r**2) + strength * np.sum(w**2)
     dr = 2 / n * r  # (n,)

@@ -12,7 +12,7 @@ def forward(signal, kernel, target):
     """Return the value and the residuals that `backward` needs."""
     d = signal.shape[0]
     if kernel.shape != (3,):
-        raise ValueError(f"kernel has shape {kernel.shape}, expected {(3,)}")
+        raise ValueError(f"kernel has shape {kernel.shape}, expected (3,)")
     if target.shape != (max(d - 2, 0),):
         raise ValueError(f"target has shape {target.shape}, expected {(max(d - 2, 0),)}")
     a = kernel[0]
@@ -46,7 +46,7 @@ def value_and_grad(signal, kernel, target):
     """Return the value and dsignal, dkernel."""
     d = signal.shape[0]
     if kernel.shape != (3,):
-        raise ValueError(f"kernel has shape {kernel.shape}, expected {(3,)}")
+        raise ValueError(f"kernel has shape {kernel.shape}, expected (3,)")
     if target.shape != (max(d - 2, 0),):
         raise ValueError(f"target has shape {target.shape}, expected {(max(d - 2, 0),)}")
     a = kernel[0]

@@ -21,7 +21,7 @@ def forward(params, X, y):
     if W3.shape[1] != 1:
         raise ValueError(f"W3 has shape {W3.shape}, expected 1 along axis 1")
     if b3.shape != (1,):
-        raise ValueError(f"b3 has shape {b3.shape}, expected {(1,)}")
+        raise ValueError(f"b3 has shape {b3.shape}, expected (1,)")
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     h = np.tanh(X @ W + b)  # (n, k)
@@ -61,7 +61,7 @@ def value_and_grad(params, X, y):
     if W3.shape[1] != 1:
         raise ValueError(f"W3 has shape {W3.shape}, expected 1 along axis 1")
     if b3.shape != (1,):
-        raise ValueError(f"b3 has shape {b3.shape}, expected {(1,)}")
+        raise ValueError(f"b3 has shape {b3.shape}, expected (1,)")
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     h = np.tanh(X @ W + b)  # (n, k)

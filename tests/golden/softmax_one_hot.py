@@ -28,8 +28,8 @@ def backward(residuals, dvalue=1.0):
     """Return dW, db: the gradient of the value times `dvalue`."""
     X, Y, E, total_E = residuals
     n = X.shape[0]
-    ddiff = -dvalue / n * Y  # (n, k)
-    dZ = ddiff - E / total_E * ddiff.sum(axis=1, keepdims=True)  # (n, k)
+    scaled = -dvalue / n * Y  # (n, k)
+    dZ = scaled - E / total_E * scaled.sum(axis=1, keepdims=True)  # (n, k)
     db = dZ.sum(axis=0)  # (k,)
     dW = X.T @ dZ  # (d, k)
     return dW, db
@@ -48,8 +48,8 @@ def value_and_grad(W, b, X, Y):
     E = np.exp(diff)  # (n, k)
     total_E = E.sum(axis=1, keepdims=True)  # (n, 1)
     value = -np.sum(Y * (diff - np.log(total_E))) / n
-    ddiff = -1 / n * Y  # (n, k)
-    dZ = ddiff - E / total_E * ddiff.sum(axis=1, keepdims=True)  # (n, k)
+    scaled = -1 / n * Y  # (n, k)
+    dZ = scaled - E / total_E * scaled.sum(axis=1, keepdims=True)  # (n, k)
     db = dZ.sum(axis=0)  # (k,)
     dW = X.T @ dZ  # (d, k)
     return value, (dW, db)
