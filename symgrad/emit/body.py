@@ -83,20 +83,43 @@ class Writer:
             self._name_all(taken)
             written = [self._statement(s) for s in self.plan.statements]
             too_long = {
-                heavy
+                x
                 for s, lines in zip(self.plan.statements, written, strict=True)
-                if any(not fits(line) for line in lines)
-                and (heavy := self._inner(s.eqn)) is not None
+                if (longest := max(map(len, lines), default=0)) and not fits(" " * longest)
+                for x in self._to_unfold(s.eqn, longest)
             }
             if not too_long:
                 return [part for lines in written for line in lines for part in wrapped(line, 4)]
             keep = keep | too_long
 
-    def _inner(self, eqn: Equation) -> Sym | None:
-        """Return the folded operand with the longest text, to be given a line of its own."""
+    def _to_unfold(self, eqn: Equation, length: int) -> list[Sym]:
+        """Return the folded values to be given lines of their own, so that a long line fits.
+
+        Along the longest operands they are taken as deep as the line above them allows: a sum
+        of many terms becomes full lines, not one term a line.
+        """
+        found: list[Sym] = []
+        at, above, last = eqn, length, None
+        while (heavy := self._longest(at)) is not None:
+            x, size = heavy
+            if last is not None and not fits(" " * (above - size + len("scaled2"))):
+                found.append(last)
+                above = len(str(self.speller.operand(last)))
+                last = None
+                if fits(" " * above):
+                    break
+                continue
+            at, last = self.plan.inlined[x], x
+        if last is not None and not fits(" " * above):
+            found.append(last)
+        return found
+
+    def _longest(self, eqn: Equation) -> tuple[Sym, int] | None:
+        """Return the folded operand with the longest text, and how long that is."""
         inside = [x for x in eqn.rhs.operands if isinstance(x, Sym) and x in self.plan.inlined]
         inside = [x for x in inside if self.plan.inlined[x].rhs.name != "size"]
-        return max(inside, key=lambda x: len(str(self.speller.operand(x))), default=None)
+        sizes = [(x, len(str(self.speller.operand(x)))) for x in inside]
+        return max(sizes, key=lambda pair: pair[1], default=None)
 
     def name(self, x: Sym) -> str:
         return self.names.of[self.plan.slot_of(x)]

@@ -140,8 +140,10 @@ def _index_shape(shapes: Shapes, index: Aval, shape: Shape, axis: int) -> Shape:
 
 
 def _takes_no_array(avals: Sequence[Aval], settings: Any) -> bool:
-    """Return whether an index only slices and counts: an array of indices copies."""
-    return not any(a.shape or a.dtype == bool for a in avals[1:])
+    """Return whether an index is a view: an array of indices copies, an element is a number."""
+    (key,) = settings
+    is_element = len(key) == len(avals[0].shape) and all(type(k) is int for k in key)
+    return not is_element and not any(a.shape or a.dtype == bool for a in avals[1:])
 
 
 def _index_aval(shapes: Shapes, x: Aval, *indices: Aval, key: tuple[Any, ...]) -> Aval:
@@ -164,11 +166,10 @@ def key_text(s: Any, first_array: int) -> str:
 
 def _slice_text(s: Any, part: slice) -> str:
     ends = ["" if e is None else s.size(e) for e in (part.start, part.stop)]
-    text = ":".join(e if e.lstrip("-").isalnum() or not e else f"{e}" for e in ends)
-    wide = any(" " in e for e in ends)
-    if wide:
-        text = " : ".join(ends).strip()
-    return text + ("" if part.step is None else f":{part.step}")
+    steps = [] if part.step is None else [str(part.step)]
+    if any(" " in e for e in ends):
+        return " : ".join([*ends, *steps]).replace(":  :", "::").strip()
+    return ":".join([*ends, *steps])
 
 
 # --- read -------------------------------------------------------------------------------------

@@ -165,7 +165,9 @@ class SymbolicRange:
 
 
 def _size_operator(exact: Callable[[Any, Any], Any], name: str, reflected: bool) -> Any:
-    def method(self: SymbolicSize, other: Any) -> Any:
+    def method(self: SymbolicSize, other: Any, modulus: Any = None) -> Any:
+        if modulus is not None:
+            self._forced()  # pow(n, 2, 3)
         size = self._other(other)
         if size is not None:
             pair = (size, self.size_expression) if reflected else (self.size_expression, size)
