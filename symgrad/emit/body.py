@@ -90,7 +90,8 @@ class Writer:
             }
             if not too_long:
                 return [part for lines in written for line in lines for part in wrapped(line, 4)]
-            keep = keep | too_long
+            # Other lines stay as they are, or a long sum would be divided anew from its cut on.
+            keep = keep | too_long | {y for s in self.plan.statements for y in s.eqn.lhs}
 
     def _to_unfold(self, eqn: Equation, length: int) -> list[Sym]:
         """Return the folded values to be given lines of their own, so that a long line fits.
