@@ -80,7 +80,7 @@ PROGRAMS = [
     (scalar_recurrence, 50),
     (layers_with_one_weight, 50),
     (one_value_read_by_all, 50),
-    (elements_written_one_by_one, 200),  # each read looks behind a number of writes
+    (elements_written_one_by_one, 400),  # from here on as many writes are looked behind
     (composites, 50),
 ]
 
