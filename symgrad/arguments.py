@@ -217,6 +217,11 @@ def _spec_dim(size: str | int, key: str, axis: int, seen: set[str]) -> Size:
 
 def check_specs(signature: inspect.Signature, specs: Mapping[str, Any] | None, name: str) -> None:
     """Raise `SpecError` for specs that cannot be meant, as early as they are given."""
+    if specs is not None and not isinstance(specs, Mapping):
+        raise SpecError(
+            f"specs is a {type(specs).__name__}: give a dict from parameter to sizes, such as "
+            '{"X": ("n", "d")}'
+        )
     for key, spec in (specs or {}).items():
         if key not in signature.parameters:
             raise SpecError(

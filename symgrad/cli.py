@@ -230,7 +230,7 @@ def compare(path: Path, text: str) -> int:
     from difflib import unified_diff
 
     old = path.read_text(encoding="utf-8") if path.exists() else ""
-    if old == text:
+    if wherever(old) == wherever(text):
         return DONE
     lines = unified_diff(
         old.splitlines(keepends=True), text.splitlines(keepends=True), str(path), "up to date"
@@ -239,6 +239,13 @@ def compare(path: Path, text: str) -> int:
     sys.stdout.flush()
     print(f"symgrad: {path} is not up to date", file=sys.stderr)
     return STALE
+
+
+def wherever(text: str) -> str:
+    """Return a module's text without the folder that its function was typed with."""
+    import re
+
+    return re.sub(r"^(From |Made by )\S*/", r"\1", text, flags=re.MULTILINE)
 
 
 def refuse_foreign(path: Path) -> None:
@@ -252,6 +259,8 @@ def refuse_foreign(path: Path) -> None:
 def write(path: Path, text: str) -> None:
     """Write in one step, so that no reader ever meets half a module."""
     path = path.resolve()  # a link stays a link
+    if not path.parent.is_dir():
+        raise SpecError(f"{path.parent}/ does not exist: make the folder first, or write elsewhere")
     half = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         half.write_text(text, encoding="utf-8", newline="\n")

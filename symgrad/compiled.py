@@ -302,6 +302,8 @@ class Compiled:
             self.wrt, self.single, self.has_aux, self.exact, self.any_output, self._origin_line()
         )
         made = Specialisation(self.function, self.signature, arguments, dims, examples, options)
+        # A first call with one example made code for one: the new code serves that call too.
+        self._all = [old for old in self._all if not made.accepts(old.arguments)]
         self._all.append(made)
         del self._all[:-MOST_SPECIALISATIONS]
         return made
@@ -331,12 +333,12 @@ class Compiled:
     def _check(self, made: Specialisation, args: Any, kwargs: Any, run: str) -> None:
         """Compare the value that the emitted function called ``run`` gives, on its first call."""
         if self.check is None:
-            made.check_note = "switched off"
+            made.check_notes = ["switched off"]
         else:
             mine = getattr(made, run)(*args, **{**kwargs, **made.captured_values()})[0]
-            made.check_note = _compare(self.function, mine, made, args, kwargs)
-            if self.check == "grad":
-                made.check_note += "; " + _compare_gradient(self, made, args, kwargs)
+            made.check_notes.append(_compare(self.function, mine, made, args, kwargs))
+            if self.check == "grad" and not made.checked:
+                made.check_notes.append(_compare_gradient(self, made, args, kwargs))
         made.checked.add(run)
 
     # --- text
@@ -374,8 +376,8 @@ class Compiled:
                 f"the function was compiled for {len(texts)} kinds of arguments: say which with "
                 f"save(path, which=k), k in 0..{len(texts) - 1} (see .sources)"
             )
-        if which is not None and not 0 <= which < len(texts):
-            raise SpecError(f"which={which}: k is in 0..{len(texts) - 1} (see .sources)")
+        if which is not None and not (type(which) is int and 0 <= which < len(texts)):
+            raise SpecError(f"which={which!r}: k is in 0..{len(texts) - 1} (see .sources)")
         Path(path).write_text(texts[which or 0], encoding="utf-8", newline="\n")
 
     def _origin_line(self) -> str:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Counts, laws that fired, unrolled loops, guards and the check of the first call."""
+    """Counts, laws that fired, unrolled loops, guards and the checks of the first calls."""
 
     name: str
     operations: int
@@ -41,7 +41,7 @@ class Report:
             ),
             tuple(c.name for c in made.captures),
             tuple(traced.unread),
-            made.check_note or "not run yet",
+            "; ".join(dict.fromkeys(made.check_notes)) or "not run yet",
         )
 
     def __str__(self) -> str:

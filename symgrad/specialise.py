@@ -7,12 +7,10 @@ Given the arguments' structures and avals, run the stages and keep what each lef
 from __future__ import annotations
 
 import functools
-import gc
 import inspect
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +33,7 @@ from symgrad.errors import LossError, WrtError
 from symgrad.expand import drop_dead, expand
 from symgrad.graph import Aval, Graph, Sym
 from symgrad.load import load_function
+from symgrad.pause import uncollected
 from symgrad.recognise import Firing, recognise
 from symgrad.schedule import cut, own_outputs, whole
 from symgrad.simplify import simplify
@@ -52,29 +51,6 @@ class Options:
     exact: bool = False
     any_output: bool = False
     origin: str = ""
-
-
-_PAUSE = threading.Lock()
-_PAUSED = 0
-_WAS_ON = False
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Pause the cyclic garbage collector: a graph is many small objects and no garbage."""
-    global _PAUSED, _WAS_ON
-    with _PAUSE:
-        if not _PAUSED:
-            _WAS_ON = gc.isenabled()
-        _PAUSED += 1
-        gc.disable()
-    try:
-        yield
-    finally:
-        with _PAUSE:
-            _PAUSED -= 1
-            if _WAS_ON and not _PAUSED:
-                gc.enable()
 
 
 class Specialisation:
@@ -107,7 +83,7 @@ class Specialisation:
         self.wrt_symbols = self._find_wrt()
         self._check_outputs()
         self.checked: set[str] = set()  # emitted functions whose value was compared
-        self.check_note = ""
+        self.check_notes: list[str] = []
 
     # --- the trace
 

@@ -31,6 +31,7 @@ STAGES = [
     ("templating",),
     ("emit",),
     ("load",),
+    ("pause",),
     ("specialise",),
     ("arguments",),
     ("report",),

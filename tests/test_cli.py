@@ -192,6 +192,15 @@ def test_check_shows_how_a_stale_module_differs_and_writes_nothing(capsys):
     assert Path("out.py").read_text() == old
 
 
+def test_check_says_the_same_from_another_folder(monkeypatch, tmp_path, capsys):
+    main(["compile", "loss.py:loss", *SPECS, "-o", "out.py"])
+    here = Path.cwd()
+    monkeypatch.chdir(here.parent)
+    inside = here.name
+    words = [f"{inside}/loss.py:loss", *SPECS, "-o", f"{inside}/out.py"]
+    assert main(["compile", *words, "--check"]) == 0
+
+
 def test_check_takes_a_missing_module_for_stale(capsys):
     assert main(["compile", "loss.py:loss", *SPECS, "-o", "out.py", "--check"]) == 1
     assert "+def value_and_grad(" in capsys.readouterr().out

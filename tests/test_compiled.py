@@ -15,7 +15,7 @@ import pytest
 
 import symgrad
 from symgrad import CheckError, SpecError
-from symgrad.specialise import uncollected
+from symgrad.pause import uncollected
 
 X = np.array([0.1, 0.2, 0.3])
 COUNTER = itertools.count(1)
@@ -393,3 +393,33 @@ def test_compilation_leaves_the_garbage_collector_as_it_was(was_on):
         assert gc.isenabled() is was_on
     finally:
         (gc.enable if before else gc.disable)()
+
+
+def test_the_defaults_of_one_module_agree_although_a_captured_array_changes():
+    offsets = np.arange(3.0)
+
+    def loss(w):
+        return np.sum((w - offsets) ** 2)
+
+    c = symgrad.compile(loss)
+    c.grad(np.ones(3))
+    offsets[:] = 1.0
+    names = {}
+    exec(compile(c.source, "emitted", "exec"), names)
+    w = np.array([0.5, 0.2, 0.1])
+    np.testing.assert_allclose(names["forward"](w)[0], names["value_and_grad"](w)[0])
+
+
+def test_code_for_one_example_gives_way_to_code_for_any_number():
+    c = symgrad.compile(lambda w, X: np.mean((X @ w) ** 2))
+    for n in (1, 2, 5, 1):
+        c.grad(np.ones(3), np.ones((n, 3)))
+    assert len(c.sources) == 1
+
+
+def test_each_emitted_function_is_compared_and_the_gradient_once():
+    c = symgrad.compile(lambda x: np.sum(x**2), check="grad")
+    c.grad(np.ones(3))
+    c.forward(np.ones(3))
+    assert str(c.report).count("central difference") == 1
+    assert c._newest().checked == {"forward", "value_and_grad"}

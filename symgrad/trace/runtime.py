@@ -366,7 +366,7 @@ class TraceRuntime:
             for k, size in enumerate(aval.shape)
         )
         symbol = self.builder.input(aval._replace(shape=shape), name)
-        self.captures.append(Capture(name, read, symbol, value, shape))
+        self.captures.append(Capture(name, read, symbol, copy.copy(value), shape))
         tracer = Tracer(self.builder, symbol, argument=bool(aval.shape) or aval.kind == "array")
         tracer.name = name
         if isinstance(value, np.ndarray):

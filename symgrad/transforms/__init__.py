@@ -122,6 +122,11 @@ def jvp(fn: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any])
 
     The derivative is the pullback of the pullback, which is linear in its cotangent.
     """
+    if not all(isinstance(given, (tuple, list)) for given in (primals, tangents)):
+        raise ArgumentError(
+            "jvp takes a tuple of primals and a tuple of tangents, one each for every parameter: "
+            "jvp(f, (x,), (v,))"
+        )
     if len(primals) != len(tangents):
         raise ArgumentError(
             f"jvp takes one tangent for each primal: {len(primals)} primals, "
