@@ -388,6 +388,17 @@ class Builder:
     def aval(self, operand: Operand) -> Aval:
         return self.avals[operand] if type(operand) is Sym else literal_aval(operand.value)
 
+    def may_replace(self, have: Aval, want: Aval) -> bool:
+        """Return whether a value may stand where another is wanted, in shape and dtype.
+
+        A Python number takes the dtype of what it meets: it replaces none that would not.
+        """
+        return (
+            have.dtype == want.dtype
+            and (have.kind == "python") == (want.kind == "python")
+            and self.shapes.same_shape(have.shape, want.shape)
+        )
+
     def definition(self, operand: Operand) -> Op | None:
         """Return the op that computes ``operand``, or None for inputs and literals."""
         eqn = self.defined_by.get(operand) if type(operand) is Sym else None

@@ -273,7 +273,7 @@ class Specialisation:
             title = f"Value and gradient of `{self.name}`."
         if bare:
             return ModuleView((), title, (), writer.np, tuple(functions))
-        names, _ = writer._input_names(self.primal)
+        names, _ = writer.input_names(self.primal)
         words = contract_words(self.primal, (*interface.parameters, *interface.captured), names)
         doc = ["", *paragraph(words)]
         if self.options.origin:

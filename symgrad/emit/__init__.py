@@ -31,7 +31,7 @@ class ModuleWriter:
         self.np = "np" if "np" not in used else "np_"
         self.all_parameters = (*interface.parameters, *interface.captured)
 
-    def _input_names(
+    def input_names(
         self, graph: Graph, extra_taken: Sequence[str] = ()
     ) -> tuple[dict[Sym, str], list[str]]:
         """Name the leaves: a plain parameter by itself, a nested leaf by its own key."""
@@ -50,7 +50,7 @@ class ModuleWriter:
 
     def value_and_grad(self, half: Half, values: int) -> FunctionView:
         graph = half.graph
-        inputs, taken = self._input_names(graph)
+        inputs, taken = self.input_names(graph)
         writer = Writer(half, self.interface, self.np, _definitions(graph), (), inputs)
         self._reserve_value(writer, graph)
         body = writer.lines(taken)
@@ -77,7 +77,7 @@ class ModuleWriter:
         self, half: Half, residuals: Sequence[Operand]
     ) -> tuple[FunctionView, dict[Sym, str]]:
         graph = half.graph
-        inputs, taken = self._input_names(graph, [f"d{self.interface.value_name}"])
+        inputs, taken = self.input_names(graph, [f"d{self.interface.value_name}"])
         writer = Writer(
             half, self.interface, self.np, _definitions(graph), tuple(residuals), inputs
         )
@@ -113,7 +113,7 @@ class ModuleWriter:
         graph = half.graph
         kept_names = {x: forward_names[x] for x in residuals if isinstance(x, Sym)}
         seed_names = self._seed_names(seeds, set(kept_names.values()))
-        inputs, _ = self._input_names(joint)
+        inputs, _ = self.input_names(joint)
         preset = {**kept_names, **seed_names}
         writer = Writer(
             half, self.interface, self.np, _definitions(joint), (), {**inputs, **preset},

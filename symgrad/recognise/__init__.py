@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from symgrad.errors import Location
-from symgrad.graph import Aval, Builder, Equation, Graph, Operand, Static, Sym
+from symgrad.graph import Builder, Equation, Graph, Operand, Static, Sym
 from symgrad.recognise import length, logistic_loss, sigmoid, softmax, written
 from symgrad.recognise.rule import Rule
 
@@ -87,22 +87,13 @@ def _try_rules(
     builder.origin = graph.notes.origins.get(y)
     for rule in rules:
         found = rule.apply(builder, operands, eqn.rhs.settings)
-        if type(found) is Sym and _stands_for(builder, found, graph.avals[y]):
+        if type(found) is Sym and builder.may_replace(builder.avals[found], graph.avals[y]):
             moved[y] = found
             builder.notes.copy(y, found, graph.notes)
             where = graph.notes.location(y)
             firings.append(Firing(rule.law, found, where, rule.kind == "stability"))
             break
     builder.origin = None
-
-
-def _stands_for(b: Builder, found: Sym, wanted: Aval) -> bool:
-    have = b.avals[found]
-    return (
-        have.dtype == wanted.dtype
-        and (have.kind == "python") == (wanted.kind == "python")
-        and b.shapes.same_shape(have.shape, wanted.shape)
-    )
 
 
 @functools.cache

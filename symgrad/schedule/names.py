@@ -19,6 +19,7 @@ _ROLES: Mapping[str, str] = {
     "equal": "hit", "not_equal": "mask", "logical_and": "mask", "logical_or": "mask",
     "full": "zeros", "eye": "eye", "clip": "clipped", "maximum": "peak", "minimum": "least",
     "transpose": "turned", "flip": "flipped", "astype": "cast", "absolute": "magnitude",
+    "expand_dims": "column", "squeeze": "line",
 }  # fmt: skip
 
 

@@ -45,25 +45,17 @@ class Simplifier(Builder):
             return None
         self.depth += 1
         try:
+            want = None
             for law in self.laws_for(op.name, tuple([self._head(x) for x in operands])):
                 found = law(self, operands, settings)
-                if found is not None and self._is_like(found, op, operands, settings):
+                if found is None:
+                    continue
+                want = want or self.infer(op, operands, settings)[0]
+                if self.may_replace(self.aval(found), want):
                     return found
             return None
         finally:
             self.depth -= 1
-
-    def _is_like(self, found: Operand, op: type[Op], operands: Any, settings: Any) -> bool:
-        """Return whether what a law found has the shape and dtype of what it replaces.
-
-        A Python number takes the dtype of what it meets: it replaces none that would not.
-        """
-        want, have = self.infer(op, operands, settings)[0], self.aval(found)
-        return (
-            have.dtype == want.dtype
-            and (have.kind == "python") == (want.kind == "python")
-            and self.shapes.same_shape(have.shape, want.shape)
-        )
 
     def _head(self, operand: Operand) -> str:
         if type(operand) is Static:
