@@ -158,7 +158,12 @@ def elementwise(
             if found is None:
                 found = of_alike[key] = find_dtype(*xs), _kind(shape, xs, precedence < ATOM)
         else:
-            shape = broadcast(shapes, *[x.shape for x in xs])
+            for x in xs:
+                if x.shape and x.shape is not shape:
+                    if shape:
+                        shape = broadcast(shapes, *[x.shape for x in xs])
+                        break
+                    shape = x.shape
             found = find_dtype(*xs), _kind(shape, xs, precedence < ATOM)
         for x in xs:
             if x.shape is shape and x.kind == found[1] and x.dtype == found[0]:

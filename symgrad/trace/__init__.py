@@ -280,10 +280,10 @@ def canonical(graph: Graph, is_traced: bool = False) -> Graph:
     builder, shapes = Builder.continuing(graph, 0), graph.shapes
     moved: dict[Sym, Operand] = {}
     masks: dict[Size, Operand] = {}
+    alike: dict[Aval, Aval] = {}
     for x, aval in graph.avals.items():
-        shape = shapes.resolve_shape(aval.shape)
-        if shape != aval.shape:
-            builder.avals[x] = aval._replace(shape=shape)
+        resolved = aval._replace(shape=shapes.resolve_shape(aval.shape)) if aval.shape else aval
+        builder.avals[x] = alike.setdefault(resolved, resolved)  # compared by identity later
     for eqn in graph.equations:
         rhs = eqn.rhs
         statics = tuple([Static(_resolved(v, shapes.resolve)) for v in rhs.settings])
