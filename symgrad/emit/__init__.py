@@ -83,7 +83,7 @@ class ModuleWriter:
         )
         self._reserve_value(writer, graph)
         body = writer.lines(taken)
-        head = self._head(writer, graph, residuals)
+        head = self._head(writer, graph)
         kept = [writer.name(x) for x in residuals if isinstance(x, Sym)]
         mirrored = self._mirrored()
         values = self._value_text(writer, graph.outputs, writer.plan.copies)
@@ -143,9 +143,9 @@ class ModuleWriter:
         if isinstance(y, Sym) and y not in graph.inputs and y not in graph.notes.names:
             graph.notes.names[y] = self.interface.value_name
 
-    def _head(self, writer: Writer, graph: Graph, residuals: Sequence[Operand] = ()) -> list[str]:
-        used = {x for eqn in graph.equations for x in eqn.rhs.operands}
-        used |= set(graph.outputs) | set(residuals) | {g.symbol for g in self.interface.guards}
+    def _head(self, writer: Writer, graph: Graph) -> list[str]:
+        used = {x for x in graph.inputs if x in writer.read}
+        used |= {g.symbol for g in self.interface.guards}
         sizes = writer.size_lines(guarded=True)
         words = " ".join(sizes)
         used |= {x for x in graph.inputs if f" = {writer.name(x)}.shape" in words}

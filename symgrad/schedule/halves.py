@@ -17,6 +17,7 @@ from symgrad.ops.table import op
 from symgrad.schedule.order import writes_together
 
 FREE_VIEWS = frozenset({"transpose", "expand_dims", "squeeze"})
+COPIES = frozenset({"alias", "full", "broadcast_to"})
 RECOMPUTED = FREE_VIEWS | {"size", "arange", "reshape", "full", "full_like"}
 
 
@@ -47,6 +48,10 @@ def own_outputs(graph: Graph, values: int, wrt: Sequence[Sym]) -> Graph:
     A gradient that is a copied number becomes ``np.full_like(x, number)``: a broadcast view is
     read-only, and the input brings the shape and dtype along.
     """
+    gradients = set(graph.outputs[values:])
+    made_by = {y: e.rhs.name for e in graph.equations for y in e.lhs if y in gradients}
+    if all(type(y) is Sym for y in gradients) and COPIES.isdisjoint(made_by.values()):
+        return graph
     builder = Builder.continuing(graph)
     outputs = list(graph.outputs[:values])
     with building(builder):
