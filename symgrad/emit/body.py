@@ -157,8 +157,8 @@ class Writer:
         wanted = [self.names.wanted(y, self.half.graph, self.defined) for y in members]
         users = [w for w, is_users in wanted if is_users]
         if not users:
-            chosen = self._cotangent_name(members) or wanted[-1][0]
-            return self.names.claim(chosen)
+            several = self._cotangent_name(members) if len(members) > 1 else None
+            return self.names.claim(several or wanted[-1][0])
         # A name that the user gives again is given again here, once its old value is done with.
         is_one_line = self.plan.statements[start].mode == "assign"
         if free.get(users[0], math.inf) <= (start if is_one_line else start - 1):
@@ -168,9 +168,10 @@ class Writer:
     def _last_reads(self) -> dict[Sym, float]:
         """Return for each slot the number of the statement that reads it last."""
         last: dict[Sym, float] = {}
+        slot = self.plan.slot
         for k, statement in enumerate(self.plan.statements):
             for x in statement.reads:
-                last[self.plan.slot_of(x)] = k
+                last[slot.get(x, x)] = k
         for x in self.plan.read_through((*self.half.graph.outputs, *self.extra)):
             last[self.plan.slot_of(x)] = math.inf
         return last
@@ -253,10 +254,11 @@ class Writer:
     def _statement(self, s: Statement) -> list[str]:
         if s.mode == "store":
             return self._store(s)
-        targets = ", ".join(self._target(y) for y in s.eqn.lhs)
-        note = self._note(s.eqn.lhs[0]) if len(s.eqn.lhs) == 1 else ""
+        y, *others = s.eqn.lhs
+        targets = ", ".join(map(self._target, s.eqn.lhs)) if others else self._target(y)
+        note = "" if others else self._note(y)
         if s.mode == "update":
-            self.written.pop(self.plan.slot_of(s.eqn.lhs[0]), None)
+            self.written.pop(self.plan.slot_of(y), None)
             return [self._update(s, targets)]
         value = str(self.speller.equation(s.eqn))
         if s.eqn.rhs.name == "constant":
@@ -266,7 +268,7 @@ class Writer:
         if s.eqn.rhs.name in ("full", "eye", "arange", "full_like"):
             note = ""  # the line says its shape itself
         lines = [with_note(f"{targets} = {value}", note)]
-        return lines + self._selected_sizes(s.eqn) + self._selection_check(s.eqn.lhs[0])
+        return lines + self._selected_sizes(s.eqn) + self._selection_check(y)
 
     def _selection_check(self, y: Sym) -> list[str]:
         """Return the check that a mask selected as many elements as what they meet has."""
@@ -305,8 +307,8 @@ class Writer:
 
     def _selected_sizes(self, eqn: Equation) -> list[str]:
         """Return a line for a size that only this value shows (what a mask selected)."""
-        lines = []
-        for y in eqn.lhs:
+        lines: list[str] = []
+        for y in eqn.lhs if self.unseen else ():
             shape = self.half.graph.avals[y].shape
             for d in shape:
                 if isinstance(d, Dim) and d in self.unseen:

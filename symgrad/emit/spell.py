@@ -21,6 +21,17 @@ from symgrad.trees import quoted
 TARGET = "numpy"
 
 
+class _Levels(dict[str, float]):
+    """The numbers in templates, each read once."""
+
+    def __missing__(self, needed: str) -> float:
+        self[needed] = found = float(needed)
+        return found
+
+
+_LEVELS = _Levels()
+
+
 class Text:
     """A spelled expression; ``f"{text:7}"`` brackets it unless its precedence is at least 7."""
 
@@ -33,7 +44,7 @@ class Text:
         if needed == "@":
             plain = self.precedence == MATMUL or self.precedence >= UNARY
         else:
-            plain = not needed or self.precedence >= float(needed)
+            plain = not needed or self.precedence >= _LEVELS[needed]
         return self.text if plain else f"({self.text})"
 
     def __str__(self) -> str:
@@ -165,7 +176,7 @@ class Speller:
         return Text(found, is_name=rhs.name == "index")
 
     def _template(self, template: str, precedence: float, rhs: Op, y: Sym | None = None) -> Text:
-        operands = [self.operand(x) for x in rhs.operands]
+        operands = list(map(self.operand, rhs.operands))
         if rhs.name == "multiply" and (over := self._over(rhs, operands)) is not None:
             return over
         if rhs.name == "negative" and self._is_product(rhs.operands[0]):

@@ -108,13 +108,14 @@ def inline_single_use(
             # A matrix product reads best between names, or next to one small bracket.
             apart = [x for x in inside if weights[x] > 1.0 or _is_known_product(graph, x, folded)]
             _unfold(apart, inside, folded, weights)
-        while (weight := own + sum([weights[x] for x in inside])) > limit:
+        while (weight := own + sum([weights[x] for x in inside]) if inside else own) > limit:
             heavy = max(inside, key=weights.__getitem__, default=None)
             if heavy is None or weights[heavy] <= 0.5:
                 break
             _unfold([heavy], inside, folded, weights)
-        is_free = _is_free(rhs, weight, reads[y], is_new and is_scalar)
-        if (reads[y] == 1 or is_free) and y not in own_line and not others:
+        if reads[y] != 1 and not _is_free(rhs, weight, reads[y], is_new and is_scalar):
+            continue
+        if y not in own_line and not others:
             is_named = not is_new and y in graph.notes.names
             if _may_fold(rhs, is_scalar, is_named, written):
                 folded[y], weights[y] = eqn, weight
