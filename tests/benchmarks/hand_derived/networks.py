@@ -1,0 +1,484 @@
+"""Networks and their layers."""
+
+import itertools
+import math
+
+import numpy as np
+
+from tests.benchmarks.hand_derived.entry import Loss, fixed
+
+
+def autoencoder(W1, b1, W2, b2, X):
+    h = np.tanh(X @ W1 + b1)
+    return np.mean((h @ W2 + b2 - X) ** 2)
+
+
+def autoencoder_by_hand(W1, b1, W2, b2, X):
+    """D. Rumelhart, G. Hinton, R. Williams, "Learning representations by back-propagating
+    errors" (1986), with the input as the target.
+    """
+    h = X @ W1
+    h += b1
+    np.tanh(h, out=h)
+    r = h @ W2
+    r += b2
+    r -= X
+    value = np.vdot(r, r) / r.size
+    r *= 2 / r.size
+    dW2 = h.T @ r
+    dz = r @ W2.T
+    h *= h
+    np.subtract(1, h, out=h)
+    dz *= h
+    return value, (X.T @ dz, dz.sum(axis=0), dW2, r.sum(axis=0))
+
+
+def vae(W_mu, W_var, W_out, X, noise):
+    mu = X @ W_mu
+    log_var = X @ W_var
+    z = mu + np.exp(0.5 * log_var) * noise
+    p = 1 / (1 + np.exp(-(z @ W_out)))
+    likelihood = np.sum(X * np.log(p) + (1 - X) * np.log(1 - p))
+    kl = -0.5 * np.sum(1 + log_var - mu**2 - np.exp(log_var))
+    return (kl - likelihood) / X.shape[0]
+
+
+def vae_by_hand(W_mu, W_var, W_out, X, noise):
+    """D. Kingma and M. Welling, "Auto-encoding variational Bayes" (2014), equation (10)."""
+    n = len(X)
+    mu = X @ W_mu
+    log_var = X @ W_var
+    sigma = np.exp(0.5 * log_var)
+    spread = sigma * noise
+    z = spread + mu
+    s = z @ W_out
+    e = np.exp(-np.abs(s))
+    minus_kl = (log_var.sum() + log_var.size - np.vdot(mu, mu) - np.vdot(sigma, sigma)) / 2
+    value = (np.log1p(e).sum() + np.maximum(s, 0).sum() - np.vdot(X, s) - minus_kl) / n
+    ds = np.where(s >= 0, 1, e)
+    e += 1
+    ds /= e
+    ds -= X
+    ds /= n
+    dz = ds @ W_out.T
+    mu /= n
+    mu += dz
+    sigma *= sigma
+    sigma -= 1
+    sigma /= n
+    spread *= dz
+    sigma += spread
+    sigma *= 0.5
+    return value, (X.T @ mu, X.T @ sigma, z.T @ ds)
+
+
+def one_layer_relu(W1, b1, w2, b2, X, y):
+    h = np.maximum(0, X @ W1 + b1)
+    return np.mean((h @ w2 + b2 - y) ** 2)
+
+
+def one_layer_relu_by_hand(W1, b1, w2, b2, X, y):
+    """Bishop (2006), section 5.3.2."""
+    n = len(y)
+    h = X @ W1
+    h += b1
+    np.maximum(h, 0, out=h)
+    r = h @ w2
+    r += b2
+    r -= y
+    value = r @ r / n
+    r *= 2 / n
+    dz = (h > 0) * w2
+    dz *= r[:, None]
+    return value, (X.T @ dz, dz.sum(axis=0), r @ h, r.sum())
+
+
+def two_layer_relu(W1, b1, W2, b2, W3, b3, X, y):
+    h1 = np.maximum(0, X @ W1 + b1)
+    h2 = np.maximum(0, h1 @ W2 + b2)
+    scores = h2 @ W3 + b3
+    e = np.exp(scores - np.max(scores, axis=1, keepdims=True))
+    p = e / np.sum(e, axis=1, keepdims=True)
+    return -np.mean(np.log(p[np.arange(len(y)), y]))
+
+
+def two_layer_relu_by_hand(W1, b1, W2, b2, W3, b3, X, y):
+    """Bishop (2006), section 5.3.1; softmax and cross-entropy as equation (4.109)."""
+    n = len(y)
+    rows = np.arange(n)
+    h1 = X @ W1
+    h1 += b1
+    np.maximum(h1, 0, out=h1)
+    h2 = h1 @ W2
+    h2 += b2
+    np.maximum(h2, 0, out=h2)
+    s = h2 @ W3
+    s += b3
+    s -= s.max(axis=1, keepdims=True)
+    picked = s[rows, y].sum()
+    np.exp(s, out=s)
+    total = s.sum(axis=1, keepdims=True)
+    value = (np.log(total).sum() - picked) / n
+    s /= total
+    s[rows, y] -= 1
+    s /= n
+    d2 = s @ W3.T
+    d2 *= h2 > 0
+    d1 = d2 @ W2.T
+    d1 *= h1 > 0
+    return value, (
+        X.T @ d1,
+        d1.sum(axis=0),
+        h1.T @ d2,
+        d2.sum(axis=0),
+        h2.T @ s,
+        s.sum(axis=0),
+    )
+
+
+def two_layer_tanh(W1, b1, W2, b2, w3, X, y):
+    h1 = np.tanh(X @ W1 + b1)
+    h2 = np.tanh(h1 @ W2 + b2)
+    return np.mean((h2 @ w3 - y) ** 2)
+
+
+def two_layer_tanh_by_hand(W1, b1, W2, b2, w3, X, y):
+    """Bishop (2006), section 5.3.2: tanh' = 1 - tanh^2."""
+    n = len(y)
+    h1 = X @ W1
+    h1 += b1
+    np.tanh(h1, out=h1)
+    h2 = h1 @ W2
+    h2 += b2
+    np.tanh(h2, out=h2)
+    r = h2 @ w3
+    r -= y
+    value = r @ r / n
+    r *= 2 / n
+    dw3 = r @ h2
+    h2 *= h2
+    np.subtract(1, h2, out=h2)
+    h2 *= w3
+    h2 *= r[:, None]
+    dW2 = h1.T @ h2
+    d1 = h2 @ W2.T
+    h1 *= h1
+    np.subtract(1, h1, out=h1)
+    d1 *= h1
+    return value, (X.T @ d1, d1.sum(axis=0), dW2, h2.sum(axis=0), dw3)
+
+
+def gelu_layer(W1, b1, W2, b2, X, Y):
+    z = X @ W1 + b1
+    h = 0.5 * z * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)))
+    return np.mean((h @ W2 + b2 - Y) ** 2)
+
+
+def gelu_layer_by_hand(W1, b1, W2, b2, X, Y):
+    """D. Hendrycks and K. Gimpel, "Gaussian error linear units" (2016), the tanh form.
+
+    With half = (1 + tanh(u)) / 2, h = z half and h' = half + 2 h (1 - half) u'.
+    """
+    c = math.sqrt(2 / math.pi)
+    z = X @ W1
+    z += b1
+    slope = z * z
+    slope *= 0.044715 * c
+    slope += c
+    half = z * slope
+    np.tanh(half, out=half)
+    half += 1
+    half *= 0.5
+    z *= half
+    h = z
+    r = h @ W2
+    r += b2
+    r -= Y
+    value = np.vdot(r, r) / r.size
+    r *= 2 / r.size
+    dz = r @ W2.T
+    slope *= 6
+    slope -= 4 * c
+    slope *= h
+    slope *= 1 - half
+    slope += half
+    dz *= slope
+    return value, (X.T @ dz, dz.sum(axis=0), h.T @ r, r.sum(axis=0))
+
+
+def swish_layer(W1, b1, W2, b2, X, Y):
+    z = X @ W1 + b1
+    h = z / (1 + np.exp(-z))
+    return np.mean((h @ W2 + b2 - Y) ** 2)
+
+
+def swish_layer_by_hand(W1, b1, W2, b2, X, Y):
+    """P. Ramachandran, B. Zoph, Q. Le, "Searching for activation functions" (2017), section 4:
+    the derivative of h = z s is h + s (1 - h).
+    """
+    z = X @ W1
+    z += b1
+    e = np.exp(-np.abs(z))
+    s = np.where(z >= 0, 1, e)
+    e += 1
+    s /= e
+    z *= s
+    h = z
+    r = h @ W2
+    r += b2
+    r -= Y
+    value = np.vdot(r, r) / r.size
+    r *= 2 / r.size
+    dz = r @ W2.T
+    slope = 1 - h
+    slope *= s
+    slope += h
+    dz *= slope
+    return value, (X.T @ dz, dz.sum(axis=0), h.T @ r, r.sum(axis=0))
+
+
+def batch_norm(X, gamma, beta, T):
+    mean = np.mean(X, axis=0)
+    var = np.var(X, axis=0)
+    X_hat = (X - mean) / np.sqrt(var + 1e-5)
+    return np.mean((gamma * X_hat + beta - T) ** 2)
+
+
+def batch_norm_by_hand(X, gamma, beta, T):
+    """S. Ioffe and C. Szegedy, "Batch normalization" (2015), section 3, multiplied out."""
+    n = len(X)
+    X_hat = X - X.sum(axis=0) / n
+    scale = 1 / np.sqrt(np.einsum("ij,ij->j", X_hat, X_hat) / n + 1e-5)
+    X_hat *= scale
+    g = X_hat * gamma
+    g += beta
+    g -= T
+    value = np.vdot(g, g) / g.size
+    g *= 2 / g.size
+    dbeta = g.sum(axis=0)
+    dgamma = np.einsum("ij,ij->j", g, X_hat)
+    X_hat *= dgamma / n
+    g -= X_hat
+    g -= dbeta / n
+    g *= gamma * scale
+    return value, (g, dgamma, dbeta)
+
+
+def layer_norm(X, gain, bias, T):
+    mean = X.mean(axis=1, keepdims=True)
+    var = X.var(axis=1, keepdims=True)
+    out = gain * (X - mean) / np.sqrt(var + 1e-5) + bias
+    return np.mean((out - T) ** 2)
+
+
+def layer_norm_by_hand(X, gain, bias, T):
+    """J. Ba, J. Kiros, G. Hinton, "Layer normalization" (2016), section 3, multiplied out."""
+    d = X.shape[1]
+    X_hat = X - X.sum(axis=1, keepdims=True) / d
+    scale = 1 / np.sqrt(np.einsum("ij,ij->i", X_hat, X_hat)[:, None] / d + 1e-5)
+    X_hat *= scale
+    g = X_hat * gain
+    g += bias
+    g -= T
+    value = np.vdot(g, g) / g.size
+    g *= 2 / g.size
+    dbias = g.sum(axis=0)
+    dgain = np.einsum("ij,ij->j", g, X_hat)
+    g *= gain
+    along = np.einsum("ij,ij->i", g, X_hat)[:, None] / d
+    g -= g.sum(axis=1, keepdims=True) / d
+    X_hat *= along
+    g -= X_hat
+    g *= scale
+    return value, (g, dgain, dbias)
+
+
+def rms_norm(X, gain, T):
+    rms = np.sqrt(np.mean(X**2, axis=1, keepdims=True) + 1e-6)
+    return np.mean((gain * X / rms - T) ** 2)
+
+
+def rms_norm_by_hand(X, gain, T):
+    """B. Zhang and R. Sennrich, "Root mean square layer normalization" (2019), section 4."""
+    d = X.shape[1]
+    scale = 1 / np.sqrt(np.einsum("ij,ij->i", X, X)[:, None] / d + 1e-6)
+    X_hat = X * scale
+    g = X_hat * gain
+    g -= T
+    value = np.vdot(g, g) / g.size
+    g *= 2 / g.size
+    dgain = np.einsum("ij,ij->j", g, X_hat)
+    g *= gain
+    X_hat *= np.einsum("ij,ij->i", g, X_hat)[:, None] / d
+    g -= X_hat
+    g *= scale
+    return value, (g, dgain)
+
+
+def attention(Wq, Wk, Wv, Wo, X, T):
+    Q = X @ Wq
+    K = X @ Wk
+    V = X @ Wv
+    scores = Q @ K.T / np.sqrt(Q.shape[1])
+    e = np.exp(scores)
+    A = e / e.sum(axis=1, keepdims=True)
+    out = X + A @ V @ Wo
+    return np.mean((out - T) ** 2)
+
+
+def attention_by_hand(Wq, Wk, Wv, Wo, X, T):
+    """A. Vaswani et al., "Attention is all you need" (2017), equation (1); the softmax's
+    derivative is A * (dA - rowsum(A * dA)).
+    """
+    scale = 1 / math.sqrt(Wq.shape[1])
+    Q = X @ Wq
+    Q *= scale
+    K = X @ Wk
+    V = X @ Wv
+    A = Q @ K.T
+    A -= A.max(axis=1, keepdims=True)
+    np.exp(A, out=A)
+    A /= A.sum(axis=1, keepdims=True)
+    H = A @ V
+    g = H @ Wo
+    g += X
+    g -= T
+    value = np.vdot(g, g) / g.size
+    g *= 2 / g.size
+    dH = g @ Wo.T
+    dV = A.T @ dH
+    dS = dH @ V.T
+    dS -= np.einsum("ij,ij->i", dH, H)[:, None]
+    dS *= A
+    dQ = dS @ K
+    dQ *= scale
+    dK = dS.T @ Q
+    dWo = H.T @ g
+    g += dQ @ Wq.T
+    g += dK @ Wk.T
+    g += dV @ Wv.T
+    return value, (X.T @ dQ, X.T @ dK, X.T @ dV, dWo, g)
+
+
+def layers(rng, *sizes):
+    """Return weights and biases of layers of the given widths."""
+    found = []
+    for inside, outside in itertools.pairwise(sizes):
+        found += [rng.standard_normal((inside, outside)) / np.sqrt(inside)]
+        found += [0.1 * rng.standard_normal(outside)]
+    return found
+
+
+def autoencoder_arguments(rng, n, d=32):
+    return (*layers(rng, d, d // 2, d), rng.standard_normal((n, d)))
+
+
+def vae_arguments(rng, n, d=64, k=8):
+    encoder = rng.standard_normal((2, d, k)) / np.sqrt(d)
+    X = (rng.random((n, d)) < 0.3).astype(float)
+    return *encoder, rng.standard_normal((k, d)), X, rng.standard_normal((n, k))
+
+
+def one_layer_arguments(rng, n, d=20, h=64):
+    W1, b1, W2, b2 = layers(rng, d, h, 1)
+    return W1, b1, W2[:, 0], b2[0], rng.standard_normal((n, d)), rng.standard_normal(n)
+
+
+def classifier_arguments(rng, n, d=64, h=64, k=10):
+    X = rng.standard_normal((n, d))
+    return (*layers(rng, d, h, h // 2, k), X, rng.integers(0, k, n))
+
+
+def tanh_arguments(rng, n, d=20, h=64):
+    W1, b1, W2, b2, W3, _ = layers(rng, d, h, h // 2, 1)
+    return W1, b1, W2, b2, W3[:, 0], rng.standard_normal((n, d)), rng.standard_normal(n)
+
+
+def layer_arguments(rng, n, d=32, h=64, k=8):
+    return (*layers(rng, d, h, k), rng.standard_normal((n, d)), rng.standard_normal((n, k)))
+
+
+def norm_arguments(rng, n, d=64):
+    X, T = rng.standard_normal((2, n, d))
+    return 2 * X + 1, rng.uniform(0.5, 1.5, d), rng.standard_normal(d), T
+
+
+def rms_arguments(rng, n):
+    X, gain, _, T = norm_arguments(rng, n)
+    return X, gain, T
+
+
+def attention_arguments(rng, n, d=32):
+    weights = rng.standard_normal((4, d, d)) / np.sqrt(d)
+    return *weights, *rng.standard_normal((2, n, d))
+
+
+def one_unit(z, *weights):
+    """Return a layer of one unit whose pre-activations are ``z``, and one output."""
+    X = np.array(z, float)[:, None]
+    return np.ones((1, 1)), np.zeros(1), np.ones((1, 1)), np.zeros(1), X, np.zeros_like(X)
+
+
+NETWORKS = (
+    Loss("autoencoder", autoencoder, ("W1", "b1", "W2", "b2"), autoencoder_by_hand,
+         autoencoder_arguments, 500, {
+             "one row": lambda: autoencoder_arguments(fixed(), 1, 6),
+             "saturated": lambda: one_unit([1e3, -20.0, 1.0])[:5],
+         }),
+    Loss("VAE", vae, ("W_mu", "W_var", "W_out"), vae_by_hand, vae_arguments, 500, {
+        "one row": lambda: vae_arguments(fixed(), 1, 6, 2),
+        "logits of 1e3": lambda: (np.full((2, 1), 1e3), np.zeros((2, 1)), np.ones((1, 2)),
+                                  np.eye(2), np.ones((2, 1))),
+    }),
+    Loss("one-layer MLP, ReLU", one_layer_relu, ("W1", "b1", "w2", "b2"), one_layer_relu_by_hand,
+         one_layer_arguments, 1000, {
+             "one row": lambda: one_layer_arguments(fixed(), 1, 4, 6),
+             "every unit off": lambda: (np.ones((1, 2)), -2 * np.ones(2), np.ones(2), 0.5,
+                                        np.ones((3, 1)), np.ones(3)),
+         }),
+    Loss("two-layer MLP, ReLU, softmax", two_layer_relu, ("W1", "b1", "W2", "b2", "W3", "b3"),
+         two_layer_relu_by_hand, classifier_arguments, 500, {
+             "one row": lambda: classifier_arguments(fixed(), 1, 4, 6, 3),
+             "scores of 1e3": lambda: (np.eye(3), np.zeros(3), np.eye(3), np.zeros(3), np.eye(3),
+                                       np.zeros(3), 1e3 * np.eye(3), np.array([1, 1, 0])),
+         }),
+    Loss("two-layer MLP, tanh", two_layer_tanh, ("W1", "b1", "W2", "b2", "w3"),
+         two_layer_tanh_by_hand, tanh_arguments, 1000, {
+             "one row": lambda: tanh_arguments(fixed(), 1, 4, 6),
+             "saturated": lambda: (np.ones((1, 1)), np.zeros(1), np.ones((1, 1)), np.zeros(1),
+                                   np.ones(1), np.array([[20.0], [18.0], [-1e3]]), np.zeros(3)),
+         }),
+    Loss("GELU layer", gelu_layer, ("W1", "b1", "W2", "b2"), gelu_layer_by_hand,
+         layer_arguments, 1000, {
+             "one row": lambda: layer_arguments(fixed(), 1, 4, 6, 3),
+             "far left and right": lambda: one_unit([-4.0, -6.0, 30.0]),
+         }),
+    Loss("swish layer", swish_layer, ("W1", "b1", "W2", "b2"), swish_layer_by_hand,
+         layer_arguments, 1000, {
+             "one row": lambda: layer_arguments(fixed(), 1, 4, 6, 3),
+             "far left": lambda: one_unit([-800.0, -30.0]),
+         }),
+    Loss("batch norm", batch_norm, ("X", "gamma", "beta"), batch_norm_by_hand,
+         norm_arguments, 500, {
+             "one row": lambda: norm_arguments(fixed(), 1, 4),
+             "far from 0, tiny variance": lambda: (1e6 + 1e-3 * np.arange(8.0).reshape(4, 2),
+                                                   np.ones(2), np.zeros(2), np.zeros((4, 2))),
+         }),
+    Loss("layer norm", layer_norm, ("X", "gain", "bias"), layer_norm_by_hand,
+         norm_arguments, 500, {
+             "one row": lambda: norm_arguments(fixed(), 1, 4),
+             "far from 0, tiny variance": lambda: (1e6 + 1e-3 * np.arange(8.0).reshape(2, 4),
+                                                   np.ones(4), np.zeros(4), np.zeros((2, 4))),
+         }),
+    Loss("RMS norm", rms_norm, ("X", "gain"), rms_norm_by_hand, rms_arguments, 500, {
+        "one row": lambda: rms_arguments(fixed(), 1),
+        "rows of 1e-10 and 1e150": lambda: (np.array([[1e-10, 2e-10], [1e150, -1e150]]),
+                                            np.ones(2), np.ones((2, 2))),
+    }),
+    Loss("attention block", attention, ("Wq", "Wk", "Wv", "Wo", "X"), attention_by_hand,
+         attention_arguments, 128, {
+             "one token": lambda: attention_arguments(fixed(), 1, 4),
+             "scores of 1e3": lambda: (30 * np.eye(2), 30 * np.eye(2), np.eye(2), np.eye(2),
+                                       np.array([[1.0, 0.5], [-0.5, 2.0]]), np.zeros((2, 2))),
+         }),
+)  # fmt: skip
