@@ -281,7 +281,7 @@ LIKELIHOODS = (
                                              np.full((2, 1), -46.0), np.array([[1e-20], [3e-20]])),
          }),
     Loss("Cox partial likelihood", cox, "beta", cox_by_hand, survival_arguments, 1000, {
-        "one row": lambda: survival_arguments(fixed(), 1),
+        "two rows": lambda: survival_arguments(fixed(), 2),
         "predictors of 1e3": lambda: predictors([1000.0, 1001.0, 999.0], np.ones(3)),
         "predictors of -1e3": lambda: predictors([-1000.0, -1001.0, -999.0], np.ones(3)),
     }),

@@ -462,13 +462,13 @@ NETWORKS = (
          norm_arguments, 500, {
              "one row": lambda: norm_arguments(fixed(), 1, 4),
              "far from 0, tiny variance": lambda: (1e6 + 1e-3 * np.arange(8.0).reshape(4, 2),
-                                                   np.ones(2), np.zeros(2), np.zeros((4, 2))),
+                                                   np.ones(2), np.zeros(2), np.eye(4)[:, 1:3]),
          }),
     Loss("layer norm", layer_norm, ("X", "gain", "bias"), layer_norm_by_hand,
          norm_arguments, 500, {
              "one row": lambda: norm_arguments(fixed(), 1, 4),
              "far from 0, tiny variance": lambda: (1e6 + 1e-3 * np.arange(8.0).reshape(2, 4),
-                                                   np.ones(4), np.zeros(4), np.zeros((2, 4))),
+                                                   np.ones(4), np.zeros(4), np.eye(4)[1:3]),
          }),
     Loss("RMS norm", rms_norm, ("X", "gain"), rms_norm_by_hand, rms_arguments, 500, {
         "one row": lambda: rms_arguments(fixed(), 1),
@@ -477,8 +477,8 @@ NETWORKS = (
     }),
     Loss("attention block", attention, ("Wq", "Wk", "Wv", "Wo", "X"), attention_by_hand,
          attention_arguments, 128, {
-             "one token": lambda: attention_arguments(fixed(), 1, 4),
+             "two tokens": lambda: attention_arguments(fixed(), 2, 4),
              "scores of 1e3": lambda: (30 * np.eye(2), 30 * np.eye(2), np.eye(2), np.eye(2),
-                                       np.array([[1.0, 0.5], [-0.5, 2.0]]), np.zeros((2, 2))),
+                                       np.array([[1.0, 1.0], [1.0, 1.001]]), np.zeros((2, 2))),
          }),
 )  # fmt: skip
