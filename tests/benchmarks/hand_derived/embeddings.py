@@ -43,12 +43,12 @@ def info_nce_by_hand(queries, keys, tau):
     s -= s.max(axis=1, keepdims=True)
     picked = s.trace()
     np.exp(s, out=s)
-    total = s.sum(axis=1, keepdims=True)
+    total = s @ np.ones(n)
     value = (np.log(total).sum() - picked) / n
-    s /= total
+    total *= n * tau
+    s /= total[:, None]
     diagonal = s.reshape(-1)[:: n + 1]
-    diagonal -= 1
-    s /= n * tau
+    diagonal -= 1 / (n * tau)
     return value, (s @ keys, s.T @ queries)
 
 
@@ -59,23 +59,24 @@ def cosine(A, B):
 
 
 def cosine_by_hand(A, B):
-    """The gradient of a cosine is the other unit vector, made orthogonal, by the length.
-
-    K. Petersen and M. Pedersen, "The Matrix Cookbook", section 2.6, has the derivative of a norm.
+    """For unit vectors 1 - cos = |A - B|^2 / 2, which does not cancel when they are close; the
+    gradient follows by the derivative of a norm: K. Petersen and M. Pedersen, "The Matrix
+    Cookbook", section 2.7.1.
     """
     n = len(A)
     a = np.sqrt(np.einsum("ij,ij->i", A, A))[:, None]
     b = np.sqrt(np.einsum("ij,ij->i", B, B))[:, None]
     A = A / a
     B = B / b
-    c = np.einsum("ij,ij->i", A, B)[:, None]
-    dA = c * A
-    dA -= B
-    dA /= n * a
-    dB = c * B
-    dB -= A
-    dB /= n * b
-    return 1 - c.sum() / n, (dA, dB)
+    D = A - B
+    h = 0.5 * np.einsum("ij,ij->i", D, D)[:, None]
+    A *= h
+    np.subtract(D, A, out=A)
+    A /= n * a
+    B *= h
+    B += D
+    B /= -n * b
+    return h.sum() / n, (A, B)
 
 
 def matrix_factorisation(P, Q, b_user, b_item, mu, user, item, rating, lam):
@@ -86,7 +87,8 @@ def matrix_factorisation(P, Q, b_user, b_item, mu, user, item, rating, lam):
 
 def matrix_factorisation_by_hand(P, Q, b_user, b_item, mu, user, item, rating, lam):
     """Y. Koren, R. Bell, C. Volinsky, "Matrix factorization techniques for recommender systems"
-    (2009).  The errors, added up in a (users, items) matrix, turn every scatter into a product.
+    (2009).  The errors, added up in a (users, items) matrix, turn every scatter into a product,
+    where that matrix fits into memory.
     """
     users, items = len(P), len(Q)
     e = np.einsum("ij,ij->i", P[user], Q[item])
@@ -121,7 +123,7 @@ def factorisation_machine_by_hand(w0, w, V, X, y):
     n = len(y)
     XV = X @ V
     XX = X * X
-    r = XX @ (V * V).sum(axis=1)
+    r = XX @ np.einsum("ij,ij->i", V, V)
     r *= -0.5
     r += 0.5 * np.einsum("ij,ij->i", XV, XV)
     r += X @ w
@@ -173,11 +175,11 @@ def word2vec_by_hand(centre, context, words, others, negatives):
     u = context[ids]
     s = (u @ v[:, :, None])[:, :, 0]
     s[:, 0] *= -1
-    e = np.exp(-np.abs(s))
-    value = (np.log1p(e).sum() + np.maximum(s, 0).sum()) / n
-    g = np.where(s >= 0, 1, e)
-    e += 1
-    g /= e
+    softplus = np.log1p(np.exp(-np.abs(s)))
+    softplus += np.maximum(s, 0)
+    value = softplus.sum() / n
+    s -= softplus
+    g = np.exp(s, out=s)
     g[:, 0] *= -1
     g /= n
     dv = (g[:, None, :] @ u)[:, 0]

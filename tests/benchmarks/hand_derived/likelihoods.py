@@ -39,13 +39,11 @@ def negative_binomial_by_hand(w, X, y, r):
     t = X @ w
     t -= log_r
     total = y + r
-    e = np.exp(-np.abs(t))
-    softplus = np.log1p(e)
+    softplus = np.log1p(np.exp(-np.abs(t)))
     softplus += np.maximum(t, 0)
     value = (total @ softplus - y @ t) / n + r * log_r
-    g = np.where(t >= 0, 1, e)
-    e += 1
-    g /= e
+    t -= softplus
+    g = np.exp(t, out=t)
     g *= total
     g -= y
     g /= n
@@ -149,7 +147,7 @@ def gaussian_mixture_by_hand(logits, mu, log_sigma, X):
     scikit-learn's `GaussianMixture` does; the data are centred first.
     """
     n, d = X.shape
-    centre = X.mean(axis=0)
+    centre = np.full(n, 1 / n) @ X
     X = X - centre
     mu = mu - centre
     XX = X * X
@@ -157,20 +155,20 @@ def gaussian_mixture_by_hand(logits, mu, log_sigma, X):
     scaled = mu * precision
     p = np.exp(logits - logits.max())
     p /= p.sum()
-    s = X @ scaled.T
-    s -= 0.5 * (XX @ precision.T)
-    s += np.log(p) - log_sigma.sum(axis=1) - 0.5 * (mu * scaled).sum(axis=1)
-    top = s.max(axis=1, keepdims=True)
+    s = scaled @ X.T
+    s -= (0.5 * precision) @ XX.T
+    s += (np.log(p) - log_sigma.sum(axis=1) - 0.5 * (mu * scaled).sum(axis=1))[:, None]
+    top = s.max(axis=0)
     s -= top
     R = np.exp(s, out=s)
-    total = R.sum(axis=1, keepdims=True)
+    total = R.sum(axis=0)
     value = d / 2 * math.log(2 * math.pi) - (top.sum() + np.log(total).sum()) / n
+    total *= n
     R /= total
-    R /= n
-    counts = R.sum(axis=0)
-    RX = R.T @ X
+    counts = R.sum(axis=1)
+    RX = R @ X
     first = RX - counts[:, None] * mu
-    second = R.T @ XX - mu * (RX + first)
+    second = R @ XX - mu * (RX + first)
     return value, (p - counts, -precision * first, counts[:, None] - precision * second)
 
 

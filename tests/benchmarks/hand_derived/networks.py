@@ -30,7 +30,8 @@ def autoencoder_by_hand(W1, b1, W2, b2, X):
     h *= h
     np.subtract(1, h, out=h)
     dz *= h
-    return value, (X.T @ dz, dz.sum(axis=0), dW2, r.sum(axis=0))
+    ones = np.ones(len(X))
+    return value, (X.T @ dz, ones @ dz, dW2, ones @ r)
 
 
 def vae(W_mu, W_var, W_out, X, noise):
@@ -52,12 +53,12 @@ def vae_by_hand(W_mu, W_var, W_out, X, noise):
     spread = sigma * noise
     z = spread + mu
     s = z @ W_out
-    e = np.exp(-np.abs(s))
+    softplus = np.log1p(np.exp(-np.abs(s)))
+    softplus += np.maximum(s, 0)
     minus_kl = (log_var.sum() + log_var.size - np.vdot(mu, mu) - np.vdot(sigma, sigma)) / 2
-    value = (np.log1p(e).sum() + np.maximum(s, 0).sum() - np.vdot(X, s) - minus_kl) / n
-    ds = np.where(s >= 0, 1, e)
-    e += 1
-    ds /= e
+    value = (softplus.sum() - np.vdot(X, s) - minus_kl) / n
+    s -= softplus
+    ds = np.exp(s, out=s)
     ds -= X
     ds /= n
     dz = ds @ W_out.T
@@ -90,7 +91,7 @@ def one_layer_relu_by_hand(W1, b1, w2, b2, X, y):
     r *= 2 / n
     dz = (h > 0) * w2
     dz *= r[:, None]
-    return value, (X.T @ dz, dz.sum(axis=0), r @ h, r.sum())
+    return value, (X.T @ dz, np.ones(n) @ dz, r @ h, r.sum())
 
 
 def two_layer_relu(W1, b1, W2, b2, W3, b3, X, y):
@@ -103,37 +104,33 @@ def two_layer_relu(W1, b1, W2, b2, W3, b3, X, y):
 
 
 def two_layer_relu_by_hand(W1, b1, W2, b2, W3, b3, X, y):
-    """Bishop (2006), section 5.3.1; softmax and cross-entropy as equation (4.109)."""
+    """Bishop (2006), section 5.3.1; softmax and cross-entropy as equation (4.109),
+    classes first.  A sum over the batch is a product with ones, which BLAS does faster.
+    """
     n = len(y)
-    rows = np.arange(n)
+    columns = np.arange(n)
     h1 = X @ W1
     h1 += b1
     np.maximum(h1, 0, out=h1)
     h2 = h1 @ W2
     h2 += b2
     np.maximum(h2, 0, out=h2)
-    s = h2 @ W3
-    s += b3
-    s -= s.max(axis=1, keepdims=True)
-    picked = s[rows, y].sum()
+    s = W3.T @ h2.T
+    s += b3[:, None]
+    s -= s.max(axis=0)
+    picked = s[y, columns].sum()
     np.exp(s, out=s)
-    total = s.sum(axis=1, keepdims=True)
+    total = s.sum(axis=0)
     value = (np.log(total).sum() - picked) / n
+    total *= n
     s /= total
-    s[rows, y] -= 1
-    s /= n
-    d2 = s @ W3.T
+    s[y, columns] -= 1 / n
+    d2 = s.T @ W3.T
     d2 *= h2 > 0
     d1 = d2 @ W2.T
     d1 *= h1 > 0
-    return value, (
-        X.T @ d1,
-        d1.sum(axis=0),
-        h1.T @ d2,
-        d2.sum(axis=0),
-        h2.T @ s,
-        s.sum(axis=0),
-    )
+    ones = np.ones(n)
+    return value, (X.T @ d1, ones @ d1, h1.T @ d2, ones @ d2, h2.T @ s.T, s @ ones)
 
 
 def two_layer_tanh(W1, b1, W2, b2, w3, X, y):
@@ -165,7 +162,8 @@ def two_layer_tanh_by_hand(W1, b1, W2, b2, w3, X, y):
     h1 *= h1
     np.subtract(1, h1, out=h1)
     d1 *= h1
-    return value, (X.T @ d1, d1.sum(axis=0), dW2, h2.sum(axis=0), dw3)
+    ones = np.ones(n)
+    return value, (X.T @ d1, ones @ d1, dW2, ones @ h2, dw3)
 
 
 def gelu_layer(W1, b1, W2, b2, X, Y):
@@ -203,7 +201,8 @@ def gelu_layer_by_hand(W1, b1, W2, b2, X, Y):
     slope *= 1 - half
     slope += half
     dz *= slope
-    return value, (X.T @ dz, dz.sum(axis=0), h.T @ r, r.sum(axis=0))
+    ones = np.ones(len(X))
+    return value, (X.T @ dz, ones @ dz, h.T @ r, ones @ r)
 
 
 def swish_layer(W1, b1, W2, b2, X, Y):
@@ -214,14 +213,14 @@ def swish_layer(W1, b1, W2, b2, X, Y):
 
 def swish_layer_by_hand(W1, b1, W2, b2, X, Y):
     """P. Ramachandran, B. Zoph, Q. Le, "Searching for activation functions" (2017), section 4:
-    the derivative of h = z s is h + s (1 - h).
+    the derivative of h = z s is h + s (1 - h).  exp(709) is the last before infinity.
     """
     z = X @ W1
     z += b1
-    e = np.exp(-np.abs(z))
-    s = np.where(z >= 0, 1, e)
-    e += 1
-    s /= e
+    s = np.minimum(-z, 709)
+    np.exp(s, out=s)
+    s += 1
+    np.divide(1, s, out=s)
     z *= s
     h = z
     r = h @ W2
@@ -234,7 +233,8 @@ def swish_layer_by_hand(W1, b1, W2, b2, X, Y):
     slope *= s
     slope += h
     dz *= slope
-    return value, (X.T @ dz, dz.sum(axis=0), h.T @ r, r.sum(axis=0))
+    ones = np.ones(len(X))
+    return value, (X.T @ dz, ones @ dz, h.T @ r, ones @ r)
 
 
 def batch_norm(X, gamma, beta, T):
@@ -247,7 +247,8 @@ def batch_norm(X, gamma, beta, T):
 def batch_norm_by_hand(X, gamma, beta, T):
     """S. Ioffe and C. Szegedy, "Batch normalization" (2015), section 3, multiplied out."""
     n = len(X)
-    X_hat = X - X.sum(axis=0) / n
+    ones = np.ones(n)
+    X_hat = X - ones @ X / n
     scale = 1 / np.sqrt(np.einsum("ij,ij->j", X_hat, X_hat) / n + 1e-5)
     X_hat *= scale
     g = X_hat * gamma
@@ -255,7 +256,7 @@ def batch_norm_by_hand(X, gamma, beta, T):
     g -= T
     value = np.vdot(g, g) / g.size
     g *= 2 / g.size
-    dbeta = g.sum(axis=0)
+    dbeta = ones @ g
     dgamma = np.einsum("ij,ij->j", g, X_hat)
     X_hat *= dgamma / n
     g -= X_hat
@@ -274,7 +275,8 @@ def layer_norm(X, gain, bias, T):
 def layer_norm_by_hand(X, gain, bias, T):
     """J. Ba, J. Kiros, G. Hinton, "Layer normalization" (2016), section 3, multiplied out."""
     d = X.shape[1]
-    X_hat = X - X.sum(axis=1, keepdims=True) / d
+    mean = np.full(d, 1 / d)
+    X_hat = X - (X @ mean)[:, None]
     scale = 1 / np.sqrt(np.einsum("ij,ij->i", X_hat, X_hat)[:, None] / d + 1e-5)
     X_hat *= scale
     g = X_hat * gain
@@ -282,11 +284,11 @@ def layer_norm_by_hand(X, gain, bias, T):
     g -= T
     value = np.vdot(g, g) / g.size
     g *= 2 / g.size
-    dbias = g.sum(axis=0)
+    dbias = np.ones(len(g)) @ g
     dgain = np.einsum("ij,ij->j", g, X_hat)
     g *= gain
     along = np.einsum("ij,ij->i", g, X_hat)[:, None] / d
-    g -= g.sum(axis=1, keepdims=True) / d
+    g -= (g @ mean)[:, None]
     X_hat *= along
     g -= X_hat
     g *= scale
@@ -338,7 +340,7 @@ def attention_by_hand(Wq, Wk, Wv, Wo, X, T):
     A = Q @ K.T
     A -= A.max(axis=1, keepdims=True)
     np.exp(A, out=A)
-    A /= A.sum(axis=1, keepdims=True)
+    A /= (A @ np.ones(len(A)))[:, None]
     H = A @ V
     g = H @ Wo
     g += X
