@@ -167,7 +167,8 @@ def word2vec_by_hand(centre, context, words, others, negatives):
     """T. Mikolov et al., "Distributed representations of words and phrases" (2013), equation (4).
 
     The positive word is one more negative with the sign turned, so one batched product serves
-    all.  Rows of the same word are added up by one `bincount` over rows and columns.
+    all.  Rows of the same word are added up element by element, since `np.add.at` with one flat
+    index is several times faster than with rows.
     """
     n, d = len(words), centre.shape[1]
     ids = np.concatenate((others[:, None], negatives), axis=1)
@@ -187,8 +188,10 @@ def word2vec_by_hand(centre, context, words, others, negatives):
     columns = np.arange(d)
     at_v = (words[:, None] * d + columns).ravel()
     at_u = (ids[:, :, None] * d + columns).ravel()
-    dcentre = np.bincount(at_v, dv.ravel(), centre.size).reshape(centre.shape)
-    dcontext = np.bincount(at_u, du.ravel(), context.size).reshape(context.shape)
+    dcentre = np.zeros_like(centre)
+    np.add.at(dcentre.reshape(-1), at_v, dv.reshape(-1))
+    dcontext = np.zeros_like(context)
+    np.add.at(dcontext.reshape(-1), at_u, du.reshape(-1))
     return value, (dcentre, dcontext)
 
 
