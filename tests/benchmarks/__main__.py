@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 FOREIGN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+PARTS = ("all", "compile", "run", "hand")
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -23,7 +24,7 @@ def with_one_plain_thread() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("part", nargs="?", choices=("all", "compile", "run"), default="all")
+    parser.add_argument("part", nargs="?", choices=PARTS, default="all")
     parser.add_argument("--largest", type=int, default=100_000, help="equations to compile")
     parser.add_argument("--seconds", type=float, default=3.0, help="for each program that is run")
     parser.add_argument("--json", type=Path, default=Path("benchmarks.json"))
@@ -32,7 +33,7 @@ def main() -> None:
 
     import numpy as np
 
-    from tests.benchmarks import compiling, running
+    from tests.benchmarks import against_hand, compiling, running
 
     found = {
         "python": platform.python_version(),
@@ -40,9 +41,11 @@ def main() -> None:
         "machine": platform.machine(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
-    if given.part != "compile":
+    if given.part in ("all", "run"):
         found["run"] = running.run(given.seconds)
-    if given.part != "run":
+    if given.part in ("all", "hand"):
+        found["hand"] = against_hand.run(given.seconds)
+    if given.part in ("all", "compile"):
         found["compile"] = compiling.run(given.largest)
     given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(f"\nsaved in {given.json}")
