@@ -16,7 +16,7 @@ import os
 import pickle
 import threading
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from symgrad.arguments import (
     wrt_names,
 )
 from symgrad.emit.interface import is_plain
-from symgrad.errors import ArgumentError, CheckError, SpecError, locating
+from symgrad.errors import ArgumentError, CheckError, SpecError, did_you_mean, locating
 from symgrad.graph import Graph
 from symgrad.report import Report
 from symgrad.specialise import Options, Specialisation
@@ -54,6 +54,7 @@ def compile(  # the public name, fixed by the design
     specs: Mapping[str, Any] | None = None,
     has_aux: bool = False,
     exact: bool = False,
+    without: Collection[str] = (),
     check: str | None = "value",
     origin: str | None = None,
     **misspelt: Any,
@@ -63,7 +64,8 @@ def compile(  # the public name, fixed by the design
     ``wrt`` says what to differentiate by: a parameter's name or number, or a tuple of them.
     ``specs`` gives dims by name (``{"X": ("n", "d")}``), so that code can be emitted without
     data.  ``has_aux`` is for functions that return ``(value, aux)``.  ``exact`` forbids every
-    change of the user's own computation.  ``check`` compares the first result of each
+    change of the user's own computation; ``without`` forbids single laws, as ``c.report`` writes
+    them.  ``check`` compares the first result of each
     specialisation with the function itself (``"value"``), its gradient too (``"grad"``), or not
     at all (``None``).  ``origin`` is the ``file:function`` named in the module's docstring.
 
@@ -74,7 +76,7 @@ def compile(  # the public name, fixed by the design
     refuse_misspelt("compile", misspelt)
     if check not in ("value", "grad", None):
         raise ArgumentError(f"check={check!r}: 'value', 'grad' or None")
-    settings = wrt, specs, has_aux, exact, check, origin
+    settings = wrt, specs, has_aux, exact, check, origin, False, without
     if fn is None:
         return lambda fn: Compiled(fn, *settings)
     return Compiled(fn, *settings)
@@ -85,6 +87,19 @@ def refuse_misspelt(function: str, misspelt: Mapping[str, Any]) -> None:
     for word in misspelt:
         hint = " (did you mean `wrt`?)" if word.startswith("arg") else ""
         raise ArgumentError(f"{function}() has no argument `{word}`{hint}")
+
+
+def _laws(names: Collection[str]) -> frozenset[str]:
+    """Return the laws that must not fire, or raise `ArgumentError` for one that is unknown."""
+    if not names:
+        return frozenset()
+    from symgrad.recognise import RULES
+
+    known = {rule.law for rule in RULES}
+    for name in [names] if isinstance(names, str) else names:
+        if name not in known:
+            raise ArgumentError(f"without={name!r}: no law is called so{did_you_mean(name, known)}")
+    return frozenset([names] if isinstance(names, str) else names)
 
 
 class Compiled:
@@ -100,6 +115,7 @@ class Compiled:
         check: str | None = "value",
         origin: str | None = None,
         any_output: bool = False,
+        without: Collection[str] = (),
     ):
         if isinstance(fn, Compiled):
             fn = fn.function
@@ -115,6 +131,7 @@ class Compiled:
         self._given_wrt = wrt
         self.specs, self.check = specs, check
         self.has_aux, self.exact, self.any_output = has_aux, exact, any_output
+        self.without = _laws(without)
         self._origin = origin
         self._lock = threading.RLock()
         self._all: list[Specialisation] = []
@@ -299,8 +316,9 @@ class Compiled:
 
     def _specialise(self, arguments: Any, dims: Any, examples: Any) -> Specialisation:
         options = Options(
-            self.wrt, self.single, self.has_aux, self.exact, self.any_output, self._origin_line()
-        )
+            self.wrt, self.single, self.has_aux, self.exact, self.without, self.any_output,
+            self._origin_line(),
+        )  # fmt: skip
         made = Specialisation(self.function, self.signature, arguments, dims, examples, options)
         # A first call with one example made code for one: the new code serves that call too.
         self._all = [old for old in self._all if not made.accepts(old.arguments)]
@@ -438,7 +456,7 @@ class Compiled:
     def _settings(self) -> tuple[Any, ...]:
         return (
             self._given_wrt, self.specs, self.has_aux, self.exact, self.check, self._origin,
-            self.any_output,
+            self.any_output, self.without,
         )  # fmt: skip
 
 

@@ -49,6 +49,7 @@ class Options:
     single: bool
     has_aux: bool = False
     exact: bool = False
+    without: frozenset[str] = frozenset()
     any_output: bool = False
     origin: str = ""
 
@@ -74,7 +75,9 @@ class Specialisation:
                 function, self.arguments, self._shapes, _caller(signature), options.has_aux
             )
             self.primal, self.firings = (
-                (self.traced.graph, ()) if options.exact else recognise(self.traced.graph)
+                (self.traced.graph, ())
+                if options.exact
+                else recognise(self.traced.graph, without=options.without)
             )
         graph = self.traced.graph
         taken = [*signature.parameters, *graph.notes.names.values()]

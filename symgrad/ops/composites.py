@@ -52,6 +52,22 @@ elementwise(
     partials=(lambda y, x: y * (1 - y),),
     expand=_expand_sigmoid, numpy=None, tex=r"\sigma({0})", role="sigmoid",
 )  # fmt: skip
+LOG_HALF = -0.6931471805599453
+
+
+def _expand_log1mexp(x: Value) -> Value:
+    # Maechler, Accurately computing log(1 - exp(-|a|)), 2012: each form where it is exact.
+    is_near = op.greater(x, LOG_HALF)
+    return op.where(is_near, op.log(-op.expm1(x)), op.log1p(-op.exp(x)))
+
+
+elementwise(
+    "log1mexp", "log(1 - exp(x)) without cancellation, for x < 0.",
+    dtype=ufunc_dtype(np.exp), math=lambda x: sp.log(1 - sp.exp(x)),
+    partials=(lambda y, x: -1 / op.expm1(-x),),
+    expand=_expand_log1mexp, numpy=None, tex=r"\log(1 - e^{{{0}}})", role="log1mexp",
+    domain=(-2.0, -0.1), source="Maechler 2012",
+)  # fmt: skip
 elementwise(
     "softplus", "log(1 + exp(x)) without overflow.",
     dtype=ufunc_dtype(np.exp), math=lambda x: sp.log(1 + sp.exp(x)),

@@ -14,7 +14,15 @@ from dataclasses import dataclass
 
 from symgrad.errors import Location
 from symgrad.graph import Builder, Equation, Graph, Operand, Static, Sym
-from symgrad.recognise import length, logistic_loss, sigmoid, softmax, written
+from symgrad.recognise import (
+    exponentials,
+    length,
+    logistic_loss,
+    matrices,
+    sigmoid,
+    softmax,
+    written,
+)
 from symgrad.recognise.rule import Rule
 
 # Of the laws that fit, the first is used.
@@ -24,6 +32,8 @@ RULES = (
     *softmax.RULES,
     *written.RULES,
     *length.RULES,
+    *exponentials.RULES,
+    *matrices.RULES,
 )
 
 
@@ -37,13 +47,15 @@ class Firing:
     stability: bool
 
 
-def recognise(graph: Graph, exact: bool = False) -> tuple[Graph, tuple[Firing, ...]]:
+def recognise(
+    graph: Graph, exact: bool = False, without: frozenset[str] = frozenset()
+) -> tuple[Graph, tuple[Firing, ...]]:
     """Return the graph with its composites found, and the laws that found them.
 
-    With ``exact`` only laws that change no bit are used.  Graphs inside ops (loop bodies,
-    branches) are searched too.
+    With ``exact`` only laws that change no bit are used, and never those in ``without``.  Graphs
+    inside ops (loop bodies, branches) are searched too.
     """
-    rules = _rules_by_op(exact)
+    rules = _rules_by_op(exact, without)
     builder = Builder.continuing(graph, 0)
     moved: dict[Sym, Operand] = {}
     firings: list[Firing] = []
@@ -54,7 +66,7 @@ def recognise(graph: Graph, exact: bool = False) -> tuple[Graph, tuple[Firing, .
             builder.notes.copy(eqn.lhs[0], same, graph.notes)
             continue
         if any(isinstance(value, Graph) for value in eqn.rhs.settings):
-            eqn = _with_bodies_searched(eqn, exact, firings)
+            eqn = _with_bodies_searched(eqn, exact, without, firings)
         builder.keep(eqn, moved, graph)
         if eqn.rhs.name in rules:
             _try_rules(rules[eqn.rhs.name], builder, eqn, moved, graph, firings)
@@ -63,11 +75,13 @@ def recognise(graph: Graph, exact: bool = False) -> tuple[Graph, tuple[Firing, .
     return builder.graph(outputs), tuple(firings)
 
 
-def _with_bodies_searched(eqn: Equation, exact: bool, firings: list[Firing]) -> Equation:
+def _with_bodies_searched(
+    eqn: Equation, exact: bool, without: frozenset[str], firings: list[Firing]
+) -> Equation:
     settings = []
     for value in eqn.rhs.settings:
         if isinstance(value, Graph):
-            value, fired = recognise(value, exact)
+            value, fired = recognise(value, exact, without)
             firings.extend(fired)
         settings.append(Static(value))
     return Equation(eqn.lhs, type(eqn.rhs).of(eqn.rhs.operands, settings))
@@ -97,8 +111,9 @@ def _try_rules(
 
 
 @functools.cache
-def _rules_by_op(exact: bool) -> Mapping[str, tuple[Rule, ...]]:
+def _rules_by_op(exact: bool, without: frozenset[str]) -> Mapping[str, tuple[Rule, ...]]:
     usable = [rule for rule in RULES if rule.kind == "exact" or not exact]
+    usable = [rule for rule in usable if rule.law not in without]
     return {
         name: tuple(rule for rule in usable if rule.op == name) for name in {r.op for r in usable}
     }

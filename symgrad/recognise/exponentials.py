@@ -1,0 +1,151 @@
+"""The laws of exponentials and logarithms that undo or nearly cancel one another.
+
+Each law is given a builder and the operands of the op it is tried on; it returns the operand
+that takes the place of the result, or None.  Invariant: wherever the user's formula is finite
+and exact, so is the law's, and they agree; NaN stays NaN.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symgrad.graph import Builder, Operand, Static
+from symgrad.recognise.reading import (
+    Operands,
+    argument,
+    is_number,
+    minus,
+    negated,
+    one_plus,
+    operands_of,
+    orders,
+)
+from symgrad.recognise.rule import Rule
+
+
+def _is_real(b: Builder, v: Operand) -> bool:
+    return b.aval(v).dtype.kind == "f"
+
+
+# --- what undoes itself ------------------------------------------------------------------------
+
+
+def _log_of_exp(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    return argument(b, operands[0], "exp")
+
+
+def _power_of_exp(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    z = argument(b, operands[0], "exp")
+    return b.apply("exp", b.wrap(operands[1]) * b.wrap(z)).symbol if z is not None else None
+
+
+def _root_of_square(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    x = argument(b, operands[0], "square")
+    return b.apply("absolute", x).symbol if x is not None else None
+
+
+# --- products and quotients ----------------------------------------------------------------------
+
+
+def _product_of_exps(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    left, right = (argument(b, v, "exp") for v in operands)
+    if left is None or right is None or left == right:
+        return None  # exp(x) exp(x) is the user's way to a square
+    return b.apply("exp", b.wrap(left) + b.wrap(right)).symbol
+
+
+def _quotient_of_exps(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    above, below = (argument(b, v, "exp") for v in operands)
+    if above is None or below is None:
+        return None
+    return b.apply("exp", b.wrap(above) - b.wrap(below)).symbol
+
+
+def _inverse_of_exp(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    z = argument(b, operands[1], "exp") if is_number(operands[0], 1) else None
+    return b.apply("exp", minus(b, z)).symbol if z is not None else None
+
+
+def _quotient_of_squares(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    above, below = (argument(b, v, "square") for v in operands)
+    if above is None or below is None:
+        return None
+    return b.apply("square", b.wrap(above) / b.wrap(below)).symbol
+
+
+def _over_one_plus_exp(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    e = one_plus(b, operands[1]) if _is_real(b, operands[0]) else None
+    u = argument(b, e, "exp") if e is not None else None
+    if u is None or type(operands[0]) is Static:
+        return None
+    return (b.wrap(operands[0]) * b.apply("sigmoid", minus(b, u))).symbol
+
+
+# --- sums that cancel or overflow ----------------------------------------------------------------
+
+
+def _log_of_two_exps(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    terms = operands_of(b, operands[0], "add")
+    exponents = [argument(b, v, "exp") for v in terms]
+    if len(exponents) != 2 or None in exponents:
+        return None
+    return b.apply("logaddexp", *exponents).symbol
+
+
+def _one_minus(b: Builder, v: Operand) -> Operand | None:
+    """Return x where ``v`` is 1 - x of real floating numbers."""
+    terms = operands_of(b, v, "subtract")
+    return terms[1] if terms and is_number(terms[0], 1) and _is_real(b, terms[1]) else None
+
+
+def _log_of_one_minus_exp(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    e = negated(b, operands[0])  # 1 - exp(x) is -expm1(x) by now
+    z = argument(b, e, "expm1") if e is not None else None
+    return b.apply("log1mexp", z).symbol if z is not None else None
+
+
+def _log1p_of_minus_exp(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    e = negated(b, operands[0])
+    z = argument(b, e, "exp") if e is not None else None
+    return b.apply("log1mexp", z).symbol if z is not None else None
+
+
+def _log_of_one_plus(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    for one, x in orders(operands_of(b, operands[0], "add")):
+        if is_number(one, 1) and _is_real(b, x) and not operands_of(b, x, "exp"):
+            return b.apply("log1p", x).symbol
+    return None
+
+
+def _log_of_one_minus(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    x = _one_minus(b, operands[0])
+    return b.apply("log1p", minus(b, x)).symbol if x is not None else None
+
+
+def _exp_minus_one(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    z = argument(b, operands[0], "exp") if is_number(operands[1], 1) else None
+    return b.apply("expm1", z).symbol if z is not None else None
+
+
+def _one_minus_exp(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    z = argument(b, operands[1], "exp") if is_number(operands[0], 1) else None
+    return (-b.apply("expm1", z)).symbol if z is not None else None
+
+
+RULES = (
+    Rule("log(exp(x)) = x", "log", _log_of_exp, "stability"),
+    Rule("exp(x)**p = exp(p x)", "power", _power_of_exp, "stability"),
+    Rule("sqrt(x**2) = |x|", "sqrt", _root_of_square, "stability"),
+    Rule("exp(x) exp(y) = exp(x + y)", "multiply", _product_of_exps, "stability"),
+    Rule("exp(x) / exp(y) = exp(x - y)", "divide", _quotient_of_exps, "stability"),
+    Rule("1 / exp(x) = exp(-x)", "divide", _inverse_of_exp, "stability"),
+    Rule("x**2 / y**2 = (x / y)**2", "divide", _quotient_of_squares, "stability"),
+    Rule("x / (1 + exp(-z)) = x sigmoid(z)", "divide", _over_one_plus_exp, "stability"),
+    Rule("log(exp(x) + exp(y)) = logaddexp(x, y)", "log", _log_of_two_exps, "stability"),
+    Rule("log(1 - exp(x)) = log1mexp(x)", "log", _log_of_one_minus_exp, "stability"),
+    Rule("log1p(-exp(x)) = log1mexp(x)", "log1p", _log1p_of_minus_exp, "stability"),
+    Rule("log(1 + x) = log1p(x)", "log", _log_of_one_plus, "stability"),
+    Rule("log(1 - x) = log1p(-x)", "log", _log_of_one_minus, "stability"),
+    Rule("exp(x) - 1 = expm1(x)", "subtract", _exp_minus_one, "stability"),
+    Rule("1 - exp(x) = -expm1(x)", "subtract", _one_minus_exp, "stability"),
+)
