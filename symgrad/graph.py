@@ -417,6 +417,13 @@ class Builder:
             return ys
         return self._by_equation(op, operands, tuple(map(Static, settings)), avals)
 
+    def known(
+        self, name: str, operands: tuple[Operand, ...], settings: tuple[Any, ...]
+    ) -> Operand | None:
+        """Return the value of an application that is bound already, or None."""
+        found = self._bound.get((OPS[name], operands, tuple(map(Static, settings))))
+        return found[0] if found is not None else None
+
     def _by_any_law(
         self, op: type[Op], operands: tuple[Operand, ...], settings: tuple[Any, ...]
     ) -> tuple[Operand, ...] | None:

@@ -82,7 +82,7 @@ def simplified(program, own=nothing, **how):
 
 
 SHORT = [
-    (r"full\(shape=[^=]*, value=0.0, dtype=\w+\)", "zeros"),
+    (r"full\(shape=[^=]*, value=0(\.0)?, dtype=\w+\)", "zeros"),
     (r"arange\(start=0, stop=\d+, dtype=int64\)", "rows"),
     (r", key=\('array', 'array'\)", ""),
 ]
@@ -220,11 +220,27 @@ ALGEBRA = [
         ),
         "multiply(0.6, x)",
     ),
+    Case("multiply: 0 x", lambda p: zeros(p.x) * p.y, "zeros"),
+    Case("multiply: 0 x", lambda p: 0.0 * p.x, "zeros"),
+    Case("divide: 0 / x", lambda p: zeros(p.x) / p.y, "zeros"),
+    Case("negative: -0", lambda p: -zeros(p.x), "zeros"),
+    Case("multiply: (a / b) b", lambda p: (p.x / p.y) * p.y, "x"),
+    Case("multiply: (a / b) b", lambda p: p.v * (p.s / p.v), "broadcast_to(s, shape=(4,))"),
+    Case(
+        "divide: n / n", lambda p: p.x * (p.n / p.n), "x", lambda p: {"n": op.size(of=p.x.shape[0])}
+    ),
+    Case("subtract: x - x", lambda p: p.x - p.x, "zeros"),
+    Case("subtract: x - x", lambda p: (p.x + p.y) - p.x, "y"),
+    Case("subtract: x - x", lambda p: (p.x + p.y) - p.y, "x"),
     Case("divide: (s x) / t", lambda p: (p.s * p.x) / p.t, "multiply(divide(s, t), x)"),
     Case("divide: (s x) / t", lambda p: (p.s * p.x) / p.y, "multiply(s, divide(x, y))"),
     Case("multiply: a (b / c)", lambda p: p.x * (p.v / p.y), "divide(multiply(x, v), y)"),
     Case("multiply: a (b / c)", lambda p: (1 / p.y) * p.x, "divide(x, y)"),
-    Case("multiply: a (b / c)", lambda p: p.s * (p.t / p.s), "divide(multiply(s, t), s)"),
+    Case(
+        "multiply: a (b / c)",
+        lambda p: p.s * (p.t / (p.s + 1)),
+        "divide(multiply(s, t), add(s, 1))",
+    ),
     Case("multiply: f(copies", lambda p: copies(p.s, p.x) * p.x, "multiply(s, x)"),
     Case("divide: f(copies", lambda p: p.x / copies(p.v, p.x), "divide(x, v)"),
     Case("add: f(copies", lambda p: p.x + op.expand_dims(p.v, axis=(0,)), "add(x, v)"),
@@ -269,6 +285,24 @@ AXES = [
         "sum: sum(-x)", lambda p: total(p.s * p.x), "multiply(s, sum(x, axis=(1,), keepdims=False))"
     ),
     Case("sum: sum(-x)", lambda p: total(p.x, ()), "x"),
+    Case(
+        "sum: sum(c x + v",
+        lambda p: total(column(p.u) * p.x),
+        "multiply(u, sum(x, axis=(1,), keepdims=False))",
+        lambda p: {"t": total(p.x)},
+    ),
+    Case(
+        "sum: sum(c x + v",
+        lambda p: total(column(p.u / p.t) * p.x, (1,), True),
+        "expand_dims(u, axis=(1,))",
+        lambda p: {"t": total(p.x)},
+    ),
+    Case(
+        "sum: sum(c x + v",
+        lambda p: total(op.add_at(column(p.u / p.t) * p.x, -p.u, rows(p), p.i, key=AT)),
+        "zeros",
+        lambda p: {"t": total(p.x)},
+    ),
     Case("sum: sum over a new", lambda p: total(column(p.u)), "u"),
     Case(
         "sum: sum over a new", lambda p: total(column(p.u), (1,), True), "expand_dims(u, axis=(1,))"
@@ -693,14 +727,12 @@ def both(first, second):
 
 LEFT_ALONE = [
     lambda p: 2 * p.x,
-    lambda p: 0 * p.x,
     lambda p: 2 / p.x,
     lambda p: 1 / p.x,
     lambda p: p.x / 2,
     lambda p: p.x - 1,
     lambda p: p.x + 1,
     lambda p: number(p, 1) / 0,
-    lambda p: p.x - p.x,
     lambda p: p.x / p.x,
     lambda p: p.x + p.y,
     lambda p: p.x + op.full(shape=p.x.shape, value=1.0, dtype=p.x.dtype.name),

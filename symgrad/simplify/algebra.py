@@ -7,6 +7,9 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from symgrad.differentiate import zeros
 from symgrad.graph import OPS, Op, Operand, Static, Sym, Value
 from symgrad.ops.table import op
 from symgrad.simplify.reading import (
@@ -15,6 +18,7 @@ from symgrad.simplify.reading import (
     is_zeros,
     literal_of,
     mask_and_value,
+    not_weak,
     scalar_and_array,
     scatter_into_zeros,
     subtractable,
@@ -63,6 +67,57 @@ def _one(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
         if literal_of(one) == -1 and b.aval(x).inexact:  # NumPy negates no booleans
             return (-value_of(b, x)).symbol
     return None
+
+
+@rule("multiply", "0 x = 0", NUMBER, "full", "full_like", "broadcast_to")
+def _zero_product(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    is_zero = any(literal_of(x) == 0 or is_zeros(b, x) for x in xs)
+    return zeros(b, b.infer(OPS["multiply"], xs, ())[0]).symbol if is_zero else None
+
+
+@rule("negative", "-0 = 0", NUMBER, "full", "full_like", "broadcast_to")
+def _zero_negated(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    return xs[0] if literal_of(xs[0]) == 0 or is_zeros(b, xs[0]) else None
+
+
+@rule("divide", "0 / x = 0", NUMBER, "full", "full_like", "broadcast_to")
+def _zero_quotient(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    is_zero = literal_of(xs[0]) == 0 or is_zeros(b, xs[0])
+    return zeros(b, b.infer(OPS["divide"], xs, ())[0]).symbol if is_zero else None
+
+
+@rule("multiply", "(a / b) b = a", "divide")
+def _quotient_undone(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for x, other in (xs, xs[::-1]):
+        row = b.new(x, "divide")
+        if row is not None and row.operands[1] == other:
+            want = b.infer(OPS["multiply"], xs, ())[0]
+            above = value_of(b, row.operands[0])
+            return op.broadcast_to(not_weak(b, above, want), shape=want.shape).symbol
+    return None
+
+
+@rule("divide", "n / n = 1 for a size")
+def _size_over_itself(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    row = b.definition(xs[0]) if xs[0] == xs[1] else None
+    return Static(1.0) if row is not None and row.name == "size" else None
+
+
+def _unconverted_source(b: Simplifier, x: Operand) -> Operand:
+    """Return what ``x`` only converts: the same number, where it is exact in both dtypes."""
+    row = b.new(x, "astype")
+    return row.operands[0] if row is not None and b.aval(x).dtype == np.float64 else x
+
+
+@rule("subtract", "x - x = 0,  (x + y) - x = y")
+def _cancelled(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    left, right = xs
+    if _unconverted_source(b, left) == _unconverted_source(b, right):
+        return zeros(b, b.infer(OPS["subtract"], xs, ())[0]).symbol
+    row = b.sole(left, "add")
+    if row is None or right not in row.operands:
+        return None
+    return row.operands[1] if row.operands[0] == right else row.operands[0]
 
 
 @rule("multiply", "(1.0 n) x = n x, where n is whole", "multiply")

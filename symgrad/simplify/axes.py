@@ -8,6 +8,7 @@ from typing import Any
 from symgrad.dims import product
 from symgrad.graph import OPS, Op, Operand, Value, size_value
 from symgrad.ops.contraction import contract
+from symgrad.ops.indexing import ARRAY
 from symgrad.ops.table import op
 from symgrad.simplify.reading import (
     is_one,
@@ -111,6 +112,55 @@ def _sum_linear(
         if z.dtype.kind == "f" and z.symbol in b.own:
             return (s * op.sum(z, axis=axis, keepdims=keepdims)).symbol
     return None
+
+
+@rule(
+    "sum", "sum(c x + v at one element a row) = c sum(x) + v, where sum(x) is known",
+    "multiply", "add_at",
+)  # fmt: skip
+def _sum_of_known(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
+    """Use a sum that is there already: of a softmax's rows, which come to 1."""
+    axis, keepdims = settings
+    source, added = xs[0], None
+    row = b.new(source, "add_at")
+    if row is not None:
+        added = _one_a_row(b, row, axis)
+        source = row.operands[0]
+        if added is None:
+            return None
+    product = b.new(source, "multiply")
+    for c, x in (product.operands, product.operands[::-1]) if product is not None else ():
+        total = _known_sum(b, c, x, axis)
+        if total is not None:
+            total = total if added is None else total + added
+            return (op.expand_dims(total, axis=axis) if keepdims else total).symbol
+    return None
+
+
+def _known_sum(b: Simplifier, c: Operand, x: Operand, axis: tuple[int, ...]) -> Value | None:
+    """Return c sum(x) without the summed axes, if sum(x) is bound and c does not vary on them."""
+    row = b.definition(c)
+    if row is None or row.name != "expand_dims" or row.setting("axis") != axis:
+        return None
+    if b.aval(c).ndim != b.aval(x).ndim:
+        return None
+    total = b.known("sum", (x,), (axis, False))
+    return value_of(b, row.operands[0]) * value_of(b, total) if total is not None else None
+
+
+def _one_a_row(b: Simplifier, row: Op, axis: tuple[int, ...]) -> Value | None:
+    """Return what ``row`` adds to one element of each row of a matrix, or None."""
+    base, value, *indices = (value_of(b, v) for v in row.operands)
+    if row.setting("key") != (ARRAY, ARRAY) or base.ndim != 2 or axis != (1,):
+        return None
+    rows = b.definition(indices[0].symbol)
+    if rows is None or rows.name != "arange" or indices[1].ndim > 1 or rows.setting("start") != 0:
+        return None
+    if value.dtype != base.dtype or not b.shapes.same(rows.setting("stop"), base.shape[0]):
+        return None
+    return value
 
 
 @rule("sum", "sum over a new axis of size 1 = the array", "expand_dims")

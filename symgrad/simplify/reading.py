@@ -27,7 +27,10 @@ def is_zeros(b: Simplifier, x: Operand) -> bool:
     if row is not None:
         return bool(row.setting("value") == 0)
     row = b.new(x, "full_like")
-    return row is not None and literal_of(row.operands[1]) == 0
+    if row is not None:
+        return bool(literal_of(row.operands[1]) == 0)
+    row = b.new(x, "broadcast_to")
+    return row is not None and literal_of(row.operands[0]) == 0
 
 
 def is_signed(b: Simplifier, x: Operand) -> bool:
