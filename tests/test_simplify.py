@@ -1,5 +1,6 @@
 """What each law of `simplify` turns into what, where it must not act, and that all are true."""
 
+import functools
 import operator
 import re
 from dataclasses import replace
@@ -114,6 +115,10 @@ def copies(value, like):
 
 def total(x, axis=(1,), keepdims=False):
     return op.sum(x, axis=axis, keepdims=keepdims)
+
+
+def reduced(p, head, keepdims):
+    return getattr(op, head)(p.x, axis=(1,), keepdims=keepdims)
 
 
 def column(x):
@@ -232,6 +237,19 @@ ALGEBRA = [
     Case("subtract: x - x", lambda p: p.x - p.x, "zeros"),
     Case("subtract: x - x", lambda p: (p.x + p.y) - p.x, "y"),
     Case("subtract: x - x", lambda p: (p.x + p.y) - p.y, "x"),
+    Case("subtract: x - x", lambda p: (p.x - p.y) - p.x, "negative(y)"),
+    Case("add: (x - y) + y", lambda p: (p.x - p.y) + p.y, "x"),
+    Case("add: (x - y) + y", lambda p: p.y + (p.x - p.y), "x"),
+    Case(
+        "where: where(m, s a",
+        lambda p: op.where(p.m, p.s * p.x, p.s * p.y),
+        "multiply(s, where(m, x, y))",
+    ),
+    Case(
+        "where: where(m, s a",
+        lambda p: op.where(p.m, (1 / p.s) * p.x, (p.t / p.s) * p.y),
+        "multiply(divide(1, s), where(m, x, multiply(t, y)))",
+    ),
     Case("divide: (s x) / t", lambda p: (p.s * p.x) / p.t, "multiply(divide(s, t), x)"),
     Case("divide: (s x) / t", lambda p: (p.s * p.x) / p.y, "multiply(s, divide(x, y))"),
     Case("multiply: a (b / c)", lambda p: p.x * (p.v / p.y), "divide(multiply(x, v), y)"),
@@ -266,6 +284,24 @@ AXES = [
         "broadcast_to: a copy",
         lambda p: copies(op.expand_dims(p.v, axis=(0,)), p.x),
         "broadcast_to(v, shape=(3, 4))",
+    ),
+    Case(
+        "add: A C + B C",
+        lambda p: matmul(p.x, p.w) + matmul(p.y, p.w),
+        "contract(add(x, y), w, terms=((0, 1), (1, 2)), out=(0, 2))",
+    ),
+    Case(
+        "add: A C + B C",
+        lambda p: (
+            op.contract(p.w, p.v, terms=((0, 1), (1,)), out=(0,))
+            + op.contract(p.w, p.v, terms=((1, 0), (1,)), out=(0,))
+        ),
+        "contract(add(w, transpose(w, axes=(1, 0))), v, terms=((0, 1), (1,)), out=(0,))",
+    ),
+    Case(
+        "subtract: A C - B C",
+        lambda p: matmul(swap(p.x), p.x) - matmul(swap(p.x), p.y),
+        "contract(x, subtract(x, y), terms=((0, 1), (0, 2)), out=(1, 2))",
     ),
     Case("sum: sum of copies", lambda p: total(copies(p.s, p.x), (0, 1)), "multiply(12, s)"),
     Case("sum: sum of copies", lambda p: total(copies(p.v, p.x), (0,)), "multiply(3, v)"),
@@ -303,6 +339,15 @@ AXES = [
         "zeros",
         lambda p: {"t": total(p.x)},
     ),
+    *[
+        Case(
+            f"{head}: f(x, keepdims)",
+            functools.partial(reduced, head=head, keepdims=True),
+            f"expand_dims({head}(x, axis=(1,), keepdims=False), axis=(1,))",
+            lambda p, head=head: {"t": reduced(p, head, False)},
+        )
+        for head in ("mean", "max", "min")
+    ],
     Case("sum: sum over a new", lambda p: total(column(p.u)), "u"),
     Case(
         "sum: sum over a new", lambda p: total(column(p.u), (1,), True), "expand_dims(u, axis=(1,))"

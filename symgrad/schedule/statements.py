@@ -106,7 +106,7 @@ def inline_single_use(
         inside = [x for x in rhs.operands if x in weights]
         if is_new and rhs.name == "contract":
             # A matrix product reads best between names, or next to one small bracket.
-            apart = [x for x in inside if weights[x] > 1.0 or _is_known_product(graph, x, folded)]
+            apart = [x for x in inside if weights[x] > 1.25 or _is_known_product(graph, x, folded)]
             _unfold(apart, inside, folded, weights)
         while (weight := own + sum([weights[x] for x in inside]) if inside else own) > limit:
             heavy = max(inside, key=weights.__getitem__, default=None)

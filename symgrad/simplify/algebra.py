@@ -109,15 +109,27 @@ def _unconverted_source(b: Simplifier, x: Operand) -> Operand:
     return row.operands[0] if row is not None and b.aval(x).dtype == np.float64 else x
 
 
-@rule("subtract", "x - x = 0,  (x + y) - x = y")
+@rule("subtract", "x - x = 0,  (x + y) - x = y,  (x - y) - x = -y")
 def _cancelled(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     left, right = xs
     if _unconverted_source(b, left) == _unconverted_source(b, right):
         return zeros(b, b.infer(OPS["subtract"], xs, ())[0]).symbol
     row = b.sole(left, "add")
-    if row is None or right not in row.operands:
-        return None
-    return row.operands[1] if row.operands[0] == right else row.operands[0]
+    if row is not None and right in row.operands:
+        return row.operands[1] if row.operands[0] == right else row.operands[0]
+    row = b.sole(left, "subtract")
+    if row is not None and row.operands[0] == right:
+        return (-value_of(b, row.operands[1])).symbol
+    return None
+
+
+@rule("add", "(x - y) + y = x", "subtract")
+def _undone(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for x, other in (xs, xs[::-1]):
+        row = b.sole(x, "subtract")
+        if row is not None and row.operands[1] == other:
+            return row.operands[0]
+    return None
 
 
 @rule("multiply", "(1.0 n) x = n x, where n is whole", "multiply")

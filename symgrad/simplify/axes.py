@@ -1,8 +1,7 @@
-"""Laws of whole arrays: copies along axes, sums over them, reshapes, contractions."""
+"""Laws of whole arrays: copies along axes, sums over them, reshapes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from symgrad.dims import product
@@ -137,6 +136,23 @@ def _sum_of_known(
             total = total if added is None else total + added
             return (op.expand_dims(total, axis=axis) if keepdims else total).symbol
     return None
+
+
+def _known_without_axes(head: str) -> Rewrite:
+    def rewrite(
+        b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+    ) -> Operand | None:
+        axis, keepdims = settings
+        known = b.known(head, xs, (axis, False)) if keepdims else None
+        if known is None or not b.aval(known).shape:
+            return None
+        return op.expand_dims(value_of(b, known), axis=axis).symbol
+
+    return rewrite
+
+
+for _head in ("mean", "max", "min"):
+    rule(_head, "f(x, keepdims) = f(x)[..., None], where f(x) is known")(_known_without_axes(_head))
 
 
 def _known_sum(b: Simplifier, c: Operand, x: Operand, axis: tuple[int, ...]) -> Value | None:
@@ -306,63 +322,3 @@ def _squeezed(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...])
     if row is not None and row.setting("axis") == axis and row.setting("keepdims"):
         return op.sum(value_of(b, row.operands[0]), axis=axis, keepdims=False).symbol
     return None
-
-
-# --- contractions ----------------------------------------------------------------------------
-
-
-@rule("contract", "transposes, copies and signs fold into a contraction")
-def _contraction(
-    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
-) -> Operand | None:
-    terms, out = settings
-    for k, x in enumerate(xs):
-        folded = _folded_operand(b, k, xs, terms, out)
-        if folded is not None:
-            return folded
-        inner = without_sign(b, x)
-        if inner is not None:
-            return (-_contract_with(b, k, inner, xs, terms, out)).symbol
-    return None
-
-
-def _contract_with(
-    b: Simplifier, k: int, x: Operand, xs: Sequence[Operand], terms: Any, out: Any, term: Any = None
-) -> Value:
-    factors = [value_of(b, x if i == k else y) for i, y in enumerate(xs)]
-    labels = [t if i != k or term is None else term for i, t in enumerate(terms)]
-    return contract(factors, labels, out)
-
-
-def _folded_operand(
-    b: Simplifier, k: int, xs: Sequence[Operand], terms: Any, out: Any
-) -> Operand | None:
-    row, term = b.definition(xs[k]), terms[k]
-    if row is None:
-        return None
-    if row.name == "transpose":
-        axes = row.setting("axes")
-        inner = tuple(term[axes.index(i)] for i in range(len(axes)))
-        return _contract_with(b, k, row.operands[0], xs, terms, out, inner).symbol
-    if row.name == "broadcast_to" and b.new(xs[k], "broadcast_to") is not None:
-        return _without_copies(b, k, row, xs, terms, out)
-    return None
-
-
-def _without_copies(
-    b: Simplifier, k: int, row: Op, xs: Sequence[Operand], terms: Any, out: Any
-) -> Operand | None:
-    # A label that only copies carry is summed from the other operands alone.
-    shape, source = row.setting("shape"), value_of(b, row.operands[0])
-    lead = len(shape) - source.ndim
-    term = terms[k]
-    if len(set(term)) < len(term):
-        return None
-    copied = [i for i in range(len(shape)) if i < lead or is_one(source.shape[i - lead])]
-    elsewhere = {label for i, t in enumerate(terms) if i != k for label in t}
-    if any(term[i] not in elsewhere for i in copied):
-        return None
-    ones = tuple(i - lead for i in copied if i >= lead)
-    kept = op.squeeze(source, axis=ones) if ones else source
-    inner = tuple(label for i, label in enumerate(term) if i not in copied)
-    return _contract_with(b, k, kept.symbol, xs, terms, out, inner).symbol

@@ -62,6 +62,24 @@ def _either(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     return xs[1] if xs[1] == xs[2] else None
 
 
+@rule("where", "where(m, s a, s b) = s where(m, a, b)", "multiply")
+def _common_factor(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    mask, *choices = xs
+    left, right = (scalar_and_array(b, x) for x in choices)
+    if left is None or right is None:
+        return None
+    (s, a), (t, c) = left, right
+    factor, one, two = value_of(b, s), value_of(b, a), value_of(b, c)
+    if s != t:
+        over, below = b.new(s, "divide"), b.new(t, "divide")
+        if over is None or below is None or over.operands[1] != below.operands[1]:
+            return None
+        factor = 1 / value_of(b, over.operands[1])
+        one = value_of(b, over.operands[0]) * one
+        two = value_of(b, below.operands[0]) * two
+    return (factor * op.where(value_of(b, mask), one, two)).symbol
+
+
 # --- scatters --------------------------------------------------------------------------------
 
 

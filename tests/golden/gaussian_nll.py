@@ -34,7 +34,7 @@ def backward(residuals, dnll=1.0):
     dSigma = n * dmaha * np.linalg.inv(Sigma).T  # (d, d)
     dSigma -= dturned @ solution_Sigma.T
     dmu = -np.sum(dturned.T + dmaha * solution_Sigma.T, axis=0)  # (d,)
-    dL = dSigma.T @ L + dSigma @ L  # (d, k)
+    dL = (dSigma + dSigma.T) @ L  # (d, k)
     return dmu, dL
 
 
@@ -56,5 +56,5 @@ def value_and_grad(mu, L, X):
     dSigma = 0.5 * n * np.linalg.inv(Sigma).T  # (d, d)
     dSigma -= dturned @ solution_Sigma.T
     dmu = -np.sum(dturned.T + 0.5 * solution_Sigma.T, axis=0)  # (d,)
-    dL = dSigma.T @ L + dSigma @ L  # (d, k)
+    dL = (dSigma + dSigma.T) @ L  # (d, k)
     return nll, (dmu, dL)
