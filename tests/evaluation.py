@@ -96,6 +96,7 @@ def with_functions(exp, log, log1p, sqrt, largest):
         "negative": np.negative,
         "power": np.power,
         "square": lambda x: x * x,
+        "cube": lambda x: x * x * x,
         "absolute": np.absolute,
         "expm1": lambda x: exp(x) - 1,
         "logaddexp": lambda a, b: log(exp(a) + exp(b)),

@@ -341,6 +341,8 @@ EXPONENTIALS = [
     ("stability", lambda x: op.log(e_of(x)), "x"),
     ("stability", lambda x: op.power(e_of(x), 1.5), "exp(multiply(1.5, x))"),
     ("stability", lambda x: op.sqrt(op.square(x)), "absolute(x)"),
+    ("rounding", lambda x: op.power(x, 3), "cube(x)"),
+    ("rounding", lambda x: op.power(2 * x, 3.0), "cube(multiply(2, x))"),
     ("stability", lambda x: e_of(x) * e_of(2 * x), "exp(add(x, multiply(2, x)))"),
     ("stability", lambda x: e_of(x) / e_of(2 * x), "exp(subtract(x, multiply(2, x)))"),
     ("stability", lambda x: 1 / e_of(x), "exp(negative(x))"),

@@ -230,6 +230,8 @@ ALGEBRA = [
     Case("divide: 0 / x", lambda p: zeros(p.x) / p.y, "zeros"),
     Case("negative: -0", lambda p: -zeros(p.x), "zeros"),
     Case("multiply: (a / b) b", lambda p: (p.x / p.y) * p.y, "x"),
+    Case("multiply: (a / b) b", lambda p: p.y * (p.s * (p.x / p.y)), "multiply(s, x)"),
+    Case("add: a +", lambda p: (-1 / p.s) * p.x + p.y, "subtract(y, multiply(divide(1, s), x))"),
     Case("multiply: (a / b) b", lambda p: p.v * (p.s / p.v), "broadcast_to(s, shape=(4,))"),
     Case(
         "divide: n / n", lambda p: p.x * (p.n / p.n), "x", lambda p: {"n": op.size(of=p.x.shape[0])}

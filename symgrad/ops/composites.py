@@ -52,6 +52,13 @@ elementwise(
     partials=(lambda y, x: y * (1 - y),),
     expand=_expand_sigmoid, numpy=None, tex=r"\sigma({0})", role="sigmoid",
 )  # fmt: skip
+elementwise(
+    "cube", "Third power, by products.",
+    dtype=ufunc_dtype(np.square), math=lambda x: x**3,
+    partials=(lambda y, x: 3 * op.square(x),),
+    expand=lambda x: op.square(x) * x, numpy=None, tex="{0}^3", role="cube",
+)  # fmt: skip
+
 LOG_HALF = -0.6931471805599453
 
 

@@ -19,6 +19,7 @@ from symgrad.recognise import (
     length,
     logistic_loss,
     matrices,
+    powers,
     sigmoid,
     softmax,
     written,
@@ -34,6 +35,7 @@ RULES = (
     *length.RULES,
     *exponentials.RULES,
     *matrices.RULES,
+    *powers.RULES,
 )
 
 

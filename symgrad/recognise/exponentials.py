@@ -39,11 +39,6 @@ def _power_of_exp(b: Builder, operands: Operands, settings: Any) -> Operand | No
     return b.apply("exp", b.wrap(operands[1]) * b.wrap(z)).symbol if z is not None else None
 
 
-def _root_of_square(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    x = argument(b, operands[0], "square")
-    return b.apply("absolute", x).symbol if x is not None else None
-
-
 # --- products and quotients ----------------------------------------------------------------------
 
 
@@ -64,13 +59,6 @@ def _quotient_of_exps(b: Builder, operands: Operands, settings: Any) -> Operand 
 def _inverse_of_exp(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     z = argument(b, operands[1], "exp") if is_number(operands[0], 1) else None
     return b.apply("exp", minus(b, z)).symbol if z is not None else None
-
-
-def _quotient_of_squares(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    above, below = (argument(b, v, "square") for v in operands)
-    if above is None or below is None:
-        return None
-    return b.apply("square", b.wrap(above) / b.wrap(below)).symbol
 
 
 def _over_one_plus_exp(b: Builder, operands: Operands, settings: Any) -> Operand | None:
@@ -135,11 +123,9 @@ def _one_minus_exp(b: Builder, operands: Operands, settings: Any) -> Operand | N
 RULES = (
     Rule("log(exp(x)) = x", "log", _log_of_exp, "stability"),
     Rule("exp(x)**p = exp(p x)", "power", _power_of_exp, "stability"),
-    Rule("sqrt(x**2) = |x|", "sqrt", _root_of_square, "stability"),
     Rule("exp(x) exp(y) = exp(x + y)", "multiply", _product_of_exps, "stability"),
     Rule("exp(x) / exp(y) = exp(x - y)", "divide", _quotient_of_exps, "stability"),
     Rule("1 / exp(x) = exp(-x)", "divide", _inverse_of_exp, "stability"),
-    Rule("x**2 / y**2 = (x / y)**2", "divide", _quotient_of_squares, "stability"),
     Rule("x / (1 + exp(-z)) = x sigmoid(z)", "divide", _over_one_plus_exp, "stability"),
     Rule("log(exp(x) + exp(y)) = logaddexp(x, y)", "log", _log_of_two_exps, "stability"),
     Rule("log(1 - exp(x)) = log1mexp(x)", "log", _log_of_one_minus_exp, "stability"),

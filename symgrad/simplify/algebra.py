@@ -86,9 +86,15 @@ def _zero_quotient(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | 
     return zeros(b, b.infer(OPS["divide"], xs, ())[0]).symbol if is_zero else None
 
 
-@rule("multiply", "(a / b) b = a", "divide")
+@rule("multiply", "(a / b) b = a,  s (a / b) b = s a", "divide", "multiply")
 def _quotient_undone(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     for x, other in (xs, xs[::-1]):
+        product = b.new(x, "multiply")
+        if product is not None and is_scalar(b, product.operands[0]):
+            inner = b.new(product.operands[1], "divide")
+            if inner is not None and inner.operands[1] == other:
+                s, above = value_of(b, product.operands[0]), value_of(b, inner.operands[0])
+                return (s * above).symbol
         row = b.new(x, "divide")
         if row is not None and row.operands[1] == other:
             want = b.infer(OPS["multiply"], xs, ())[0]

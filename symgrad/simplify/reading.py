@@ -79,10 +79,10 @@ def subtractable(b: Simplifier, x: Operand) -> Operand | None:
         s, z = row.operands
         number = literal_of(s)
         if type(number) in (int, float) and number < 0:
-            if number != -1 or b.aval(z).inexact:
+            if head == "divide" or number != -1 or b.aval(z).inexact:
                 return b.apply(head, -number, z).symbol
             size = b.definition(z)  # a Python integer: without the 1.0 it is still exact
-            return z if head == "multiply" and size is not None and size.name == "size" else None
+            return z if size is not None and size.name == "size" else None
         inner = subtractable(b, s)
         if inner is not None:
             return b.apply(head, value_of(b, inner), z).symbol

@@ -40,7 +40,7 @@ def backward(residuals, dvalue=1.0):
     dscaled = dout / sqrt  # (n, d)
     dgamma = np.sum(dscaled * centred, axis=0)  # (d,)
     scaled = centred * (np.sum(dscaled * ratio, axis=0) / sqrt)  # (n, d)
-    dcentred = -1 / n * scaled + dscaled * gamma  # (n, d)
+    dcentred = dscaled * gamma - scaled / n  # (n, d)
     dX = dcentred - dcentred.sum(axis=0) / n  # (n, d)
     return dX, dgamma, dbeta, dW
 
@@ -70,6 +70,6 @@ def value_and_grad(X, gamma, beta, W, y):
     dscaled = dout / sqrt  # (n, d)
     dgamma = np.sum(dscaled * centred, axis=0)  # (d,)
     scaled = centred * (np.sum(dscaled * ratio, axis=0) / sqrt)  # (n, d)
-    dcentred = -1 / n * scaled + dscaled * gamma  # (n, d)
+    dcentred = dscaled * gamma - scaled / n  # (n, d)
     dX = dcentred - dcentred.sum(axis=0) / n  # (n, d)
     return value, (dX, dgamma, dbeta, dW)
