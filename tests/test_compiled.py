@@ -436,3 +436,26 @@ def test_one_law_is_forbidden_and_the_others_fire():
         assert "np.log(" in c.source and "np.log1p(" in c.source
         assert law not in str(c.report) and "softplus" in str(c.report)
     assert pickle.loads(pickle.dumps(symgrad.compile(np.tanh, without=law))).without == {law}
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.int8, np.uint8])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_rows_taken_several_times_collect_their_gradients(kind, order):
+    table = np.asarray(np.random.default_rng(0).normal(size=(5, 3)), order=order)
+    rows = np.array([0, 4, 4, 2, 0, 0]).astype(kind)
+    if kind is not np.uint8:
+        rows[1] = -1
+    weights = np.linspace(0.5, 1.5, 6)
+
+    def loss(table, rows):
+        return np.sum(weights[:, None] * table[rows] ** 2) + np.sum(table**3)
+
+    expected = 3 * table**2
+    for row, weight in zip(rows, weights, strict=True):
+        expected[row] += 2 * weight * table[row]
+    c = symgrad.compile(loss)
+    for _ in range(2):
+        np.testing.assert_allclose(c.grad(table, rows), expected)
+    np.testing.assert_allclose(c.grad(table, rows[:0]), 3 * table**2)
+    with pytest.raises(IndexError):
+        c.grad(table, np.array([5], kind))

@@ -504,6 +504,12 @@ AXES = [
     ),
     Case("index: copies", lambda p: op.index(copies(p.s, p.x), key=(0, 0)), "s"),
     Case("index: copies", lambda p: op.index(op.put_at(p.u, p.s, key=(0,)), key=(0,)), "s"),
+    Case(
+        "add_at: add_at(0, v at rows",
+        lambda p: op.add_at(zeros(p.w), p.y, p.i, key=("array", ALL)),
+        "reshape(add_at(zeros, reshape(y, shape=(12,)), cells_of_rows(i, width=4), "
+        "key=('array',)), shape=(4, 4))",
+    ),
     Case("put_at: x with", lambda p: op.put_at(p.u, op.index(p.u, key=(0,)), key=(0,)), "u"),
     Case(
         "add_at: add_at(x with 0",

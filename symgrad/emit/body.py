@@ -414,8 +414,8 @@ class Writer:
             if text.text.startswith("-") and text.precedence >= PRODUCT:
                 return f"{place} -= {text.text[1:]}"
             return f"{place} += {text}"
-        index = f"({key})" if ", " in key or ":" in key else key
-        if ":" in key:
+        index = f"({key})" if len(rhs.setting("key")) > 1 else key
+        if any(isinstance(entry, slice) for entry in rhs.setting("key")):
             index = f"{self.np}.s_[{key}]"
         return f"{self.np}.add.at({target}, {index}, {text})"
 

@@ -523,6 +523,19 @@ def _interval(entry: int | slice, size: Size) -> tuple[Size, Size] | None:
     return first, last
 
 
+def _spell_cells(s: Any) -> str:
+    width = s.size(s["width"])
+    factor = width if width.isidentifier() or width.isdigit() else f"({width})"
+    return f"({s[0]:10}[:, None] * {factor} + {s.np}.arange({width})).ravel()"
+
+
+structural(
+    "cells_of_rows", "Places of whole rows in the flat array.", params=("width",),
+    aval=lambda shapes, i, width: Aval((i.shape[0] * width,), np.dtype(np.int64)),
+    differentiable=False, numpy=_spell_cells, tex="{0}", role="cells",
+)  # fmt: skip
+
+
 structural(
     "put_at", "The array with a part replaced: `x[key] = value`.", params=("key",),
     aval=_write_aval, vjp=_put_vjp, numpy=None, tex="{0}",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from symgrad.dims import product
 from symgrad.graph import OPS, Operand
 from symgrad.ops.indexing import ARRAY, indexed_shape
 from symgrad.ops.table import op
@@ -23,6 +26,7 @@ from symgrad.simplify.reading import (
 from symgrad.simplify.rule import Rewrite, Rule, declaring
 from symgrad.simplify.simplifier import DEEPEST_CHAIN, Simplifier
 
+WHOLE = slice(None, None, None)
 RULES: list[Rule] = []
 rule = declaring(RULES)
 
@@ -105,6 +109,31 @@ def _subtract_scatter(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand
         _, value, *indices = (value_of(b, v) for v in row.operands)
         return op.add_at(-value_of(b, right), value, *indices, key=row.setting("key")).symbol
     return None
+
+
+@rule("add_at", "add_at(0, v at rows i) = add_at(0, v at i k + 0 ... k - 1), flat")
+def _scatter_of_rows(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
+    """Add rows as single numbers: NumPy's add.at is several times as fast on a flat array."""
+    base, value, *indices = (value_of(b, x) for x in xs)
+    (key,) = settings
+    if base.ndim != 2 or len(indices) != 1 or not is_zeros(b, xs[0]):
+        return None
+    (i,), (rows, width) = indices, base.shape
+    if key[0] != ARRAY or any(k != WHOLE for k in key[1:]) or i.ndim != 1 or i.dtype == bool:
+        return None
+    made = b.definition(i.symbol)
+    if made is not None and made.name == "arange":
+        return None  # each row once
+    if value.dtype != base.dtype or not b.shapes.same_shape(value.shape, (*i.shape, width)):
+        return None
+    if i.dtype != np.int64:
+        i = op.astype(i, dtype="int64")  # a number of a cell need not fit where a row's does
+    flat = op.full(shape=(rows * width,), value=0, dtype=base.dtype.name)
+    values = op.reshape(value, shape=(product((*i.shape, width)),))
+    summed = op.add_at(flat, values, op.cells_of_rows(i, width=width), key=(ARRAY,))
+    return op.reshape(summed, shape=(rows, width)).symbol
 
 
 @rule("add_at", "add_at(x with 0 at [k], v at [k]) = x with v at [k]", "put_at")

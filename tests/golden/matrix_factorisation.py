@@ -30,18 +30,23 @@ def forward(U, V, i, j, ratings, lam):
 def backward(residuals, dvalue=1.0):
     """Return dU, dV: the gradient of the value times `dvalue`."""
     U, V, i, j, lam, U_i, V_j, diff = residuals
+    d, k = U.shape
+    m = V.shape[0]
     n = i.shape[0]
     scaled = 2 * dvalue / n * diff[:, None]  # (n, 1)
-    dV = 2 * lam * dvalue * V  # (m, k)
-    np.add.at(dV, j, scaled * U_i)
-    dU = 2 * lam * dvalue * U  # (d, k)
-    np.add.at(dU, i, scaled * V_j)
+    summed = np.zeros(k * m)
+    np.add.at(summed, (j[:, None] * k + np.arange(k)).ravel(), (scaled * U_i).ravel())
+    dV = summed.reshape(m, k) + 2 * lam * dvalue * V  # (m, k)
+    summed2 = np.zeros(d * k)
+    np.add.at(summed2, (i[:, None] * k + np.arange(k)).ravel(), (scaled * V_j).ravel())
+    dU = summed2.reshape(d, k) + 2 * lam * dvalue * U  # (d, k)
     return dU, dV
 
 
 def value_and_grad(U, V, i, j, ratings, lam):
     """Return the value and dU, dV."""
-    k = U.shape[1]
+    d, k = U.shape
+    m = V.shape[0]
     n = i.shape[0]
     if V.shape[1] != k:
         raise ValueError(f"V has shape {V.shape}, expected {k} along axis 1")
@@ -56,8 +61,10 @@ def value_and_grad(U, V, i, j, ratings, lam):
     fit = np.mean(diff**2)
     value = fit + lam * (np.sum(U**2) + np.sum(V**2))
     scaled = 2 / n * diff[:, None]  # (n, 1)
-    dV = 2 * lam * V  # (m, k)
-    np.add.at(dV, j, scaled * U_i)
-    dU = 2 * lam * U  # (d, k)
-    np.add.at(dU, i, scaled * V_j)
+    summed = np.zeros(k * m)
+    np.add.at(summed, (j[:, None] * k + np.arange(k)).ravel(), (scaled * U_i).ravel())
+    dV = summed.reshape(m, k) + 2 * lam * V  # (m, k)
+    summed2 = np.zeros(d * k)
+    np.add.at(summed2, (i[:, None] * k + np.arange(k)).ravel(), (scaled * V_j).ravel())
+    dU = summed2.reshape(d, k) + 2 * lam * U  # (d, k)
     return value, (dU, dV)
