@@ -212,6 +212,8 @@ ALGEBRA = [
     Case("multiply: s (t x)", lambda p: (p.t * p.x) * p.y, "multiply(t, multiply(y, x))"),
     Case("multiply: s (t x)", lambda p: p.x * (p.t * p.y), "multiply(t, multiply(x, y))"),
     Case("multiply: x s", lambda p: p.x * p.s, "multiply(s, x)"),
+    Case("multiply: s (c x)", lambda p: p.s * (p.v * p.x), "multiply(multiply(s, v), x)"),
+    Case("multiply: s (c x)", lambda p: (p.x * p.v) * 2, "multiply(multiply(2, v), x)"),
     Case("multiply: s (t x)", lambda p: 2 * (0.5 * p.x * 3), "multiply(3.0, x)"),
     Case("multiply: x s", lambda p: p.s * (2 * p.t), "multiply(multiply(2, s), t)"),
     Case("multiply: 2 (0", lambda p: 3 * p.h, "multiply(1.5, x)", lambda p: {"h": 0.5 * p.x}),
@@ -936,6 +938,7 @@ EXACT = NUMPY | {
     "literal": fraction,
     "divide": exactly(lambda a, b: Fraction(a) / Fraction(b)),
     "size": lambda of: Fraction(of),
+    "full": lambda shape, value, dtype: np.full(shape, fraction(value), object),
 }
 
 

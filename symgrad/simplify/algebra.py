@@ -358,7 +358,21 @@ def _scalars_first(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | 
         s, z = (value_of(b, v) for v in scaled)
         if is_scalar(b, other):
             return ((s * value_of(b, other)) * z).symbol
+        if _is_smaller(b, x, xs):
+            continue  # a scalar costs least on the smaller factor
         return (s * (value_of(b, other) * z)).symbol
+    return None
+
+
+@rule("multiply", "s (c x) = (s c) x, where c is smaller than x", "multiply")
+def _scalar_to_smaller(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    for s, x in (xs, xs[::-1]):
+        row = b.sole(x, "multiply") if is_scalar(b, s) and not is_scalar(b, x) else None
+        if row is None:
+            continue
+        for c, rest in (row.operands, row.operands[::-1]):
+            if not is_scalar(b, c) and b.aval(c).inexact and _is_smaller(b, c, row.operands):
+                return ((value_of(b, s) * value_of(b, c)) * value_of(b, rest)).symbol
     return None
 
 
