@@ -55,6 +55,7 @@ def compile(  # the public name, fixed by the design
     has_aux: bool = False,
     exact: bool = False,
     without: Collection[str] = (),
+    kinks: str | None = None,
     check: str | None = "value",
     origin: str | None = None,
     **misspelt: Any,
@@ -65,7 +66,7 @@ def compile(  # the public name, fixed by the design
     ``specs`` gives dims by name (``{"X": ("n", "d")}``), so that code can be emitted without
     data.  ``has_aux`` is for functions that return ``(value, aux)``.  ``exact`` forbids every
     change of the user's own computation; ``without`` forbids single laws, as ``c.report`` writes
-    them.  ``check`` compares the first result of each
+    them.  ``kinks="raise"`` refuses a function whose derivative is a convention somewhere.  ``check`` compares the first result of each
     specialisation with the function itself (``"value"``), its gradient too (``"grad"``), or not
     at all (``None``).  ``origin`` is the ``file:function`` named in the module's docstring.
 
@@ -76,7 +77,9 @@ def compile(  # the public name, fixed by the design
     refuse_misspelt("compile", misspelt)
     if check not in ("value", "grad", None):
         raise ArgumentError(f"check={check!r}: 'value', 'grad' or None")
-    settings = wrt, specs, has_aux, exact, check, origin, False, without
+    if kinks not in (None, "raise"):
+        raise ArgumentError(f"kinks={kinks!r}: 'raise' or None")
+    settings = wrt, specs, has_aux, exact, check, origin, False, without, kinks
     if fn is None:
         return lambda fn: Compiled(fn, *settings)
     return Compiled(fn, *settings)
@@ -116,6 +119,7 @@ class Compiled:
         origin: str | None = None,
         any_output: bool = False,
         without: Collection[str] = (),
+        kinks: str | None = None,
     ):
         if isinstance(fn, Compiled):
             fn = fn.function
@@ -131,7 +135,7 @@ class Compiled:
         self._given_wrt = wrt
         self.specs, self.check = specs, check
         self.has_aux, self.exact, self.any_output = has_aux, exact, any_output
-        self.without = _laws(without)
+        self.without, self.kinks = _laws(without), kinks
         self._origin = origin
         self._lock = threading.RLock()
         self._all: list[Specialisation] = []
@@ -316,8 +320,8 @@ class Compiled:
 
     def _specialise(self, arguments: Any, dims: Any, examples: Any) -> Specialisation:
         options = Options(
-            self.wrt, self.single, self.has_aux, self.exact, self.without, self.any_output,
-            self._origin_line(),
+            self.wrt, self.single, self.has_aux, self.exact, self.without, self.kinks,
+            self.any_output, self._origin_line(),
         )  # fmt: skip
         made = Specialisation(self.function, self.signature, arguments, dims, examples, options)
         # A first call with one example made code for one: the new code serves that call too.
@@ -456,7 +460,7 @@ class Compiled:
     def _settings(self) -> tuple[Any, ...]:
         return (
             self._given_wrt, self.specs, self.has_aux, self.exact, self.check, self._origin,
-            self.any_output, self.without,
+            self.any_output, self.without, self.kinks,
         )  # fmt: skip
 
 

@@ -83,6 +83,25 @@ def active_symbols(graph: Graph, wrt: Iterable[Sym]) -> set[Sym]:
     return active
 
 
+def kinks_on_path(graph: Graph, wrt: Iterable[Sym], outputs: int = 1) -> list[Equation]:
+    """Return the equations between ``wrt`` and the outputs whose op has a kink somewhere.
+
+    A number as exponent, or as the value that `where` and the like choose, brings none.
+    """
+    active = active_symbols(graph, wrt)
+    needed = {y for y in graph.outputs[:outputs] if type(y) is Sym}
+    found = []
+    for eqn in reversed(graph.equations):
+        if needed.isdisjoint(eqn.lhs):
+            continue
+        inside = [x for x in eqn.rhs.operands if x in active]
+        needed.update(x for x in inside if type(x) is Sym)
+        is_plain_power = eqn.rhs.name == "power" and type(eqn.rhs.operands[1]) is Static
+        if inside and eqn.rhs.facts.kinks and not is_plain_power:
+            found.append(eqn)
+    return found[::-1]
+
+
 def _seed(builder: Builder, aval: Aval, name: str | None) -> Value:
     if name is None:
         return builder.wrap(Static(1.0))

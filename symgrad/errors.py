@@ -77,6 +77,10 @@ class LossError(SymgradError, ValueError):
     """The value to differentiate is not one real number."""
 
 
+class KinkError(SymgradError, ValueError):
+    """The function has a kink on the way to its value, and ``kinks="raise"`` forbids that."""
+
+
 class CheckError(SymgradError, ArithmeticError):
     """The emitted code and the user's own function disagree."""
 

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Counts, laws that fired, unrolled loops, guards and the checks of the first calls."""
+    """Counts, laws that fired, unrolled loops, kinks, guards and the checks of the first calls."""
 
     name: str
     operations: int
     laws: tuple[str, ...]
     loops: tuple[str, ...]
+    kinks: tuple[str, ...]
     guards: tuple[str, ...]
     fixed: tuple[str, ...]
     captured: tuple[str, ...]
@@ -34,6 +35,7 @@ class Report:
                 f"{loop.location}: {loop.rounds} rounds written out, {loop.equations} operations"
                 for loop in traced.loops
             ),
+            tuple(dict.fromkeys(made.kinks)),
             tuple(map(str, made.guards)),
             tuple(
                 [f"{name} is fixed to {value!r}" for (name, _), value in traced.fixed.items()]
@@ -49,6 +51,7 @@ class Report:
         for title, items in (
             ("laws", self.laws),
             ("loops written out", self.loops),
+            ("kinks, and the derivative there", self.kinks),
             ("guards", self.guards),
             ("fixed", self.fixed),
             ("captured", self.captured),

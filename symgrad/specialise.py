@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from symgrad.differentiate import differentiate
+from symgrad.differentiate import differentiate, kinks_on_path
 from symgrad.dims import Dim, Guard, Shape, Shapes, Size, dims_in, dims_of, evaluate
 from symgrad.emit import (
     FunctionView,
@@ -29,7 +29,7 @@ from symgrad.emit import (
     value_name,
 )
 from symgrad.emit.layout import fits, paragraph
-from symgrad.errors import LossError, WrtError
+from symgrad.errors import KinkError, LossError, WrtError
 from symgrad.expand import drop_dead, expand
 from symgrad.graph import Aval, Graph, Sym
 from symgrad.load import load_function
@@ -50,6 +50,7 @@ class Options:
     has_aux: bool = False
     exact: bool = False
     without: frozenset[str] = frozenset()
+    kinks: str | None = None
     any_output: bool = False
     origin: str = ""
 
@@ -85,6 +86,7 @@ class Specialisation:
         self.leaves, self.captures = self.traced.leaves, self.traced.captures
         self.wrt_symbols = self._find_wrt()
         self._check_outputs()
+        self.kinks = self._find_kinks()
         self.checked: set[str] = set()  # emitted functions whose value was compared
         self.check_notes: list[str] = []
 
@@ -129,6 +131,22 @@ class Specialisation:
                         "it out of wrt"
                     )
                 found.append(symbol)
+        return found
+
+    def _find_kinks(self) -> list[str]:
+        """Return the kinks on the differentiated path, each with the user's line."""
+        found = []
+        for eqn in kinks_on_path(self.primal, self.wrt_symbols, self.value_count):
+            where = self.primal.notes.location(eqn.lhs[0])
+            found.append(
+                f"{eqn.rhs.name}: {eqn.rhs.facts.kinks}" + (f" ({where})" if where else "")
+            )
+        if found and self.options.kinks == "raise":
+            lines = "".join(f"\n  {kink}" for kink in found)
+            raise KinkError(
+                f"the derivative of {self.name} is a convention where it has a kink; take the "
+                f"kinks out, or leave kinks='raise' away:{lines}"
+            )
         return found
 
     def _check_outputs(self) -> None:

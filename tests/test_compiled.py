@@ -459,3 +459,36 @@ def test_rows_taken_several_times_collect_their_gradients(kind, order):
     np.testing.assert_allclose(c.grad(table, rows[:0], weights[:0]), 3 * table**2)
     with pytest.raises(IndexError):
         c.grad(table, np.array([5], kind), np.ones(1))
+
+
+SMOOTH = {
+    "no kink": lambda x: np.sum(np.tanh(x) ** 2),
+    "a number as exponent": lambda x: np.sum(x**1.5),
+    "a kink off the path": lambda x: np.sum(x * np.abs(np.arange(3.0) - 1)),
+    "a kink that a law removes": lambda x: np.log(np.sum(np.exp(x - x.max()))) + x.max(),
+}
+KINKED = {
+    "absolute": lambda x: np.sum(np.abs(x)),
+    "maximum": lambda x: np.sum(np.maximum(x, 0)),
+    "max": lambda x: np.max(x) ** 2,
+    "sign": lambda x: np.sum(np.sign(x) * x),
+    "norm": lambda x: np.linalg.norm(x),
+}
+
+
+@pytest.mark.parametrize("f", SMOOTH.values(), ids=SMOOTH.keys())
+def test_a_smooth_function_passes_where_kinks_are_refused(f):
+    x = np.array([0.3, 0.2, 0.9])
+    c = symgrad.compile(f, kinks="raise")
+    np.testing.assert_allclose(c.grad(x), symgrad.grad(f)(x))
+
+
+@pytest.mark.parametrize("f", KINKED.values(), ids=KINKED.keys())
+def test_a_kink_is_reported_or_refused_with_its_line(f):
+    x = np.array([0.3, 0.2, 0.9])
+    c = symgrad.compile(f)
+    c.grad(x)
+    assert "kinks, and the derivative there:" in str(c.report)
+    assert "test_compiled.py:" in str(c.report)
+    with pytest.raises(symgrad.KinkError, match=r"test_compiled.py:\d+"):
+        symgrad.compile(f, kinks="raise").grad(x)

@@ -209,6 +209,8 @@ MISTAKES = [
     ("specs is no dict", SpecError, "give a dict from parameter to sizes", lambda: symgrad.compile(lambda x: x.sum(), specs=("n",))),
     ("primals are no tuple", ArgumentError, "jvp(f, (x,), (v,))", lambda: symgrad.jvp(lambda x: x.sum(), X3, X3)),
     ("which is no number", SpecError, "which='backward'", lambda: symgrad.compile(lambda x: x.sum(), specs={"x": "n"}).save("x.py", which="backward")),
+    ("kinks refused", symgrad.KinkError, "maximum: 0 where a variable ties", lambda: symgrad.compile(lambda x: np.maximum(x, 0).sum(), kinks="raise").grad(X3)),
+    ("unknown kinks", ArgumentError, "kinks='warn'", lambda: symgrad.compile(lambda x: x, kinks="warn")),
     ("unknown law", ArgumentError, "no law is called so", lambda: symgrad.compile(lambda x: x, without=["log(exp(y)) = y"])),
     ("unknown check", ArgumentError, "check='all'", lambda: symgrad.compile(lambda x: x, check="all")),
     ("no function", ArgumentError, "needs a function, not int", lambda: symgrad.compile(3)),
