@@ -66,9 +66,10 @@ def compile(  # the public name, fixed by the design
     ``specs`` gives dims by name (``{"X": ("n", "d")}``), so that code can be emitted without
     data.  ``has_aux`` is for functions that return ``(value, aux)``.  ``exact`` forbids every
     change of the user's own computation; ``without`` forbids single laws, as ``c.report`` writes
-    them.  ``kinks="raise"`` refuses a function whose derivative is a convention somewhere.  ``check`` compares the first result of each
-    specialisation with the function itself (``"value"``), its gradient too (``"grad"``), or not
-    at all (``None``).  ``origin`` is the ``file:function`` named in the module's docstring.
+    them.  ``kinks="raise"`` refuses a function whose derivative is a convention somewhere.
+    ``check`` compares the first value of each emitted function with the function itself
+    (``"value"``), its gradient too (``"grad"``), or not at all (``None``).  ``origin`` is the
+    ``file:function`` named in the module's docstring.
 
     Without ``fn`` it returns a decorator.
 
