@@ -42,15 +42,20 @@ def _power_of_exp(b: Builder, operands: Operands, settings: Any) -> Operand | No
 # --- products and quotients ----------------------------------------------------------------------
 
 
+def _passing_exponent(b: Builder, v: Operand) -> Operand | None:
+    """Return z where ``v`` is exp(z) and has no name: one with a name is used again."""
+    return argument(b, v, "exp") if v not in b.notes.names else None
+
+
 def _product_of_exps(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    left, right = (argument(b, v, "exp") for v in operands)
+    left, right = (_passing_exponent(b, v) for v in operands)
     if left is None or right is None or left == right:
         return None  # exp(x) exp(x) is the user's way to a square
     return b.apply("exp", b.wrap(left) + b.wrap(right)).symbol
 
 
 def _quotient_of_exps(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    above, below = (argument(b, v, "exp") for v in operands)
+    above, below = (_passing_exponent(b, v) for v in operands)
     if above is None or below is None:
         return None
     return b.apply("exp", b.wrap(above) - b.wrap(below)).symbol
