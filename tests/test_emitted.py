@@ -451,6 +451,7 @@ def test_no_built_in_is_shadowed_but_by_the_user(everything):
     for name, text in everything.items():
         for function in functions(text):
             shadowed = {n for n in stores(function) if hasattr(builtins, n)}
+            shadowed -= {"_"}  # a prompt leaves its last value there
             assert shadowed <= theirs.get(name, set()), name
 
 

@@ -179,6 +179,8 @@ def _spell(s: Any) -> Any:
         return f"{s[0]:@} @ {s[1]:8}", MATMUL
     if not out and a == b:
         return f"{s.np}.vdot({s[0]}, {s[1]})"
+    if not out and len(a) == 2 and a == b[::-1]:
+        return f"{s.np}.vdot({s[0]}, {s[1]:10}.T)"  # tensordot would give an array, no number
     return _tensordot(s, left, summed, right)
 
 

@@ -62,7 +62,7 @@ def _slogdet_vjp(cts: Any, ys: Any, x: Value) -> Value:
 structural(
     "slogdet", "Sign and log of the absolute value of a determinant.", results=2,
     aval=_slogdet_aval, vjp=_slogdet_vjp, numpy="np.linalg.slogdet({0})",
-    tex=r"\log|\det {0}|", source="Giles 2008, 2.2.4", cost="contraction",
+    tex=r"\log|\det {0}|", source="Giles 2008, 2.2.4", role="sign logdet", cost="contraction",
 )  # fmt: skip
 
 

@@ -66,7 +66,12 @@ class Names:
                 base = role if role not in self.taken and role not in self.owned else None
             if base is not None:
                 return f"d{base}", False
-        return (self._role(defined[y]) if y in defined else "value"), False
+        if y not in defined:
+            return "value", False
+        lhs, rhs = defined[y]
+        if len(lhs) > 1 and rhs.facts.role:
+            return rhs.facts.role.split()[lhs.index(y)], False  # "sign logdet"
+        return self._role(defined[y]), False
 
     def _name(self, x: Operand) -> str | None:
         return (self.of.get(x) or self.notes.names.get(x)) if isinstance(x, Sym) else None
