@@ -86,7 +86,7 @@ def active_symbols(graph: Graph, wrt: Iterable[Sym]) -> set[Sym]:
 def kinks_on_path(graph: Graph, wrt: Iterable[Sym], outputs: int = 1) -> list[Equation]:
     """Return the equations between ``wrt`` and the outputs whose op has a kink somewhere.
 
-    A number as exponent, or as the value that `where` and the like choose, brings none.
+    A power with a number as exponent has none.
     """
     active = active_symbols(graph, wrt)
     needed = {y for y in graph.outputs[:outputs] if type(y) is Sym}

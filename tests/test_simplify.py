@@ -246,6 +246,11 @@ ALGEBRA = [
     Case("add: (x - y) + y", lambda p: p.y + (p.x - p.y), "x"),
     Case(
         "where: where(m, s a",
+        lambda p: op.where(p.m, p.s * p.x, (p.t * p.s) * p.y),
+        "multiply(s, where(m, x, multiply(t, y)))",
+    ),
+    Case(
+        "where: where(m, s a",
         lambda p: op.where(p.m, p.s * p.x, p.s * p.y),
         "multiply(s, where(m, x, y))",
     ),

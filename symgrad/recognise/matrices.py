@@ -25,13 +25,12 @@ def _log_of_det(b: Builder, operands: Operands, settings: Any) -> Operand | None
 
 def _product_with_inverse(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     terms, out = settings
-    if len(operands) != 2 or operands[0] in b.notes.names:
+    if len(operands) != 2 or operands[0] in b.notes.names or len(terms[0]) != 2:
         return None  # an inverse with a name is used again
     found = operands_of(b, operands[0], "inv")
-    (rows, inner), *rest = terms if len(terms[0]) == 2 else ((None, None), ())
-    if not found or not rest or rest[0][:1] != (inner,) or len(rest[0]) > 2:
-        return None
-    if out != (rows, *rest[0][1:]) or rows in rest[0]:
+    (rows, inner), right = terms
+    is_product = right[:1] == (inner,) and len(right) <= 2 and rows not in right
+    if not found or not is_product or out != (rows, *right[1:]):
         return None
     return b.apply("solve", found[0], operands[1]).symbol
 

@@ -20,8 +20,8 @@ def _root_of_square(b: Builder, operands: Operands, settings: Any) -> Operand | 
 
 def _quotient_of_squares(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     above, below = (argument(b, v, "square") for v in operands)
-    if above is None or below is None:
-        return None
+    if above is None or below is None or any(v in b.notes.names for v in operands):
+        return None  # a square with a name is used again
     return b.apply("square", b.wrap(above) / b.wrap(below)).symbol
 
 

@@ -71,10 +71,10 @@ def _aligned(b: Simplifier, one: Op, k: int, two: Op, m: int) -> Value | None:
         return None
     mine, other = terms[1 - k], theirs[1 - m]
     name = dict(zip(theirs[m], terms[k], strict=True)) | dict(zip(their_out, out, strict=True))
-    if any(name.get(a) != c for a, c in zip(theirs[m], terms[k], strict=True)):
+    if any(name[a] != c for a, c in zip(theirs[m], terms[k], strict=True)):
         return None
-    if any(name.get(a) != c for a, c in zip(their_out, out, strict=True)):
-        return None
+    if len(set(name.values())) < len(name):
+        return None  # labels that are one there are two here
     renamed = tuple(name.get(label) for label in other)
     if set(renamed) != set(mine):
         return None

@@ -74,7 +74,11 @@ def _common_factor(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | 
         return None
     (s, a), (t, c) = left, right
     factor, one, two = value_of(b, s), value_of(b, a), value_of(b, c)
-    if s != t:
+    product = b.new(t, "multiply")
+    if product is not None and s in product.operands:
+        rest = product.operands[1] if product.operands[0] == s else product.operands[0]
+        two = value_of(b, rest) * two
+    elif s != t:
         over, below = b.new(s, "divide"), b.new(t, "divide")
         if over is None or below is None or over.operands[1] != below.operands[1]:
             return None

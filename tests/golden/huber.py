@@ -24,8 +24,8 @@ def backward(residuals, dvalue=1.0):
     """Return dw: the gradient of the value times `dvalue`."""
     X, delta, r, small = residuals
     n = X.shape[0]
-    scaled = delta * (dvalue / n) * np.sign(r)  # (n,)
-    dr = np.where(small, dvalue / n * r, scaled)  # (n,)
+    dr = np.where(small, r, delta * np.sign(r))  # (n,)
+    dr *= dvalue / n
     dw = X.T @ dr  # (d,)
     return dw
 
