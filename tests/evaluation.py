@@ -73,6 +73,7 @@ ARRANGE = {
     "flip": lambda x, axis: np.flip(x, axis),
     "index": take,
     "take_along": lambda x, indices, axis: np.take_along_axis(x, indices, axis),
+    "eye": lambda n, m, k, dtype: np.eye(n, m, k, dtype=dtype),
     "arange": lambda start, stop, dtype: np.arange(start, stop, dtype=dtype),
     "sum": reduce_by(np.sum),
     "mean": reduce_by(np.mean),

@@ -752,15 +752,31 @@ def test_exact_laws_change_no_bit(case):
         )
 
 
+def times(a, b):
+    return op.contract(a, b, terms=((0, 1), (1, 2)[: b.ndim]), out=(0, 2)[: b.ndim])
+
+
 def inverse_times(a, b):
-    return op.contract(op.inv(a), b, terms=((0, 1), (1, 2)[: b.ndim]), out=(0, 2)[: b.ndim])
+    return times(op.inv(a), b)
 
 
+SUM_OF_PRODUCT = (
+    "contract(sum(x, axis=(0,), keepdims=False), sum(y, axis=(1,), keepdims=False), "
+    "terms=((0,), (0,)), out=())"
+)
 # Each line: the shape of the right-hand side, what the user writes, and what it becomes.
 MATRICES = [
     ((N,), lambda a, b: op.log(op.det(a)), "add(log(slogdet(x)), slogdet(x))"),
     ((N,), inverse_times, "solve(x, y)"),
     ((N, C), inverse_times, "solve(x, y)"),
+    (
+        (N,),
+        lambda a, b: times(times(a, a), b),
+        "contract(x, contract(x, y, terms=((0, 1), (1,)), out=(0,)), terms=((0, 1), (1,)), "
+        "out=(0,))",
+    ),
+    ((N, C), lambda a, b: whole(op.sum, times(a, b)), SUM_OF_PRODUCT),
+    ((N, C), lambda a, b: whole(op.mean, times(a, b)), f"divide({SUM_OF_PRODUCT}, {N * C})"),
 ]
 NO_SYSTEMS = [
     ((N, N), lambda a, b: op.contract(b, op.inv(a), terms=((0, 1), (1, 2)), out=(0, 2))),

@@ -150,6 +150,22 @@ def outer(a, x):
 AT = ("array", "array")
 
 
+def identity(x):
+    return op.eye(n=x.shape[0], m=x.shape[1], k=0, dtype=x.dtype.name)
+
+
+def places(x):
+    return op.arange(start=0, stop=x.shape[0], dtype="int64")
+
+
+def diagonal(v, x):
+    return op.put_at(zeros(x), v, places(x), places(x), key=AT)
+
+
+def outer_rows(p):
+    return op.contract(p.x, p.y, terms=((0, 1), (0, 2)), out=(1, 2))
+
+
 def one_hot(value, p):
     return op.add_at(zeros(p.x), value, rows(p), p.i, key=AT)
 
@@ -469,6 +485,30 @@ AXES = [
         "contract: transposes",
         lambda p: op.contract(copies(p.v, p.x), p.y, terms=((0, 1), (0, 2)), out=(1, 2)),
         "contract(v, sum(y, axis=(0,), keepdims=False), terms=((0,), (1,)), out=(0, 1))",
+    ),
+    Case(
+        "contract: transposes",
+        lambda p: matmul(copies(p.v, p.x), p.w),
+        "broadcast_to(contract(v, w, terms=((0,), (0, 1)), out=(1,)), shape=(3, 4))",
+    ),
+    Case(
+        "contract: transposes",
+        lambda p: matmul(p.x, copies(column(p.v), p.w)),
+        "broadcast_to(expand_dims(contract(x, v, terms=((0, 1), (1,)), out=(0,)), axis=(1,)), "
+        "shape=(3, 4))",
+    ),
+    Case("contract: I A", lambda p: matmul(p.x, identity(p.w)), "x"),
+    Case("contract: I A", lambda p: matmul(identity(p.w), swap(p.x)), "transpose(x, axes=(1, 0))"),
+    Case("contract: I A", lambda p: matmul(p.x, diagonal(p.v, p.w)), "multiply(x, v)"),
+    Case(
+        "contract: I A",
+        lambda p: matmul(diagonal(p.v, p.w), swap(p.x)),
+        "multiply(expand_dims(v, axis=(1,)), transpose(x, axes=(1, 0)))",
+    ),
+    Case(
+        "index: diag(A B)",
+        lambda p: op.index(outer_rows(p), *[places(p.w)] * 2, key=AT),
+        "contract(x, y, terms=((0, 1), (0, 1)), out=(1,))",
     ),
     Case(
         "contract: transposes",
@@ -839,8 +879,8 @@ LEFT_ALONE = [
     lambda p: swap(p.x),
     lambda p: op.transpose(op.expand_dims(p.x, axis=(2,)), axes=(1, 2, 0)),
     lambda p: copies(column(p.u), p.x),
-    lambda p: matmul(copies(p.v, p.x), p.w),
-    lambda p: matmul(p.x, copies(column(p.v), p.w)),
+    lambda p: matmul(p.x, op.eye(n=p.w.shape[0], m=p.w.shape[1], k=1, dtype=p.w.dtype.name)),
+    lambda p: op.index(outer_rows(p), p.i, p.i, key=AT),
     # A label twice: rows of the diagonal, not rows.
     lambda p: op.contract(copies(p.v, p.w), terms=((0, 0),), out=(0,)),
     # Places that may be meant twice, or are others.

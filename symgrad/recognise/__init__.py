@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from symgrad.errors import Location
-from symgrad.graph import Builder, Equation, Graph, Operand, Static, Sym
+from symgrad.graph import Equation, Graph, Operand, Static, Sym
 from symgrad.recognise import (
+    chains,
     exponentials,
     length,
     logistic_loss,
@@ -25,6 +26,7 @@ from symgrad.recognise import (
     sums,
     written,
 )
+from symgrad.recognise.recogniser import Recogniser
 from symgrad.recognise.rule import Rule
 
 # Of the laws that fit, the first is used.  Those of sums are tried last, on their own: the
@@ -39,7 +41,8 @@ COMPOSITES = (
     *matrices.RULES,
     *powers.RULES,
 )
-RULES = (*COMPOSITES, *sums.RULES)
+SUMS = (*chains.RULES, *sums.RULES)
+RULES = (*COMPOSITES, *SUMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def recognise(
     inside ops (loop bodies, branches) are searched too.
     """
     firings: list[Firing] = []
-    for laws in (COMPOSITES, sums.RULES):
+    for laws in (COMPOSITES, SUMS):
         rules = _rules_by_op(laws, exact, without)
         if any(eqn.rhs.name in rules or _has_body(eqn) for eqn in graph.equations):
             graph = _swept(graph, rules, firings)
@@ -70,9 +73,8 @@ def recognise(
 
 def _swept(graph: Graph, rules: Mapping[str, tuple[Rule, ...]], firings: list[Firing]) -> Graph:
     """Return the graph with each law tried wherever its op stands."""
-    builder = Builder.continuing(graph, 0)
+    builder = Recogniser.reading(graph)
     moved: dict[Sym, Operand] = {}
-    live = _live(graph)
     for eqn in graph.equations:
         if eqn.rhs.name == "alias":  # alias(x) = x: it had done its work when it was traced
             x = eqn.rhs.operands[0]
@@ -82,20 +84,11 @@ def _swept(graph: Graph, rules: Mapping[str, tuple[Rule, ...]], firings: list[Fi
         if _has_body(eqn):
             eqn = _with_bodies_swept(eqn, rules, firings)
         builder.keep(eqn, moved, graph)
-        if eqn.rhs.name in rules and not live.isdisjoint(eqn.lhs):
+        if eqn.rhs.name in rules and builder.is_read(eqn):
             _try_rules(rules[eqn.rhs.name], builder, eqn, moved, graph, firings)
     builder.carry_cotangents(moved, graph)
     outputs = [moved.get(y, y) if type(y) is Sym else y for y in graph.outputs]
     return builder.graph(outputs)
-
-
-def _live(graph: Graph) -> set[Operand]:
-    """Return what the outputs need: what a law has replaced may stand there without a reader."""
-    live: set[Operand] = set(graph.outputs)
-    for eqn in reversed(graph.equations):
-        if not live.isdisjoint(eqn.lhs):
-            live.update(eqn.rhs.operands)
-    return live
 
 
 def _has_body(eqn: Equation) -> bool:
@@ -114,7 +107,7 @@ def _with_bodies_swept(
 
 def _try_rules(
     rules: Sequence[Rule],
-    builder: Builder,
+    builder: Recogniser,
     eqn: Equation,
     moved: dict[Sym, Operand],
     graph: Graph,

@@ -6,10 +6,12 @@ up to rounding; a *stability* law also gives a finite value where the user's ove
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from symgrad.graph import Law
+from symgrad.graph import Operand
+from symgrad.recognise.recogniser import Recogniser
 
 Kind = Literal["exact", "rounding", "stability"]
 
@@ -20,5 +22,5 @@ class Rule:
 
     law: str
     op: str
-    apply: Law
+    apply: Callable[[Recogniser, tuple[Operand, ...], tuple[Any, ...]], Operand | None]
     kind: Kind

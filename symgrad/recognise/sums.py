@@ -21,17 +21,17 @@ from symgrad.recognise.rule import Rule
 
 def _sum(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     axis, keepdims = settings
-    total = _fused(b, operands[0], axis, keepdims)
+    total = fused(b, operands[0], axis, keepdims)
     return total.symbol if total is not None else None
 
 
 def _mean(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     axis, keepdims = settings
-    total = _fused(b, operands[0], axis, keepdims)
+    total = fused(b, operands[0], axis, keepdims)
     return (total / count(b.wrap(operands[0]), axis)).symbol if total is not None else None
 
 
-def _fused(b: Builder, x: Operand, axis: Any, keepdims: bool) -> Value | None:
+def fused(b: Builder, x: Operand, axis: Any, keepdims: bool) -> Value | None:
     """Return the sum of ``x`` over ``axis`` where ``x`` is a product nobody gave a name."""
     row = _passing(b, x)
     if row is None:

@@ -11,12 +11,12 @@ import functools
 from collections import Counter
 
 from symgrad.graph import Equation, Graph, Operand, Sym, building
-from symgrad.simplify import algebra, axes, contractions, elements
+from symgrad.simplify import algebra, axes, contractions, diagonals, elements
 from symgrad.simplify.rule import Rewrite
 from symgrad.simplify.simplifier import Simplifier
 
 # Of the laws that fit, the first is used.
-RULES = (*algebra.RULES, *axes.RULES, *contractions.RULES, *elements.RULES)
+RULES = (*algebra.RULES, *axes.RULES, *contractions.RULES, *diagonals.RULES, *elements.RULES)
 HEADS = frozenset(r.head for r in RULES)
 
 

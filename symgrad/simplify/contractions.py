@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from symgrad.graph import Op, Operand, Value
+from symgrad.graph import OPS, Op, Operand, Value
 from symgrad.ops.contraction import contract
 from symgrad.ops.table import op
 from symgrad.simplify.reading import is_one, value_of, without_sign
@@ -131,7 +131,7 @@ def _folded_operand(
 def _without_copies(
     b: Simplifier, k: int, row: Op, xs: Sequence[Operand], terms: Any, out: Any
 ) -> Operand | None:
-    # A label that only copies carry is summed from the other operands alone.
+    # A label that only copies carry is summed from the other operands alone, or copied at last.
     shape, source = row.setting("shape"), value_of(b, row.operands[0])
     lead = len(shape) - source.ndim
     term = terms[k]
@@ -139,9 +139,17 @@ def _without_copies(
         return None
     copied = [i for i in range(len(shape)) if i < lead or is_one(source.shape[i - lead])]
     elsewhere = {label for i, t in enumerate(terms) if i != k for label in t}
-    if any(term[i] not in elsewhere for i in copied):
+    late = [out.index(term[i]) for i in copied if term[i] not in elsewhere and term[i] in out]
+    if any(term[i] not in elsewhere and term[i] not in out for i in copied):
         return None
     ones = tuple(i - lead for i in copied if i >= lead)
     kept = op.squeeze(source, axis=ones) if ones else source
     inner = tuple(label for i, label in enumerate(term) if i not in copied)
-    return _contract_with(b, k, kept.symbol, xs, terms, out, inner).symbol
+    left = tuple(label for i, label in enumerate(out) if i not in late)
+    product = _contract_with(b, k, kept.symbol, xs, terms, left, inner)
+    if not late:
+        return product.symbol
+    want = b.infer(OPS["contract"], tuple(xs), (terms, out))[0]
+    if product.ndim:
+        product = op.expand_dims(product, axis=tuple(sorted(late)))
+    return op.broadcast_to(product, shape=want.shape).symbol
