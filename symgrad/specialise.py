@@ -31,6 +31,7 @@ from symgrad.emit import (
 from symgrad.emit.layout import fits, paragraph
 from symgrad.errors import KinkError, LossError, WrtError
 from symgrad.expand import drop_dead, expand
+from symgrad.gather import gather_first
 from symgrad.graph import Aval, Graph, Sym
 from symgrad.load import load_function
 from symgrad.pause import uncollected
@@ -227,6 +228,8 @@ class Specialisation:
         graph = differentiate(primal, wrt, self.value_count, name, self.options.exact)
         graph = simplify(graph, len(primal.equations), len(graph.inputs) - len(primal.inputs))
         graph = expand(graph)
+        if not self.options.exact:
+            graph = gather_first(graph)
         graph = own_outputs(graph, self.output_count, wrt)
         if graph.shapes.has_selected:  # a rule may have asked again how many a mask selects
             graph = canonical(graph)

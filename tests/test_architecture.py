@@ -23,6 +23,7 @@ STAGES = [
     ("trees",),
     ("stage",),
     ("trace",),
+    ("gather",),
     ("recognise",),
     ("differentiate",),
     ("simplify",),

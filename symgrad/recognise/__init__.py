@@ -16,6 +16,7 @@ from symgrad.errors import Location
 from symgrad.graph import Equation, Graph, Operand, Static, Sym
 from symgrad.recognise import (
     chains,
+    elements,
     exponentials,
     length,
     logistic_loss,
@@ -41,7 +42,7 @@ COMPOSITES = (
     *matrices.RULES,
     *powers.RULES,
 )
-SUMS = (*chains.RULES, *sums.RULES)
+SUMS = (*elements.RULES, *chains.RULES, *sums.RULES)
 RULES = (*COMPOSITES, *SUMS)
 
 

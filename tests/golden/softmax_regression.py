@@ -20,7 +20,7 @@ def forward(W, b, X, y):
     scores = scores - scores.max(axis=1, keepdims=True)  # (n, k)
     exp_scores = np.exp(scores)  # (n, k)
     total_exp_scores = exp_scores.sum(axis=1, keepdims=True)  # (n, 1)
-    value = -(scores - np.log(total_exp_scores))[np.arange(n), y].mean()
+    value = -np.mean(scores[np.arange(n), y] - np.log(total_exp_scores[:, 0]))
     return value, (X, y, exp_scores, total_exp_scores)
 
 
@@ -49,7 +49,7 @@ def value_and_grad(W, b, X, y):
     exp_scores = np.exp(scores)  # (n, k)
     total_exp_scores = exp_scores.sum(axis=1, keepdims=True)  # (n, 1)
     rows = np.arange(n)
-    value = -(scores - np.log(total_exp_scores))[rows, y].mean()
+    value = -np.mean(scores[rows, y] - np.log(total_exp_scores[:, 0]))
     dscores = exp_scores / total_exp_scores  # (n, k)
     dscores[rows, y] -= 1
     dscores /= n
