@@ -410,6 +410,7 @@ class Writer:
             return f"{place} = {text}"
         if writes_once([self._known(x) for x in rhs.operands[2:]]):
             if is_first:
+                s.assigns = True
                 return f"{place} = {text}"
             if text.text.startswith("-") and text.precedence >= PRODUCT:
                 return f"{place} -= {text.text[1:]}"

@@ -13,7 +13,7 @@ import sympy as sp
 
 from symgrad.dims import Shape, Shapes
 from symgrad.graph import OPS, Aval, Static, Value
-from symgrad.ops.reductions import REDUCE, WHOLE, kept, reduced_shape
+from symgrad.ops.reductions import REDUCE, WHOLE, each_read, kept, reduced_shape
 from symgrad.ops.table import (
     accept,
     array_aval,
@@ -208,7 +208,7 @@ def _norm_vjp(ct: Value, y: Value, x: Value, axis: Any, keepdims: bool) -> Value
 
 structural(
     "norm", "Euclidean length along axes.", params=REDUCE, defaults=WHOLE,
-    aval=_reduced, vjp=_norm_vjp, kinks="0 at 0", role="norm",
+    aval=_reduced, vjp=_norm_vjp, kinks="0 at 0", role="norm", flops=each_read(2, then=1),
     numpy=lambda s: (
         f"{s.np}.linalg.norm({s[0]}"
         + keyword_text(
