@@ -103,7 +103,7 @@ def kinks_on_path(graph: Graph, wrt: Iterable[Sym], outputs: int = 1) -> list[Eq
         operands = eqn.rhs.operands
         needed.update(x for x in operands if type(x) is Sym and x in reached)
         if eqn.rhs.facts.kinks and not active.isdisjoint(operands):
-            known = [(graph.aval(x), made_by.get(x)) for x in operands]  # type: ignore[call-overload]
+            known = [(graph.aval(x), made_by.get(x)) for x in operands]
             if has_kink(eqn.rhs, known):
                 found.append(eqn)
     return found[::-1]

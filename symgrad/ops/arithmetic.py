@@ -263,7 +263,8 @@ def _logic(name: str, ufuncs: tuple[Any, ...], numpy: str, precedence: int, arit
     jumps = name.startswith("logical") or name == "signbit"
     elementwise(
         name, f"NumPy's {name}.", accepts=ufuncs, arity=arity, numpy=numpy, precedence=precedence,
-        differentiable=False, kinks=FLAT if jumps else "", tex=rf"\operatorname{{{{{name.replace('_', ' ')}}}}}",
+        differentiable=False, kinks=FLAT if jumps else "",
+        tex=rf"\operatorname{{{{{name.replace('_', ' ')}}}}}",
     )  # fmt: skip
 
 
@@ -329,7 +330,8 @@ structural(
         f"{'' if s.aval(0).kind == 'python' else s.np + '.'}round({s[0]}, {s['decimals']})"
     ),
     tex=r"\operatorname{{round}} {0}", kinks=FLAT,
-    flops=lambda shapes, xs, y, decimals: 3 * product(y.shape),  # times a power of ten, round, divide
+    # Times a power of ten, rounded, divided.
+    flops=lambda shapes, xs, y, decimals: 3 * product(y.shape),
 )  # fmt: skip
 
 

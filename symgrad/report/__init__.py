@@ -73,8 +73,8 @@ class Report:
             Amounts(made.primal).sizes(),
             tuple(FiredLaw(f.law, f.rule.kind, f.rule.why, f.location) for f in made.firings),
             tuple(
-                f"{at(loop.location)}: {loop.rounds} rounds written out, {loop.equations} operations"
-                for loop in traced.loops
+                f"{at(x.location)}: {x.rounds} rounds written out, {x.equations} operations"
+                for x in traced.loops
             ),
             made.kinks,
             tuple(f"{replace(g, location=None)} ({at(g.location)})" for g in made.guards),
@@ -162,19 +162,22 @@ class Report:
                 "emitted functions",
                 ("function", "operations", "flops", "transcendentals", "bytes accessed", "peak"),
                 [(name, *_cost_cells(cost)) for name, cost in self.functions.items()],
+                ("function", "flops", "transcendentals", "bytes accessed"),
             ),
             Section(
                 "residuals",
                 ("residuals", "bytes", "values"),
                 [
                     ("all", str(kept.total), ", ".join(r.name for r in kept.kept)),
-                    ("not an argument's anyway", str(kept.additional), additional or "none"),
+                    ("additional", str(kept.additional), additional),
                 ],
+                ("bytes", "values"),
             ),
             Section(
                 "laws",
                 ("law", "kind", "line", "reason"),
                 [(law.law, law.kind, at(law.location), law.reason) for law in self.laws],
+                ("law", "line"),
             ),
             Section(
                 "laws of derivatives",
@@ -183,11 +186,13 @@ class Report:
                     (law, ", ".join(f"{name} {n}" for name, n in times.items()))
                     for law, times in self.derivative_laws.items()
                 ],
+                ("law",),
             ),
             Section(
                 "kinks, and the derivative there",
                 ("op", "derivative", "line"),
                 [(kink.op, kink.convention, at(kink.location)) for kink in self.kinks],
+                ("op", "line"),
             ),
             *(Section(title, (title,), [(item,) for item in items]) for title, items in lists),
         ]
@@ -211,7 +216,7 @@ class Report:
           (of NumPy's, without views); the amounts ``flops``, ``transcendentals`` and
           ``bytes_accessed``; ``peak_bytes`` (arguments apart, an upper bound); and ``by_op`` with
           ``times``, ``flops`` and ``transcendentals`` of each op
-        - ``residuals``: the amounts ``total`` and ``additional`` (no argument's anyway), and
+        - ``residuals``: the amounts ``total`` and ``additional`` (beside the arguments), and
           ``kept``: each value's ``name``, ``shape``, ``dtype``, ``bytes`` and ``additional``
         - ``laws``: each ``law`` that changed the function's own computation, its ``kind``, the
           ``reason``, and the user's line as ``at``

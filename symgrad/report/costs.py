@@ -65,7 +65,7 @@ class Residual:
 
 @dataclass(frozen=True, slots=True)
 class Residuals:
-    """All that `forward` keeps; ``additional`` are the bytes that are no argument's anyway."""
+    """All that `forward` keeps; ``additional`` are the bytes beside the arguments."""
 
     kept: tuple[Residual, ...]
     total: Amount
@@ -88,15 +88,17 @@ def cost_of(plan: Plan, extra: Sequence[Operand], laws: Counter[str]) -> Cost:
     """Return what a function costs that returns ``extra`` beside its outputs."""
     graph = plan.half.graph
     amounts, by_op, moved = Amounts(graph), dict[str, _Tally](), Counter[Size]()
-    assigned = {s.eqn.lhs[0] for s in plan.statements if s.assigns}
+    signs = {s.eqn.rhs.operands[1]: s.sign for s in plan.statements if s.sign}
     for eqn, times in _written(plan, extra):
         if eqn.rhs.name in NO_OPERATION or _is_view(graph, eqn):
+            continue
+        if eqn.rhs.name == "negative" and signs.get(eqn.lhs[0]) == "-=":
             continue
         xs = [_resolved(graph, x) for x in eqn.rhs.operands]
         ys = [_resolved(graph, y) for y in eqn.lhs]
         tally = by_op.setdefault(eqn.rhs.name, _Tally())
         tally.times += times
-        if eqn.lhs[0] not in assigned:
+        if eqn.rhs.name != "add_at" or signs.get(eqn.rhs.operands[1]) != "=":
             tally.flops[flops_of(graph.shapes, eqn.rhs, xs, ys[0])] += times
         tally.transcendentals[transcendentals_of(eqn.rhs, ys[0])] += times
         for aval in (*xs, *ys):
@@ -183,7 +185,9 @@ def _peak(plan: Plan) -> int | None:
     reuse a large temporary, so this is a bound.
     """
     graph, memory = plan.half.graph, _Memory(plan)
-    if any(graph.shapes.value(size) is None for aval in graph.avals.values() for size in aval.shape):
+    if any(
+        graph.shapes.value(size) is None for aval in graph.avals.values() for size in aval.shape
+    ):
         return None
     held = peak = 0
     for statement in plan.statements:

@@ -12,11 +12,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A table: the first cell of each row says what the others are about."""
+    """A table: the first cell of each row says what the others are about.
+
+    Cells of the columns in ``code`` are formulas or lines of code.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
+    code: tuple[str, ...] = ()
 
 
 def as_text(title: str, sections: Iterable[Section]) -> str:
@@ -44,12 +48,20 @@ def as_markdown(title: str, sections: Iterable[Section]) -> str:
             continue
         parts.append(f"### {section.title[0].upper()}{section.title[1:]}")
         if len(section.columns) == 1:
-            parts.append("\n".join(f"- {row[0]}" for row in section.rows))
-        else:
-            rule = ("---",) * len(section.columns)
-            parts.append("\n".join(map(_row, (section.columns, rule, *section.rows))))
+            parts.append("\n".join(f"- {_as_code(row[0])}" for row in section.rows))
+            continue
+        rows: list[Sequence[str]] = [section.columns, ("---",) * len(section.columns)]
+        for row in section.rows:
+            cells = zip(section.columns, row, strict=True)
+            rows.append([_as_code(cell) if name in section.code else cell for name, cell in cells])
+        parts.append("\n".join(map(_row, rows)))
     return "\n\n".join(parts) + "\n"
 
 
 def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _as_code(text: str) -> str:
+    marks = "``" if "`" in text else "`"
+    return f"{marks}{text}{marks}" if text else ""

@@ -20,9 +20,7 @@ RULES = (*algebra.RULES, *axes.RULES, *contractions.RULES, *elements.RULES)
 HEADS = frozenset(r.head for r in RULES)
 
 
-def simplify(
-    graph: Graph, start: int, seeds: int = 0, fired: Counter[str] | None = None
-) -> Graph:
+def simplify(graph: Graph, start: int, seeds: int = 0, fired: Counter[str] | None = None) -> Graph:
     """Return ``graph`` with the laws applied to all equations from number ``start`` on.
 
     The last ``seeds`` inputs are the cotangents of the outputs; they stand last in a product.
@@ -50,9 +48,7 @@ def simplify(
 def laws_for(head: str, below: tuple[str, ...]) -> tuple[Rule, ...]:
     """Return the laws to try on the op called ``head`` with operands of these heads."""
     return tuple(
-        r
-        for r in RULES
-        if r.head == head and (not r.below or not set(below).isdisjoint(r.below))
+        r for r in RULES if r.head == head and (not r.below or not set(below).isdisjoint(r.below))
     )
 
 

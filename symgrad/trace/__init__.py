@@ -18,6 +18,7 @@ import sympy as sp
 
 from symgrad.dims import Dim, Shape, Shapes, Size
 from symgrad.errors import (
+    Location,
     LossError,
     ShapeError,
     SymgradError,
