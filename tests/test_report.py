@@ -163,9 +163,11 @@ class Count(np.ndarray):
         xs, settings = plain(xs), plain(settings)
         result = function(*xs, **settings)
         read, made = np.size(xs[0]), np.size(result)
-        each = {"sum": (1, 0), "mean": (1, 1), "max": (1, 0), "min": (1, 0), "prod": (1, 0),
-                "amax": (1, 0), "amin": (1, 0), "var": (4, 2), "std": (4, 3), "norm": (2, 1),
-                "cumsum": (1, 0), "where": (0, 1), "clip": (0, 2), "outer": (0, 1), "vdot": (2, 0)}  # fmt: skip
+        each = {
+            "sum": (1, 0), "mean": (1, 1), "max": (1, 0), "min": (1, 0), "prod": (1, 0),
+            "amax": (1, 0), "amin": (1, 0), "var": (4, 2), "std": (4, 3), "norm": (2, 1),
+            "cumsum": (1, 0), "where": (0, 1), "clip": (0, 2), "outer": (0, 1), "vdot": (2, 0),
+        }  # fmt: skip
         if function.__name__ in each:
             for_read, for_made = each[function.__name__]
             Count.flops += for_read * read + for_made * made
@@ -443,6 +445,86 @@ def test_a_jump_of_the_value_is_met(f, op):
 def test_what_does_not_jump_is_not_met(f):
     x = np.array([0.3, -0.2, 0.9])
     symgrad.compile(f, kinks="raise").grad(x)
+
+
+def at_zeros(function):
+    return lambda x: np.sum(function(x) * 1.0), np.zeros(2), [0, 0]
+
+
+def of_pair(function):
+    return lambda x: function(x[0], x[1]), np.ones(2), [0.5, 0.5]
+
+
+CONVENTIONS = [
+    ("absolute", *at_zeros(np.abs)),
+    ("sign", *at_zeros(np.sign)),
+    ("copysign", *at_zeros(lambda x: np.copysign(x, 2.0))),
+    ("heaviside", *at_zeros(lambda x: np.heaviside(x, 0.5))),
+    ("signbit", *at_zeros(np.signbit)),
+    ("floor", *at_zeros(np.floor)),
+    ("ceil", *at_zeros(np.ceil)),
+    ("trunc", *at_zeros(np.trunc)),
+    ("rint", lambda x: np.sum(np.rint(x)), np.array([0.5]), [0]),
+    ("round", lambda x: np.sum(np.round(x, 1)), np.array([0.05]), [0]),
+    ("floor_divide", *at_zeros(lambda x: x // 1.0)),
+    ("remainder", lambda x: np.sum(x % 1.0), np.array([0.0, 1.0]), [1, 1]),
+    ("fmod", lambda x: np.sum(np.fmod(x, 1.0)), np.array([0.0, 1.0]), [1, 1]),
+    ("astype", *at_zeros(lambda x: x.astype(int))),
+    ("astype", *at_zeros(lambda x: x.astype(bool))),
+    ("equal", *at_zeros(lambda x: x == 0)),
+    ("not_equal", *at_zeros(lambda x: x != 0)),
+    ("less", *at_zeros(lambda x: x < 0)),
+    ("less_equal", *at_zeros(lambda x: x <= 0)),
+    ("greater", *at_zeros(lambda x: x > 0)),
+    ("greater_equal", *at_zeros(lambda x: x >= 0)),
+    ("logical_and", *at_zeros(lambda x: np.logical_and(x, x))),
+    ("logical_or", *at_zeros(lambda x: np.logical_or(x, x))),
+    ("logical_xor", *at_zeros(lambda x: np.logical_xor(x, 1.0))),
+    ("logical_not", *at_zeros(np.logical_not)),
+    ("any", *at_zeros(np.any)),
+    ("all", *at_zeros(np.all)),
+    ("count_nonzero", *at_zeros(np.count_nonzero)),
+    ("maximum", *at_zeros(lambda x: np.maximum(x, 0))),
+    ("minimum", *at_zeros(lambda x: np.minimum(0, x))),
+    ("fmax", *at_zeros(lambda x: np.fmax(x, 0))),
+    ("fmin", *at_zeros(lambda x: np.fmin(0, x))),
+    ("clip", *at_zeros(lambda x: np.clip(x, 0, 1))),
+    ("maximum", *of_pair(np.maximum)),
+    ("minimum", *of_pair(np.minimum)),
+    ("fmax", *of_pair(np.fmax)),
+    ("fmin", *of_pair(np.fmin)),
+    ("clip", *of_pair(lambda a, b: np.clip(a, b, 5.0))),
+    ("max", lambda x: np.max(x), np.ones(4), [0.25] * 4),
+    ("min", lambda x: np.min(x), np.ones(4), [0.25] * 4),
+    ("argmax", lambda x: x[np.argmax(x)], np.ones(2), [1, 0]),
+    ("argmin", lambda x: x[np.argmin(x)], np.ones(2), [1, 0]),
+    ("argsort", lambda x: np.sort(x)[0], np.ones(2), [1, 0]),
+    ("norm", *at_zeros(np.linalg.norm)),
+    ("root_of_squares", *at_zeros(lambda x: np.sqrt(np.sum(x**2)))),
+    ("hypot", *at_zeros(lambda x: np.hypot(x[0], x[1]))),
+    ("std", lambda x: np.std(x), np.ones(3), [0, 0, 0]),
+    ("power", lambda x: np.sum(np.zeros(2) ** x), np.array([1.0, 0.5]), [0, 0]),
+    ("put_at", lambda x: np.sum(written(x)), np.ones(3), [1, 0, 1]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("op", "f", "x", "expected"), CONVENTIONS)
+def test_the_derivative_at_a_kink_is_the_convention(op, f, x, expected):
+    c = symgrad.compile(f)
+    np.testing.assert_array_equal(c.grad(x), expected)
+    assert op in [kink.op for kink in c.report.kinks]
+
+
+def test_a_determinant_has_no_derivative_at_a_singular_matrix():
+    c = symgrad.compile(lambda x: np.linalg.det(x))
+    with pytest.raises(np.linalg.LinAlgError):
+        c.grad(np.zeros((2, 2)))
+    assert "det" in [kink.op for kink in c.report.kinks]
+
+
+def test_every_convention_is_tried():
+    kinked = {name for name, row in OPS.items() if row.facts.kinks}
+    assert kinked == {"det", *(op for op, *_ in CONVENTIONS)}
 
 
 # --- the same bytes everywhere, as text and data ------------------------------------------------

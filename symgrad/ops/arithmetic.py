@@ -306,7 +306,8 @@ accept_math("copysign", math.copysign)
 elementwise(
     "heaviside", "0 below zero, 1 above, the second value at zero.", accepts=(np.heaviside,),
     arity=2, partials=(zero, lambda y, x, h: op.equal(x, 0)),
-    numpy="np.heaviside({0}, {1})", tex=r"H({0})", kinks="0 everywhere in the first value",
+    numpy="np.heaviside({0}, {1})", tex=r"H({0})",
+    kinks="0 everywhere in the first value, also at 0",
 )  # fmt: skip
 
 
@@ -381,7 +382,8 @@ structural(
         dtype=np.dtype(dtype), kind="array" if x.shape else "numpy"
     ),
     vjp=lambda ct, y, x, dtype: ct,  # `differentiate` gives a cotangent its primal's dtype
-    kinks=FLAT, kinked=lambda rhs, operands: np.dtype(rhs.setting("dtype")).kind not in "fc",
+    kinks="0 to whole numbers and booleans",
+    kinked=lambda rhs, operands: np.dtype(rhs.setting("dtype")).kind not in "fc",
     numpy=lambda s: spell_astype(s), tex="{0}",
 )  # fmt: skip
 

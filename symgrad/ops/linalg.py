@@ -86,7 +86,7 @@ structural(
     aval=lambda shapes, x: _slogdet_aval(shapes, x)[0],
     vjp=lambda ct, y, x: _slogdet_vjp((None, ct * y), None, x), numpy="np.linalg.det({0})",
     tex=r"\det {0}", source="Giles 2008, 2.2.4", role="det", cost="contraction",
-    kinks="not finite at a singular matrix", flops=lambda shapes, xs, y: _cubes(xs[0], LU),
+    kinks="an error at a singular matrix", flops=lambda shapes, xs, y: _cubes(xs[0], LU),
 )  # fmt: skip
 
 

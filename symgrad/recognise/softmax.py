@@ -184,7 +184,7 @@ RULES = (
          _softmax_by_max, "exact",
          "the derivative needs the softmax only: the shift drops out"),
     Rule("exp(x - c) / sum(exp(x - c)) = softmax(x)", "divide", _softmax, "stability",
-         "exp overflows above 709, and inf / inf is NaN: the largest x is subtracted first"),
+         "exp overflows above 709, and inf / inf is NaN"),
     Rule("log(sum(exp(x))) = logsumexp(x)", "log", _logsumexp, "stability",
          "exp overflows above 709 and underflows below -745: the largest x is subtracted first"),
     Rule("m + log(sum(exp(x - m))) = logsumexp(x), m = max(x)", "add",
