@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symgrad.dims import Guard
 from symgrad.emit import ModuleWriter
 from symgrad.errors import Location
 from symgrad.graph import Sym
@@ -40,7 +41,7 @@ class FiredLaw:
     location: Location | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What was done and why, for one specialisation of a function.
 
@@ -62,7 +63,7 @@ class Report:
     captured: tuple[str, ...]
     unread: tuple[str, ...]
     check: str
-    _made: Specialisation = dataclasses.field(repr=False, compare=False)
+    _made: Specialisation = dataclasses.field(compare=False)
 
     @classmethod
     def of(cls, made: Specialisation) -> Report:
@@ -77,7 +78,7 @@ class Report:
                 for x in traced.loops
             ),
             made.kinks,
-            tuple(f"{replace(g, location=None)} ({at(g.location)})" for g in made.guards),
+            tuple(map(_guard, made.guards)),
             tuple(
                 [f"{name} is fixed to {value!r}" for (name, _), value in traced.fixed.items()]
                 + [f"a size is fixed by {at(place)}" for place in traced.specialised_at]
@@ -131,7 +132,7 @@ class Report:
 
     # --- as text
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{as_text(self._title, self._sections())}\ncheck: {self.check}"
 
     def markdown(self) -> str:
@@ -258,6 +259,11 @@ def at(location: Location | None) -> str:
         return "code without a source"
     text = location.text
     return f"{_file(location)}:{location.line}" + (f": {text}" if text else "")
+
+
+def _guard(guard: Guard) -> str:
+    plain = str(replace(guard, location=None))
+    return f"{plain} ({at(guard.location)})" if guard.location else plain
 
 
 def _file(location: Location) -> str:
