@@ -45,6 +45,16 @@ def contract(*xs, terms, out):
     return np.einsum(*(part for pair in zip(xs, terms, strict=True) for part in pair), out)
 
 
+def sum_of_squares(x, axis, keepdims):
+    return np.sum(x * x, axis=axis, keepdims=keepdims)
+
+
+def variance(x, axis, ddof, keepdims):
+    count = np.prod([x.shape[k] for k in axis]) - ddof
+    mean = np.sum(x, axis=axis, keepdims=True) / count
+    return np.sum((x - mean) * (x - mean), axis=axis, keepdims=keepdims) / count
+
+
 ARRANGE = {
     "put_at": put,
     "add_at": add,
@@ -66,6 +76,9 @@ ARRANGE = {
     "arange": lambda start, stop, dtype: np.arange(start, stop, dtype=dtype),
     "sum": reduce_by(np.sum),
     "mean": reduce_by(np.mean),
+    "sum_of_squares": sum_of_squares,
+    "squared_deviation": variance,
+    "var": variance,
     "where": np.where,
     "cells_of_rows": lambda i, width: (i[:, None] * width + np.arange(width)).ravel(),
 }
@@ -75,7 +88,7 @@ UFUNCS = """
     sqrt tanh absolute maximum minimum clip logaddexp greater less equal
 """
 NUMPY = ARRANGE | {name: getattr(np, name) for name in UFUNCS.split()}
-NUMPY |= {"max": reduce_by(np.max), "min": reduce_by(np.min)}
+NUMPY |= {"max": reduce_by(np.max), "min": reduce_by(np.min), "var": np.var}
 
 
 def elementwise_on_objects(function, arity=1):

@@ -175,6 +175,8 @@ class Count(np.ndarray):
         elif function.__name__ == "tensordot":
             summed = [xs[0].shape[k] for k in settings["axes"][0]]
             Count.flops += 2 * made * int(np.prod(summed))
+        elif function.__name__ == "einsum":
+            Count.flops += einsum_flops(*xs)
         elif function.__name__ == "slogdet":
             Count.flops += round(2 / 3 * xs[0].shape[0] ** 3)
             return tuple(map(counting, result))
@@ -192,6 +194,17 @@ class Count(np.ndarray):
 
 FREE = {"zeros_like", "full_like", "ones_like", "concatenate", "stack", "reshape", "expand_dims",
         "broadcast_to", "take_along_axis", "tril", "triu", "empty_like", "copyto"}  # fmt: skip
+
+
+def einsum_flops(subscripts, *xs):
+    """Return the products, and the additions where a letter is summed, of one loop."""
+    left, out = subscripts.split("->")
+    terms = left.split(",")
+    sizes = {
+        c: n for term, x in zip(terms, xs, strict=True) for c, n in zip(term, x.shape, strict=True)
+    }
+    each = len(terms) - 1 + (set(sizes) > set(out))
+    return each * int(np.prod(list(sizes.values())))
 
 
 def counting(x):

@@ -121,6 +121,10 @@ def reduced(p, head, keepdims):
     return getattr(op, head)(p.x, axis=(1,), keepdims=keepdims)
 
 
+def in_a_row(x):
+    return op.reshape(x, shape=(x.shape[0] * x.shape[1],))
+
+
 def column(x):
     return op.expand_dims(x, axis=(1,))
 
@@ -407,6 +411,11 @@ AXES = [
     ),
     Case("transpose: (x^T)^T", lambda p: swap(swap(p.x)), "x"),
     Case("transpose: (x^T)^T", lambda p: op.transpose(p.x, axes=(0, 1)), "x"),
+    Case(
+        "add: reshape(x)",
+        lambda p: in_a_row(p.x + p.v) + in_a_row(p.x * p.y),
+        f"reshape(add(add(x, v), multiply(x, y)), shape=({N * C},))",
+    ),
     Case(
         "transpose: (x^T)^T",
         lambda p: swap(matmul(p.x, p.w)),
@@ -820,7 +829,6 @@ LEFT_ALONE = [
     # Other axes.
     lambda p: total(p.x, (0,), True),
     lambda p: op.expand_dims(total(p.x, (0,)), axis=(1,)),
-    lambda p: total(p.x * p.y),
     lambda p: total(p.x * p.v, (0,)),
     lambda p: total(column(p.u) * p.x),
     lambda p: total(copies(p.v, p.x)),

@@ -240,7 +240,9 @@ class Speller:
                 break
             first = eqn.rhs.operands[0]
             factor = first if self.reciprocal(first) is None else eqn.rhs.operands[1]
-        return factor is not x and self.graph.aval(factor).inexact
+        if factor is x or not self.graph.aval(factor).inexact:
+            return False
+        return eqn is None or self.equation(eqn).precedence != MATMUL  # -a @ b negates all of a
 
     def _whole_numbers(self, rhs: Op, operands: list[Text]) -> list[Text]:
         # 1.0 in a derivative reads better as 1, where the other operand decides the dtype.

@@ -13,7 +13,17 @@ import sympy as sp
 
 from symgrad.dims import Shape, Shapes
 from symgrad.graph import OPS, Aval, Static, Value
-from symgrad.ops.reductions import REDUCE, WHOLE, each_read, kept, reduced_shape
+from symgrad.ops.contraction import sum_of_product
+from symgrad.ops.reductions import (
+    REDUCE,
+    SPREAD,
+    WHOLE,
+    each_read,
+    freedom,
+    kept,
+    reduced_shape,
+    var_vjp,
+)
 from symgrad.ops.table import (
     accept,
     array_aval,
@@ -94,7 +104,7 @@ def _same(shapes: Shapes, x: Aval, axis: int) -> Aval:
     return x
 
 
-def _reduced(shapes: Shapes, x: Aval, axis: Any, keepdims: bool) -> Aval:
+def _reduced(shapes: Shapes, x: Aval, axis: Any, keepdims: bool, **_: Any) -> Aval:
     return array_aval(reduced_shape(x.shape, axis, keepdims), x.dtype)
 
 
@@ -130,7 +140,7 @@ def _reduced_over(name: str, x: Value, axes: tuple[int, ...]) -> Value:
     kept = _known(name, x, axis=axes, keepdims=True)
     flat = _known(name, x, axis=axes, keepdims=False)
     if kept is None and flat is not None:
-        return _column(flat, x, axes)
+        return flat if axes == tuple(range(len(axes))) else _column(flat, x, axes)
     return getattr(op, name)(x, axis=axes, keepdims=True)  # type: ignore[no-any-return]
 
 
@@ -223,6 +233,34 @@ structural(
     defaults=WHOLE, aval=_reduced, vjp=_norm_vjp, kinks="0 at 0",
     expand=lambda x, axis, keepdims: op.sqrt(op.sum(op.square(x), axis=axis, keepdims=keepdims)),
     numpy=None, tex=r"\|{0}\|", role="norm",
+)  # fmt: skip
+
+
+def _expand_sum_of_squares(x: Value, axis: Any, keepdims: bool) -> Value:
+    axes = normal_axes(axis, x.ndim)
+    total = sum_of_product(x, x, axes, keepdims)
+    return total if total is not None else op.sum(op.square(x), axis=axes, keepdims=keepdims)
+
+
+structural(
+    "sum_of_squares", "x . x, which makes no array of squares.", params=REDUCE, defaults=WHOLE,
+    aval=_reduced, expand=_expand_sum_of_squares,
+    vjp=lambda ct, y, x, axis, keepdims: 2 * (kept(ct, x, axis, keepdims) * x),
+    numpy=None, tex=r"\|{0}\|^2", role="total",
+)  # fmt: skip
+
+
+def _expand_deviation(x: Value, axis: Any, ddof: int, keepdims: bool) -> Value:
+    axes = normal_axes(axis, x.ndim)
+    centred = x - _reduced_over("mean", x, axes)
+    squares = op.sum_of_squares(centred, axis=axes, keepdims=keepdims)
+    return squares / freedom(x, axis, ddof)  # type: ignore[no-any-return]
+
+
+structural(
+    "squared_deviation", "Variance by the array's own deviations, which may be there already.",
+    params=SPREAD, defaults={**WHOLE, "ddof": 0}, aval=_reduced, vjp=var_vjp,
+    expand=_expand_deviation, numpy=None, tex=r"\operatorname{{var}} {0}", role="var",
 )  # fmt: skip
 
 

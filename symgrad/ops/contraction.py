@@ -57,6 +57,46 @@ def contract(operands: Sequence[Any], terms: Sequence[Labels], out: Labels) -> V
     return result
 
 
+def sum_of_product(
+    a: Value, b: Value, axes: Labels, keepdims: bool, row_by_row: bool = True
+) -> Value | None:
+    """Return ``sum(a * b, axes)`` as one contraction, which makes no array of products.
+
+    None is returned where that would be no contraction (an axis that only one of them has), or,
+    without ``row_by_row``, no product of matrices (an axis of both that stays).
+    """
+    ndim = max(a.ndim, b.ndim)
+    left, right = _without_ones(a, ndim), _without_ones(b, ndim)
+    if left is None or right is None:
+        return None
+    out = tuple(k for k in range(ndim) if k not in axes)
+    shared = set(left[1]) & set(right[1])
+    if not set(axes) <= shared or not set(out) <= {*left[1], *right[1]}:
+        return None
+    if not (row_by_row or shared.isdisjoint(out)):
+        return None
+    total = contract([left[0], right[0]], [left[1], right[1]], out)
+    if not keepdims:
+        return total
+    if not total.ndim:
+        return op.broadcast_to(total, shape=(1,) * ndim)
+    return op.expand_dims(total, axis=axes)
+
+
+def _without_ones(x: Value, ndim: int) -> tuple[Value, Labels] | None:
+    """Return an array without its axes of size 1, and the labels of the axes that stay."""
+    ones = tuple(k for k, size in enumerate(x.shape) if isinstance(size, int) and size == 1)
+    labels = tuple(ndim - x.ndim + k for k in range(x.ndim) if k not in ones)
+    if not labels:
+        return None
+    if not ones:
+        return x, labels
+    row = x.builder.definition(x.symbol)
+    if row is not None and row.name == "expand_dims" and row.setting("axis") == ones:
+        return x.builder.wrap(row.operands[0]), labels
+    return op.squeeze(x, axis=ones), labels
+
+
 def _sum_private(i: int, pairs: list[tuple[Any, Labels]], out: Labels) -> tuple[Any, Labels]:
     x, term = pairs[i]
     others = {label for j, (_, t) in enumerate(pairs) if j != i for label in t}

@@ -325,7 +325,8 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 SPREAD = ("axis", "ddof", "keepdims")
 
 
-def _freedom(x: Value, axis: Any, ddof: int) -> Any:
+def freedom(x: Value, axis: Any, ddof: int) -> Any:
+    """Return what a variance divides by: how many elements, less ``ddof``."""
     return count(x, axis) - ddof if ddof else count(x, axis)
 
 
@@ -333,14 +334,14 @@ def _centred(x: Value, axis: Any) -> Value:
     return x - op.mean(x, axis=normal_axes(axis, x.ndim), keepdims=True)
 
 
-def _var_vjp(ct: Value, y: Value, x: Value, axis: Any, ddof: int, keepdims: bool) -> Value:
-    scale = 2 * kept(ct, x, axis, keepdims) / _freedom(x, axis, ddof)
+def var_vjp(ct: Value, y: Value, x: Value, axis: Any, ddof: int, keepdims: bool) -> Value:
+    scale = 2 * kept(ct, x, axis, keepdims) / freedom(x, axis, ddof)
     return scale * _centred(x, axis)  # type: ignore[no-any-return]
 
 
 def _std_vjp(ct: Value, y: Value, x: Value, axis: Any, ddof: int, keepdims: bool) -> Value:
     safe = op.where(op.equal(y, 0), 1, y)
-    scale = kept(ct / (safe * _freedom(x, axis, ddof)), x, axis, keepdims)
+    scale = kept(ct / (safe * freedom(x, axis, ddof)), x, axis, keepdims)
     return scale * _centred(x, axis)
 
 
@@ -360,7 +361,7 @@ def _spread_op(name: str, doc: str, vjp: Any, function: Any, kinks: str, flops: 
 
 
 # The mean, its differences, their squares, the sum of these; std takes the root.
-_spread_op("var", "Variance along axes.", _var_vjp, np.var, "", each_read(4, then=2))
+_spread_op("var", "Variance along axes.", var_vjp, np.var, "", each_read(4, then=2))
 _spread_op(
     "std", "Standard deviation along axes.", _std_vjp, np.std, "0 where all are equal",
     each_read(4, then=3),

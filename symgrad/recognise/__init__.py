@@ -22,12 +22,14 @@ from symgrad.recognise import (
     powers,
     sigmoid,
     softmax,
+    sums,
     written,
 )
 from symgrad.recognise.rule import Rule
 
-# Of the laws that fit, the first is used.
-RULES = (
+# Of the laws that fit, the first is used.  Those of sums are tried last, on their own: the
+# composites are found by the sums that people write.
+COMPOSITES = (
     *sigmoid.RULES,
     *logistic_loss.RULES,
     *softmax.RULES,
@@ -37,6 +39,7 @@ RULES = (
     *matrices.RULES,
     *powers.RULES,
 )
+RULES = (*COMPOSITES, *sums.RULES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,35 +67,55 @@ def recognise(
     With ``exact`` only laws that change no bit are used, and never those in ``without``.  Graphs
     inside ops (loop bodies, branches) are searched too.
     """
-    rules = _rules_by_op(exact, without)
+    firings: list[Firing] = []
+    for laws in (COMPOSITES, sums.RULES):
+        rules = _rules_by_op(laws, exact, without)
+        if any(eqn.rhs.name in rules or _has_body(eqn) for eqn in graph.equations):
+            graph = _swept(graph, rules, firings)
+    return graph, tuple(firings)
+
+
+def _swept(graph: Graph, rules: Mapping[str, tuple[Rule, ...]], firings: list[Firing]) -> Graph:
+    """Return the graph with each law tried wherever its op stands."""
     builder = Builder.continuing(graph, 0)
     moved: dict[Sym, Operand] = {}
-    firings: list[Firing] = []
+    live = _live(graph)
     for eqn in graph.equations:
         if eqn.rhs.name == "alias":  # alias(x) = x: it had done its work when it was traced
             x = eqn.rhs.operands[0]
             moved[eqn.lhs[0]] = same = moved.get(x, x) if type(x) is Sym else x
             builder.notes.copy(eqn.lhs[0], same, graph.notes)
             continue
-        if any(isinstance(value, Graph) for value in eqn.rhs.settings):
-            eqn = _with_bodies_searched(eqn, exact, without, firings)
+        if _has_body(eqn):
+            eqn = _with_bodies_swept(eqn, rules, firings)
         builder.keep(eqn, moved, graph)
-        if eqn.rhs.name in rules:
+        if eqn.rhs.name in rules and not live.isdisjoint(eqn.lhs):
             _try_rules(rules[eqn.rhs.name], builder, eqn, moved, graph, firings)
     builder.carry_cotangents(moved, graph)
     outputs = [moved.get(y, y) if type(y) is Sym else y for y in graph.outputs]
-    return builder.graph(outputs), tuple(firings)
+    return builder.graph(outputs)
 
 
-def _with_bodies_searched(
-    eqn: Equation, exact: bool, without: frozenset[str], firings: list[Firing]
+def _live(graph: Graph) -> set[Operand]:
+    """Return what the outputs need: what a law has replaced may stand there without a reader."""
+    live: set[Operand] = set(graph.outputs)
+    for eqn in reversed(graph.equations):
+        if not live.isdisjoint(eqn.lhs):
+            live.update(eqn.rhs.operands)
+    return live
+
+
+def _has_body(eqn: Equation) -> bool:
+    return any(isinstance(value, Graph) for value in eqn.rhs.settings)
+
+
+def _with_bodies_swept(
+    eqn: Equation, rules: Mapping[str, tuple[Rule, ...]], firings: list[Firing]
 ) -> Equation:
-    settings = []
-    for value in eqn.rhs.settings:
-        if isinstance(value, Graph):
-            value, fired = recognise(value, exact, without)
-            firings.extend(fired)
-        settings.append(Static(value))
+    settings = [
+        Static(_swept(value, rules, firings) if isinstance(value, Graph) else value)
+        for value in eqn.rhs.settings
+    ]
     return Equation(eqn.lhs, type(eqn.rhs).of(eqn.rhs.operands, settings))
 
 
@@ -119,8 +142,10 @@ def _try_rules(
 
 
 @functools.cache
-def _rules_by_op(exact: bool, without: frozenset[str]) -> Mapping[str, tuple[Rule, ...]]:
-    usable = [rule for rule in RULES if rule.kind == "exact" or not exact]
+def _rules_by_op(
+    laws: tuple[Rule, ...], exact: bool, without: frozenset[str]
+) -> Mapping[str, tuple[Rule, ...]]:
+    usable = [rule for rule in laws if rule.kind == "exact" or not exact]
     usable = [rule for rule in usable if rule.law not in without]
     return {
         name: tuple(rule for rule in usable if rule.op == name) for name in {r.op for r in usable}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from symgrad.dims import product
 from symgrad.graph import OPS, Op, Operand, Value, size_value
-from symgrad.ops.contraction import contract
+from symgrad.ops.contraction import contract, sum_of_product
 from symgrad.ops.indexing import ARRAY
 from symgrad.ops.table import op
 from symgrad.simplify.reading import (
@@ -198,43 +200,13 @@ def _sum_of_product(
     row = b.new(xs[0], "multiply")
     if row is None:
         return None
-    ndim = len(b.aval(xs[0]).shape)
-    factors = [_labelled(b, x, ndim) for x in row.operands]
-    if any(
-        x is None or b.aval(y).dtype.kind != "f" for x, y in zip(factors, row.operands, strict=True)
-    ):
+    if any(b.aval(x).dtype.kind != "f" for x in row.operands):
         return None
-    (first, left), (second, right) = factors
-    out = tuple(k for k in range(ndim) if k not in axis)
-    shared = [k for k in left if k in right]
-    if not left or not right or any(k in out for k in shared) or not set(axis) <= set(shared):
-        return None
-    if set(out) - set(left) - set(right):
-        return None
-    total = contract([first, second], [left, right], out)
-    if keepdims:
-        total = (
-            op.expand_dims(total, axis=axis)
-            if total.ndim
-            else op.broadcast_to(total, shape=(1,) * ndim)
-        )
-    return total.symbol
-
-
-def _labelled(b: Simplifier, x: Operand, ndim: int) -> Any:
-    """Return a factor without its axes of size 1, and the labels of the axes that stay."""
-    value = value_of(b, x)
-    lead = ndim - value.ndim
-    ones = tuple(k for k, size in enumerate(value.shape) if isinstance(size, int) and size == 1)
-    labels = tuple(lead + k for k in range(value.ndim) if k not in ones)
-    if not ones:
-        return value, labels
-    if not labels:
-        return None
-    row = b.definition(x)
-    if row is not None and row.name == "expand_dims" and row.setting("axis") == ones:
-        return value_of(b, row.operands[0]), labels
-    return op.squeeze(value, axis=ones), labels
+    first, second = (value_of(b, x) for x in row.operands)
+    # NumPy adds up rows of single precision more exactly than einsum.
+    row_by_row = first.dtype == np.float64 and xs[0] not in b.shared
+    total = sum_of_product(first, second, axis, keepdims, row_by_row)
+    return total.symbol if total is not None else None
 
 
 # --- axes ------------------------------------------------------------------------------------
@@ -292,6 +264,17 @@ def _reshaped(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...])
     if source is not None and is_scalar(b, source):
         return op.broadcast_to(value_of(b, source), shape=shape).symbol
     return None
+
+
+@rule("add", "reshape(x) + reshape(y) = reshape(x + y)", "reshape")
+def _sum_of_reshaped(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    one, two = (b.sole(x, "reshape") for x in xs)
+    if one is None or two is None or one.setting("shape") != two.setting("shape"):
+        return None
+    inside = [value_of(b, row.operands[0]) for row in (one, two)]
+    if not b.shapes.same_shape(inside[0].shape, inside[1].shape):
+        return None
+    return op.reshape(inside[0] + inside[1], shape=one.setting("shape")).symbol
 
 
 @rule("expand_dims", "expand(sum(x)) = sum(x, keepdims)")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.dims import product
-from symgrad.graph import OPS, Operand
+from symgrad.graph import OPS, Operand, Value
 from symgrad.ops.indexing import ARRAY, indexed_shape
 from symgrad.ops.table import op
 from symgrad.simplify.reading import (
@@ -122,10 +122,11 @@ def _scatter_of_rows(
     """Add rows as single numbers: NumPy's add.at is several times as fast on a flat array."""
     base, value, *indices = (value_of(b, x) for x in xs)
     (key,) = settings
-    if base.ndim != 2 or len(indices) != 1 or not is_zeros(b, xs[0]):
+    flat = _flat_base(b, base) if base.ndim == 2 and len(indices) == 1 else None
+    if flat is None:
         return None
     (i,), (rows, width) = indices, base.shape
-    if key[0] != ARRAY or any(k != WHOLE for k in key[1:]) or i.ndim != 1 or i.dtype == bool:
+    if key[0] != ARRAY or any(k != WHOLE for k in key[1:]) or not i.ndim or i.dtype == bool:
         return None
     made = b.definition(i.symbol)
     if made is not None and made.name == "arange":
@@ -134,10 +135,20 @@ def _scatter_of_rows(
         return None
     if i.dtype != np.int64:
         i = op.astype(i, dtype="int64")  # a number of a cell need not fit where a row's does
-    flat = op.full(shape=(rows * width,), value=0, dtype=base.dtype.name)
+    if i.ndim > 1:
+        i = op.reshape(i, shape=(product(i.shape),))
     values = op.reshape(value, shape=(product((*i.shape, width)),))
     summed = op.add_at(flat, values, op.cells_of_rows(i, width=width), key=(ARRAY,))
     return op.reshape(summed, shape=(rows, width)).symbol
+
+
+def _flat_base(b: Simplifier, base: Value) -> Value | None:
+    """Return the flat array of what rows are added to: zeros, or sums of other rows."""
+    if is_zeros(b, base.symbol):
+        return op.full(shape=(product(base.shape),), value=0, dtype=base.dtype.name)
+    row = b.sole(base.symbol, "reshape")
+    flat = b.sole(row.operands[0], "add_at") if row is not None else None
+    return value_of(b, row.operands[0]) if row is not None and flat is not None else None
 
 
 @rule("add_at", "add_at(x with 0 at [k], v at [k]) = x with v at [k]", "put_at")

@@ -18,7 +18,7 @@ def forward(w, X, y, *, offsets=None, strength=0.25):
     if offsets.shape != (3,):
         raise ValueError(f"offsets has shape {offsets.shape}, expected (3,)")
     r = X @ w + offsets @ w - y  # (n,)
-    value = np.mean(r**2) + strength * np.sum(w**2)
+    value = r @ r / n + strength * (w @ w)
     return value, (w, X, offsets, strength, r)
 
 
@@ -43,7 +43,7 @@ def value_and_grad(w, X, y, *, offsets=None, strength=0.25):
     if offsets.shape != (3,):
         raise ValueError(f"offsets has shape {offsets.shape}, expected (3,)")
     r = X @ w + offsets @ w - y  # (n,)
-    value = np.mean(r**2) + strength * np.sum(w**2)
+    value = r @ r / n + strength * (w @ w)
     dr = 2 / n * r  # (n,)
     dw = dr.sum() * offsets + 2 * strength * w  # (3,)
     dw += X.T @ dr

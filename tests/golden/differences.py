@@ -5,8 +5,6 @@ x (n,)  target (n,)  strength ()
 From golden_programs.py:differences, symgrad 0.1.0, source sha256 76f8e891339f7c57.
 """
 
-import numpy as np
-
 
 def forward(x, target, strength):
     """Return the value and the residuals that `backward` needs."""
@@ -15,7 +13,7 @@ def forward(x, target, strength):
         raise ValueError(f"target has shape {target.shape}, expected {(n,)}")
     d = x[1:] - x[:-1]  # (max(n - 1, 0),)
     diff = x - target  # (n,)
-    value = np.sum(diff**2) + strength * np.sum(d**2)
+    value = diff @ diff + strength * (d @ d)
     return value, (strength, d, diff)
 
 
@@ -36,7 +34,7 @@ def value_and_grad(x, target, strength):
         raise ValueError(f"target has shape {target.shape}, expected {(n,)}")
     d = x[1:] - x[:-1]  # (max(n - 1, 0),)
     diff = x - target  # (n,)
-    value = np.sum(diff**2) + strength * np.sum(d**2)
+    value = diff @ diff + strength * (d @ d)
     dd = 2 * strength * d  # (max(n - 1, 0),)
     dx = 2 * diff  # (n,)
     dx[:-1] -= dd

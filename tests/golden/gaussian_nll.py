@@ -20,7 +20,7 @@ def forward(mu, L, X):
     diff = X - mu  # (n, d)
     _, logdet = np.linalg.slogdet(Sigma)
     solution_Sigma = np.linalg.solve(Sigma, diff.T)  # (d, n)
-    maha = np.sum(diff * solution_Sigma.T)
+    maha = np.vdot(diff, solution_Sigma.T)
     nll = 0.5 * (maha + n * logdet + n * d * 1.8378770664093453)
     return nll, (L, Sigma, diff, solution_Sigma)
 
@@ -50,7 +50,7 @@ def value_and_grad(mu, L, X):
     diff = X - mu  # (n, d)
     _, logdet = np.linalg.slogdet(Sigma)
     solution_Sigma = np.linalg.solve(Sigma, diff.T)  # (d, n)
-    maha = np.sum(diff * solution_Sigma.T)
+    maha = np.vdot(diff, solution_Sigma.T)
     nll = 0.5 * (maha + n * logdet + n * d * 1.8378770664093453)
     dturned = np.linalg.solve(Sigma.T, 0.5 * diff.T)  # (d, n)
     dSigma = 0.5 * n * np.linalg.inv(Sigma).T  # (d, d)

@@ -18,13 +18,13 @@ def forward(x, gain, bias, target):
     if target.shape != (n, d):
         raise ValueError(f"target has shape {target.shape}, expected {(n, d)}")
     mu = x.mean(axis=1, keepdims=True)  # (n, 1)
-    var = x.var(axis=1, keepdims=True)  # (n, 1)
     diff = x - mu  # (n, d)
+    var = np.einsum("ij,ij->i", diff, diff)[:, None] / d  # (n, 1)
     sqrt = np.sqrt(var + 1e-05)  # (n, 1)
     x_hat = diff / sqrt  # (n, d)
     out = gain * x_hat + bias  # (n, d)
     diff2 = out - target  # (n, d)
-    value = np.mean(diff2**2)
+    value = np.vdot(diff2, diff2) / (n * d)
     return value, (gain, diff, sqrt, x_hat, diff2)
 
 
@@ -34,9 +34,9 @@ def backward(residuals, dvalue=1.0):
     n, d = diff.shape
     dout = 2 * dvalue / (n * d) * diff2  # (n, d)
     dbias = dout.sum(axis=0)  # (d,)
-    dgain = np.sum(dout * x_hat, axis=0)  # (d,)
+    dgain = np.einsum("ij,ij->j", dout, x_hat)  # (d,)
     ddiff = dout * gain / sqrt  # (n, d)
-    ratio = np.sum(ddiff * x_hat, axis=1, keepdims=True) / sqrt / d  # (n, 1)
+    ratio = np.einsum("ij,ij->i", ddiff, x_hat)[:, None] / sqrt / d  # (n, 1)
     dx = ddiff - ratio * diff  # (n, d)
     dx -= ddiff.sum(axis=1, keepdims=True) / d
     return dx, dgain, dbias
@@ -52,18 +52,18 @@ def value_and_grad(x, gain, bias, target):
     if target.shape != (n, d):
         raise ValueError(f"target has shape {target.shape}, expected {(n, d)}")
     mu = x.mean(axis=1, keepdims=True)  # (n, 1)
-    var = x.var(axis=1, keepdims=True)  # (n, 1)
     diff = x - mu  # (n, d)
+    var = np.einsum("ij,ij->i", diff, diff)[:, None] / d  # (n, 1)
     sqrt = np.sqrt(var + 1e-05)  # (n, 1)
     x_hat = diff / sqrt  # (n, d)
     out = gain * x_hat + bias  # (n, d)
     diff2 = out - target  # (n, d)
-    value = np.mean(diff2**2)
+    value = np.vdot(diff2, diff2) / (n * d)
     dout = 2 / (n * d) * diff2  # (n, d)
     dbias = dout.sum(axis=0)  # (d,)
-    dgain = np.sum(dout * x_hat, axis=0)  # (d,)
+    dgain = np.einsum("ij,ij->j", dout, x_hat)  # (d,)
     ddiff = dout * gain / sqrt  # (n, d)
-    ratio = np.sum(ddiff * x_hat, axis=1, keepdims=True) / sqrt / d  # (n, 1)
+    ratio = np.einsum("ij,ij->i", ddiff, x_hat)[:, None] / sqrt / d  # (n, 1)
     dx = ddiff - ratio * diff  # (n, d)
     dx -= ddiff.sum(axis=1, keepdims=True) / d
     return value, (dx, dgain, dbias)

@@ -47,7 +47,7 @@ def forward(Wx, Wh, b, xs, target):
     tanh_c3 = np.tanh(c3)  # (p, hidden)
     h3 = o3 * tanh_c3  # (p, hidden)
     diff = h3 - target  # (p, hidden)
-    value = np.mean(diff**2)
+    value = np.vdot(diff, diff) / (hidden * p)
     residuals = (
         Wh,
         xs,
@@ -176,7 +176,7 @@ def value_and_grad(Wx, Wh, b, xs, target):
     tanh_c3 = np.tanh(c3)  # (p, hidden)
     h4 = o3 * tanh_c3  # (p, hidden)
     diff = h4 - target  # (p, hidden)
-    value = np.mean(diff**2)
+    value = np.vdot(diff, diff) / (hidden * p)
     dh4 = 2 / (hidden * p) * diff  # (p, hidden)
     dc3 = dh4 * o3 * (1 - tanh_c3**2)  # (p, hidden)
     dz = np.zeros((p, k))

@@ -20,10 +20,10 @@ def forward(U, V, i, j, ratings, lam):
         raise ValueError(f"ratings has shape {ratings.shape}, expected {(n,)}")
     U_i = U[i]  # (n, k)
     V_j = V[j]  # (n, k)
-    predicted = np.sum(U_i * V_j, axis=1)  # (n,)
+    predicted = np.einsum("ij,ij->i", U_i, V_j)  # (n,)
     diff = predicted - ratings  # (n,)
-    fit = np.mean(diff**2)
-    value = fit + lam * (np.sum(U**2) + np.sum(V**2))
+    fit = diff @ diff / n
+    value = fit + lam * (np.vdot(U, U) + np.vdot(V, V))
     return value, (U, V, i, j, lam, U_i, V_j, diff)
 
 
@@ -56,10 +56,10 @@ def value_and_grad(U, V, i, j, ratings, lam):
         raise ValueError(f"ratings has shape {ratings.shape}, expected {(n,)}")
     U_i = U[i]  # (n, k)
     V_j = V[j]  # (n, k)
-    predicted = np.sum(U_i * V_j, axis=1)  # (n,)
+    predicted = np.einsum("ij,ij->i", U_i, V_j)  # (n,)
     diff = predicted - ratings  # (n,)
-    fit = np.mean(diff**2)
-    value = fit + lam * (np.sum(U**2) + np.sum(V**2))
+    fit = diff @ diff / n
+    value = fit + lam * (np.vdot(U, U) + np.vdot(V, V))
     scaled = 2 / n * diff[:, None]  # (n, 1)
     summed = np.zeros(k * m)
     np.add.at(summed, (j[:, None] * k + np.arange(k)).ravel(), (scaled * U_i).ravel())

@@ -23,7 +23,7 @@ def forward(params, X, y):
     h = np.maximum(X @ W + b, 0)  # (n, k)
     out = h @ W2 + b2  # (n,)
     diff = out - y  # (n,)
-    value = np.mean(diff**2)
+    value = diff @ diff / n
     return value, (W2, X, h, diff)
 
 
@@ -55,7 +55,7 @@ def value_and_grad(params, X, y):
     h = np.maximum(X @ W + b, 0)  # (n, k)
     out = h @ W2 + b2  # (n,)
     diff = out - y  # (n,)
-    value = np.mean(diff**2)
+    value = diff @ diff / n
     dout = 2 / n * diff  # (n,)
     db2 = dout.sum()
     dW2 = h.T @ dout  # (k,)

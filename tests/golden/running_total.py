@@ -15,7 +15,7 @@ def forward(x, target):
         raise ValueError(f"target has shape {target.shape}, expected {(n,)}")
     total = x.cumsum()  # (n,)
     diff = total - target  # (n,)
-    value = np.sum(diff**2)
+    value = diff @ diff
     return value, (diff,)
 
 
@@ -34,6 +34,6 @@ def value_and_grad(x, target):
         raise ValueError(f"target has shape {target.shape}, expected {(n,)}")
     total = x.cumsum()  # (n,)
     diff = total - target  # (n,)
-    value = np.sum(diff**2)
+    value = diff @ diff
     dx = np.cumsum((2 * diff)[::-1])[::-1]  # (n,)
     return value, dx

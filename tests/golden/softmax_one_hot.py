@@ -20,7 +20,7 @@ def forward(W, b, X, Y):
     diff = Z - Z.max(axis=1, keepdims=True)  # (n, k)
     E = np.exp(diff)  # (n, k)
     total_E = E.sum(axis=1, keepdims=True)  # (n, 1)
-    value = -np.sum(Y * (diff - np.log(total_E))) / n
+    value = -np.vdot(Y, diff - np.log(total_E)) / n
     return value, (X, Y, E, total_E)
 
 
@@ -47,7 +47,7 @@ def value_and_grad(W, b, X, Y):
     diff = Z - Z.max(axis=1, keepdims=True)  # (n, k)
     E = np.exp(diff)  # (n, k)
     total_E = E.sum(axis=1, keepdims=True)  # (n, 1)
-    value = -np.sum(Y * (diff - np.log(total_E))) / n
+    value = -np.vdot(Y, diff - np.log(total_E)) / n
     scaled = -1 / n * Y  # (n, k)
     dZ = scaled - E / total_E * scaled.sum(axis=1, keepdims=True)  # (n, k)
     db = dZ.sum(axis=0)  # (k,)

@@ -18,7 +18,7 @@ def forward(W1, W2, X, y, lam):
     e = np.exp(diff)  # (N, p)
     total_e = e.sum(axis=1, keepdims=True)  # (N, 1)
     log_p = diff - np.log(total_e)  # (N, p)
-    loss = -log_p[np.arange(N), y].mean() + lam * (np.sum(W1**2) + np.sum(W2**2))
+    loss = -log_p[np.arange(N), y].mean() + lam * (np.vdot(W1, W1) + np.vdot(W2, W2))
     return loss, (W1, W2, X, y, lam, h, e, total_e)
 
 
@@ -46,7 +46,7 @@ def value_and_grad(W1, W2, X, y, lam):
     total_e = e.sum(axis=1, keepdims=True)  # (N, 1)
     log_p = diff - np.log(total_e)  # (N, p)
     rows = np.arange(N)
-    loss = -log_p[rows, y].mean() + lam * (np.sum(W1**2) + np.sum(W2**2))
+    loss = -log_p[rows, y].mean() + lam * (np.vdot(W1, W1) + np.vdot(W2, W2))
     ds = e / total_e  # (N, p)
     ds[rows, y] -= 1
     ds /= N
