@@ -27,7 +27,8 @@ def simplify(graph: Graph, start: int, seeds: int = 0, fired: Counter[str] | Non
     ``fired`` counts how often each law is used.
     """
     builder = Simplifier.after(graph, start, seeds, HEADS, laws_for)
-    builder.fired = Counter() if fired is None else fired
+    if fired is not None:
+        builder.fired = fired
     moved: dict[Sym, Operand] = {}
     live, reads = _live(graph, start)
     with building(builder):

@@ -36,7 +36,7 @@ class Simplifier(Builder):
         """
         new = cls.continuing(graph, start)
         new.laws, new.laws_for = dict.fromkeys(heads, ()), laws_for
-        new.shared = {}
+        new.shared, new.fired = {}, Counter()
         new.own = frozenset([*new.inputs, *new.defined_by])
         new.seeds = frozenset(graph.inputs[len(graph.inputs) - seeds :])
         return new
