@@ -10,7 +10,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +27,12 @@ Shape = tuple[str | int, ...]
 Spec = Shape | tuple[Shape, str]
 
 DONE, STALE, FAILED = 0, 1, 2
+
+REPORTS: dict[str, Callable[[Any], str]] = {
+    "text": str,
+    "markdown": lambda report: str(report.markdown()),
+    "json": lambda report: str(report.json()),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,12 +70,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     wrt = "differentiate by this, a name or a position; repeat it or use commas (default: 0)"
     spec = 'sizes by name or number; "lam:" is a scalar, "y: n int" has a dtype; repeat it'
+    report = "print what the functions cost and why they are so (text, markdown or json)"
     check = "write nothing; print a diff and exit with 1 if OUT.py is not up to date"
     add("target", metavar="FILE.py:FUNCTION", help="the function; FILE may be - for stdin")
     add("--wrt", action="append", default=[], metavar="NAME", help=wrt)
     add("--spec", action="append", default=[], metavar='"X: n d"', help=spec)
     add("-o", "--output", metavar="OUT.py", help="the module to write (default: stdout)")
     add("--header", metavar="FILE", help="text to put on top of the module, as comment lines")
+    add("--report", choices=REPORTS, metavar="FORMAT", help=report)
     add("--check", action="store_true", help=check)
     add("--traceback", action="store_true", help="show where an error comes from")
 
@@ -77,21 +85,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     if options.check and options.output in (None, "-"):
         raise SpecError("--check compares with a file: say which one with -o OUT.py")
-    text = comment(options.header) + emit(options.target, options.wrt, options.spec)
+    if options.check and options.report:
+        raise SpecError("--check prints a difference and --report a report: ask for one of them")
+    source, report = emit(options.target, options.wrt, options.spec, options.report)
+    text = comment(options.header) + source
     if options.check:
         return compare(Path(options.output), text)
-    if options.output in (None, "-"):
+    to_stdout = options.output in (None, "-")
+    if to_stdout and not report:
         sys.stdout.write(text)
-        sys.stdout.flush()
-    else:
+    if not to_stdout:
         refuse_foreign(Path(options.output))
         write(Path(options.output), text)
         print(f"symgrad: wrote {options.output}", file=sys.stderr)
+    sys.stdout.write(report)
+    sys.stdout.flush()
     return DONE
 
 
-def emit(target: str, wrt: Sequence[str], specs: Sequence[str]) -> str:
-    """Return the module text for ``FILE.py:FUNCTION``."""
+def emit(
+    target: str, wrt: Sequence[str], specs: Sequence[str], report: str | None = None
+) -> tuple[str, str]:
+    """Return the module text for ``FILE.py:FUNCTION``, and its report in a format or ""."""
     file, name = split_target(target)
     settings: dict[str, Any] = {"specs": parse_specs(specs), "origin": origin(file, name)}
     if wrt:
@@ -100,8 +115,9 @@ def emit(target: str, wrt: Sequence[str], specs: Sequence[str]) -> str:
         function = find(load(file), name, file)
         from symgrad.compiled import compile
 
-        text: str = compile(function, **settings).source
-    return text
+        compiled = compile(function, **settings)
+        made = REPORTS[report](compiled.report).rstrip("\n") + "\n" if report else ""
+        return compiled.source, made
 
 
 def split_target(target: str) -> tuple[str, str]:

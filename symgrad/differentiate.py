@@ -16,6 +16,7 @@ from symgrad.graph import (
     Builder,
     Equation,
     Graph,
+    Op,
     Operand,
     Static,
     Sym,
@@ -23,7 +24,7 @@ from symgrad.graph import (
     building,
     literal_aval,
 )
-from symgrad.ops.table import ZERO, needs_rule, op
+from symgrad.ops.table import ZERO, has_kink, needs_rule, op
 
 
 def differentiate(
@@ -86,19 +87,25 @@ def active_symbols(graph: Graph, wrt: Iterable[Sym]) -> set[Sym]:
 def kinks_on_path(graph: Graph, wrt: Iterable[Sym], outputs: int = 1) -> list[Equation]:
     """Return the equations between ``wrt`` and the outputs whose op has a kink somewhere.
 
-    A power with a number as exponent has none.
+    Nothing flows back through a comparison, but the value jumps where it changes.
     """
     active = active_symbols(graph, wrt)
+    reached, made_by = set(active), dict[Sym, Op]()
+    for eqn in graph.equations:
+        made_by.update(dict.fromkeys(eqn.lhs, eqn.rhs))
+        if not reached.isdisjoint(eqn.rhs.operands):
+            reached.update(eqn.lhs)
     needed = {y for y in graph.outputs[:outputs] if type(y) is Sym}
     found = []
     for eqn in reversed(graph.equations):
         if needed.isdisjoint(eqn.lhs):
             continue
-        inside = [x for x in eqn.rhs.operands if x in active]
-        needed.update(x for x in inside if type(x) is Sym)
-        is_plain_power = eqn.rhs.name == "power" and type(eqn.rhs.operands[1]) is Static
-        if inside and eqn.rhs.facts.kinks and not is_plain_power:
-            found.append(eqn)
+        operands = eqn.rhs.operands
+        needed.update(x for x in operands if type(x) is Sym and x in reached)
+        if eqn.rhs.facts.kinks and not active.isdisjoint(operands):
+            known = [(graph.aval(x), made_by.get(x)) for x in operands]
+            if has_kink(eqn.rhs, known):
+                found.append(eqn)
     return found[::-1]
 
 

@@ -29,17 +29,29 @@ from symgrad.emit import (
     value_name,
 )
 from symgrad.emit.layout import fits, paragraph
-from symgrad.errors import KinkError, LossError, WrtError
+from symgrad.errors import KinkError, Location, LossError, WrtError
 from symgrad.expand import drop_dead, expand
 from symgrad.gather import gather_first
 from symgrad.graph import Aval, Graph, Sym
 from symgrad.load import load_function
 from symgrad.pause import uncollected
 from symgrad.recognise import Firing, recognise
-from symgrad.schedule import cut, own_outputs, whole
+from symgrad.schedule import Half, Schedule, cut, own_outputs, whole
 from symgrad.simplify import simplify
 from symgrad.trace import Argument, Capture, Leaf, canonical, trace
 from symgrad.trees import LEAF
+
+
+@dataclass(frozen=True, slots=True)
+class Kink:
+    """A place where the derivative is a convention: the op, what is taken, and the user's line."""
+
+    op: str
+    convention: str
+    location: Location | None
+
+    def __str__(self) -> str:
+        return f"{self.op}: {self.convention}" + (f" ({self.location})" if self.location else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +146,12 @@ class Specialisation:
                 found.append(symbol)
         return found
 
-    def _find_kinks(self) -> list[str]:
+    def _find_kinks(self) -> tuple[Kink, ...]:
         """Return the kinks on the differentiated path, each with the user's line."""
-        found = []
-        for eqn in kinks_on_path(self.primal, self.wrt_symbols, self.value_count):
-            where = self.primal.notes.location(eqn.lhs[0])
-            found.append(
-                f"{eqn.rhs.name}: {eqn.rhs.facts.kinks}" + (f" ({where})" if where else "")
-            )
+        where = self.primal.notes.location
+        equations = kinks_on_path(self.primal, self.wrt_symbols, self.value_count)
+        kinks = [Kink(e.rhs.name, e.rhs.facts.kinks, where(e.lhs[0])) for e in equations]
+        found = tuple(dict.fromkeys(kinks))
         if found and self.options.kinks == "raise":
             lines = "".join(f"\n  {kink}" for kink in found)
             raise KinkError(
@@ -221,12 +231,16 @@ class Specialisation:
 
     # --- the stages after recognise, run when something first needs what they make
 
-    def joint(self, seeded: bool) -> Graph:
-        """Return the graph of the values and the gradients, its seeds the last inputs."""
+    def joint(self, seeded: bool, fired: Counter[str] | None = None) -> Graph:
+        """Return the graph of the values and the gradients, its seeds the last inputs.
+
+        ``fired`` counts the derivative laws that are used.
+        """
         primal, wrt = self.primal, self.wrt_symbols
         name = f"d{self.value_name}" if seeded else None
         graph = differentiate(primal, wrt, self.value_count, name, self.options.exact)
-        graph = simplify(graph, len(primal.equations), len(graph.inputs) - len(primal.inputs))
+        seeds = len(graph.inputs) - len(primal.inputs)
+        graph = simplify(graph, len(primal.equations), seeds, fired)
         graph = expand(graph)
         if not self.options.exact:
             graph = gather_first(graph)
@@ -235,21 +249,32 @@ class Specialisation:
             graph = canonical(graph)
         return drop_dead(graph)
 
+    def write_halves(
+        self, writer: ModuleWriter, fired: Counter[str] | None = None
+    ) -> tuple[Schedule, tuple[FunctionView, FunctionView]]:
+        """Return forward and backward, as they are scheduled and as text."""
+        with self._lock, uncollected():
+            joint = self.joint(seeded=True, fired=fired)
+            schedule = cut(joint, self.output_count, joint.inputs[len(self.primal.inputs) :])
+            return schedule, writer.halves(schedule, joint)
+
+    def write_whole(
+        self, writer: ModuleWriter, fired: Counter[str] | None = None
+    ) -> tuple[Half, FunctionView]:
+        """Return value_and_grad, as it is scheduled and as text."""
+        with self._lock, uncollected():
+            half = whole(self.joint(seeded=False, fired=fired), self.output_count)
+            return half, writer.value_and_grad(half, self.output_count)
+
     @functools.cached_property
     def views(self) -> tuple[FunctionView, FunctionView]:
         """Return forward and backward as text."""
-        with self._lock, uncollected():
-            joint = self.joint(seeded=True)
-            seeds = joint.inputs[len(self.primal.inputs) :]
-            schedule = cut(joint, self.output_count, seeds)
-            return ModuleWriter(self.interface).halves(schedule, joint)
+        return self.write_halves(ModuleWriter(self.interface))[1]
 
     @functools.cached_property
     def combined_view(self) -> FunctionView:
         """Return value_and_grad as text."""
-        with self._lock, uncollected():
-            half = whole(self.joint(seeded=False), self.output_count)
-            return ModuleWriter(self.interface).value_and_grad(half, self.output_count)
+        return self.write_whole(ModuleWriter(self.interface))[1]
 
     @functools.cached_property
     def forward(self) -> Callable[..., Any]:

@@ -90,6 +90,19 @@ def test_the_output_file_holds_what_stdout_would(capsys):
     assert Path("out.py").read_text() == text
 
 
+@pytest.mark.parametrize(
+    ("kind", "holds"),
+    [("text", "  backward\n"), ("markdown", "| `backward` |"), ("json", '"backward": {')],
+)
+def test_the_report_is_printed_instead_of_the_module_or_beside_the_file(capsys, kind, holds):
+    assert main(["compile", "loss.py:loss", *SPECS, "--report", kind]) == 0
+    alone = capsys.readouterr().out
+    assert holds in alone and "import numpy" not in alone and alone.endswith("\n")
+    assert main(["compile", "loss.py:loss", *SPECS, "--report", kind, "-o", "out.py"]) == 0
+    assert capsys.readouterr().out == alone
+    assert "def backward" in Path("out.py").read_text()
+
+
 def test_nothing_else_is_left_behind():
     main(["compile", "loss.py:loss", *SPECS, "-o", "out.py"])
     left = {path.name for path in Path().iterdir()} - {"__pycache__"}  # of the imported settings.py
@@ -262,3 +275,8 @@ def test_the_command_leaves_the_search_path_alone():
     before = sys.path[:]
     main(["compile", "loss.py:loss", *SPECS, "-o", "out.py"])
     assert sys.path == before
+
+
+def test_a_report_and_a_difference_are_not_printed_together(capsys):
+    assert main(["compile", "loss.py:loss", "-o", "out.py", "--check", "--report", "text"]) == 2
+    assert "ask for one of them" in capsys.readouterr().err

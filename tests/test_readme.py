@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import symgrad
+from symgrad.graph import OPS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -54,3 +55,23 @@ def test_the_two_commands_are_those_of_the_continuous_check():
     script = (ROOT / ".ci/run").read_text()
     assert len(commands) == 2
     assert all(command in script for command in commands)
+
+
+def test_the_conventions_at_kinks_are_those_of_the_table_of_operations():
+    rows = README.split("| operation | derivative at its kinks and jumps |\n|---|---|\n")[1]
+    shown = {}
+    for line in rows.split("\n\n")[0].splitlines():
+        names, convention = line.strip("| ").split(" | ")
+        shown.update(dict.fromkeys(re.findall(r"`(\w+)`", names), convention))
+    assert shown == {name: row.facts.kinks for name, row in OPS.items() if row.facts.kinks}
+
+
+def test_the_attributes_of_the_report_exist():
+    rows = README.split("| attribute | tells |\n|---|---|\n")[1].split("\n\n")[0].splitlines()
+    report = symgrad.compile(lambda x: np.sum(x**2), specs={"x": "n"}).report
+    named = [name for row in rows for name in re.findall(r"`(\w+)", row.split(" | ")[0])]
+    assert len(named) >= 10
+    assert all(hasattr(report, name) for name in named)
+    parts = re.findall(r"`(\w+)`", rows[0].split(" | ")[1])
+    assert all(hasattr(report.functions["backward"], name) for name in parts)
+    assert all(hasattr(report.residuals, name) for name in ("total", "additional"))

@@ -30,6 +30,7 @@ class ModuleWriter:
         used = {p.name for p in (*interface.parameters, *interface.captured)}
         self.np = "np" if "np" not in used else "np_"
         self.all_parameters = (*interface.parameters, *interface.captured)
+        self.writers: dict[str, Writer] = {}  # of the functions written so far, by name
 
     def input_names(
         self, graph: Graph, extra_taken: Sequence[str] = ()
@@ -52,6 +53,7 @@ class ModuleWriter:
         graph = half.graph
         inputs, taken = self.input_names(graph)
         writer = Writer(half, self.interface, self.np, _definitions(graph), (), inputs)
+        self.writers["value_and_grad"] = writer
         self._reserve_value(writer, graph)
         body = writer.lines(taken)
         head = self._head(writer, graph)
@@ -81,6 +83,7 @@ class ModuleWriter:
         writer = Writer(
             half, self.interface, self.np, _definitions(graph), tuple(residuals), inputs
         )
+        self.writers["forward"] = writer
         self._reserve_value(writer, graph)
         body = writer.lines(taken)
         head = self._head(writer, graph)
@@ -119,6 +122,7 @@ class ModuleWriter:
             half, self.interface, self.np, _definitions(joint), (), {**inputs, **preset},
             tuple(seeds), forward_names,
         )  # fmt: skip
+        self.writers["backward"] = writer
         taken = [*preset.values(), "residuals"]
         body = writer.lines(taken)
         unpack = _unpack_residuals([*self._mirrored(), *kept_names.values()])

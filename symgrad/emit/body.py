@@ -410,8 +410,10 @@ class Writer:
             return f"{place} = {text}"
         if writes_once([self._known(x) for x in rhs.operands[2:]]):
             if is_first:
+                s.sign = "="
                 return f"{place} = {text}"
             if text.text.startswith("-") and text.precedence >= PRODUCT:
+                s.sign = "-="
                 return f"{place} -= {text.text[1:]}"
             return f"{place} += {text}"
         index = f"({key})" if len(rhs.setting("key")) > 1 else key

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symgrad.dims import product
 from symgrad.errors import ShapeError
-from symgrad.graph import FLOAT64, Aval, Value
+from symgrad.graph import FLOAT64, Aval, Static, Value
 from symgrad.ops.table import (
     AND,
     COMPARE,
+    FLAT,
     FRONT,
     OR,
     POWER,
@@ -89,7 +91,8 @@ elementwise(
     dtype=ufunc_dtype(np.power),
     math=lambda a, b: a**b, partials=(_power_base, _power_exponent),
     numpy="{0:10}**{1:8}", precedence=POWER, tex="{0}^{{{1}}}", domain=(0.5, 2.0),
-    kinks="0**b has derivative 0 in b", cost="slow",
+    kinks="0 in b at 0**b", cost="slow",
+    kinked=lambda rhs, operands: type(rhs.operands[1]) is not Static,
 )  # fmt: skip
 
 
@@ -222,7 +225,7 @@ elementwise(
     dtype=promoted,
     math=lambda x, low, high: sp.Min(sp.Max(x, low), high),
     partials=(_inside_limits, _at_lower_limit, _at_upper_limit),
-    numpy="np.clip({0}, {1}, {2})", tex=r"\operatorname{{clip}}({0}, {1}, {2})",
+    numpy="np.clip({0}, {1}, {2})", tex=r"\operatorname{{clip}}({0}, {1}, {2})", flops=2,
     kinks="0 at constant limits; a variable limit shares a tie with the value",
 )  # fmt: skip
 
@@ -244,7 +247,7 @@ def _compare(name: str, ufunc: Any, sign: str, operation: Any, head: Any) -> Non
     elementwise(
         name, f"Whether `a {sign} b`.", accepts=(ufunc, operation), arity=2, math=head,
         numpy=f"{{0:2}} {sign} {{1:2}}", precedence=COMPARE, tex=f"{{0}} {sign} {{1}}",
-        dtype=always(np.bool_), differentiable=False,
+        dtype=always(np.bool_), differentiable=False, kinks=FLAT,
     )  # fmt: skip
 
 
@@ -257,9 +260,11 @@ _compare("greater_equal", np.greater_equal, ">=", operator.ge, sp.Ge)
 
 
 def _logic(name: str, ufuncs: tuple[Any, ...], numpy: str, precedence: int, arity: int = 2) -> None:
+    jumps = name.startswith("logical") or name == "signbit"
     elementwise(
         name, f"NumPy's {name}.", accepts=ufuncs, arity=arity, numpy=numpy, precedence=precedence,
-        differentiable=False, tex=rf"\operatorname{{{{{name.replace('_', ' ')}}}}}",
+        differentiable=False, kinks=FLAT if jumps else "",
+        tex=rf"\operatorname{{{{{name.replace('_', ' ')}}}}}",
     )  # fmt: skip
 
 
@@ -287,7 +292,7 @@ accept_math("absolute", abs, math.fabs)
 elementwise(
     "sign", "-1, 0 or 1 by the sign of the value.", accepts=(np.sign,),
     math=sp.sign, partials=(zero,), numpy="np.sign({0})", tex=r"\operatorname{{sign}} {0}",
-    kinks="0 everywhere",
+    kinks=FLAT,
 )  # fmt: skip
 
 
@@ -301,7 +306,8 @@ accept_math("copysign", math.copysign)
 elementwise(
     "heaviside", "0 below zero, 1 above, the second value at zero.", accepts=(np.heaviside,),
     arity=2, partials=(zero, lambda y, x, h: op.equal(x, 0)),
-    numpy="np.heaviside({0}, {1})", tex=r"H({0})", kinks="0 everywhere in the first value",
+    numpy="np.heaviside({0}, {1})", tex=r"H({0})",
+    kinks="0 everywhere in the first value, also at 0",
 )  # fmt: skip
 
 
@@ -309,7 +315,7 @@ def _rounding(name: str, accepts: tuple[Any, ...], head: Any) -> None:
     elementwise(
         name, f"NumPy's {name}: constant between its steps.", accepts=accepts, math=head,
         partials=(zero,), numpy=f"np.{name}({{0}})", tex=rf"\operatorname{{{{{name}}}}} {{0}}",
-        kinks="0 everywhere, also at the steps",
+        kinks=FLAT,
     )  # fmt: skip
 
 
@@ -324,7 +330,9 @@ structural(
     numpy=lambda s: (
         f"{'' if s.aval(0).kind == 'python' else s.np + '.'}round({s[0]}, {s['decimals']})"
     ),
-    tex=r"\operatorname{{round}} {0}", kinks="0 everywhere",
+    tex=r"\operatorname{{round}} {0}", kinks=FLAT,
+    # Times a power of ten, rounded, divided.
+    flops=lambda shapes, xs, y, decimals: 3 * product(y.shape),
 )  # fmt: skip
 
 
@@ -365,7 +373,7 @@ elementwise(
     accepts=(np.floor_divide, operator.floordiv), arity=2,
     math=lambda a, b: sp.floor(a / b), partials=(zero, zero),
     numpy="{0:7} // {1:8}", precedence=PRODUCT, tex=r"\lfloor {0} / {1} \rfloor",
-    domain=(0.5, 2.0), kinks="0 everywhere",
+    domain=(0.5, 2.0), kinks=FLAT,
 )  # fmt: skip
 
 structural(
@@ -374,6 +382,8 @@ structural(
         dtype=np.dtype(dtype), kind="array" if x.shape else "numpy"
     ),
     vjp=lambda ct, y, x, dtype: ct,  # `differentiate` gives a cotangent its primal's dtype
+    kinks="0 to whole numbers and booleans",
+    kinked=lambda rhs, operands: np.dtype(rhs.setting("dtype")).kind not in "fc",
     numpy=lambda s: spell_astype(s), tex="{0}",
 )  # fmt: skip
 

@@ -18,6 +18,7 @@ from symgrad.ops.reductions import (
     REDUCE,
     SPREAD,
     WHOLE,
+    each_read,
     freedom,
     kept,
     reduced_shape,
@@ -217,7 +218,7 @@ def _norm_vjp(ct: Value, y: Value, x: Value, axis: Any, keepdims: bool) -> Value
 
 structural(
     "norm", "Euclidean length along axes.", params=REDUCE, defaults=WHOLE,
-    aval=_reduced, vjp=_norm_vjp, kinks="0 at 0", role="norm",
+    aval=_reduced, vjp=_norm_vjp, kinks="0 at 0", role="norm", flops=each_read(2, then=1),
     numpy=lambda s: (
         f"{s.np}.linalg.norm({s[0]}"
         + keyword_text(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.dims import Shapes, Size
+from symgrad.dims import Shapes, Size, product
 from symgrad.errors import ShapeError, TraceError
 from symgrad.graph import Aval, Sym, Value
 from symgrad.ops.table import (
@@ -295,10 +295,19 @@ def _only_moves_axes(avals: Sequence[Aval], settings: Any) -> bool:
     return len(terms) == 1 and set(terms[0]) <= set(out)
 
 
+def _flops(
+    shapes: Shapes, xs: Sequence[Aval], y: Aval, terms: tuple[Labels, ...], out: Labels
+) -> Size:
+    # One loop over all labels: its products, and an addition where a label is summed.
+    sizes = dict(zip(itertools.chain(*terms), (size for x in xs for size in x.shape), strict=True))
+    each = len(terms) - 1 + int(not sizes.keys() <= set(out))
+    return each * product(sizes.values())
+
+
 structural(
     "contract", "Einstein contraction: products summed over shared labels.",
     params=("terms", "out"), aval=_aval, vjp=_vjp, numpy=_spell, tex=r"{0} \cdot {1}",
-    source="Giles 2008, section 2.2", cost="contraction", view=_only_moves_axes,
+    source="Giles 2008, section 2.2", cost="contraction", view=_only_moves_axes, flops=_flops,
 )  # fmt: skip
 
 # --- NumPy's functions ------------------------------------------------------------------------

@@ -14,7 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.dims import Shape, Shapes, Size, floor_div, is_nonnegative, largest, smallest
+from symgrad.dims import (
+    Shape,
+    Shapes,
+    Size,
+    floor_div,
+    is_nonnegative,
+    largest,
+    product,
+    smallest,
+)
 from symgrad.errors import ShapeError, TraceError
 from symgrad.graph import Aval, Op, Value
 from symgrad.ops.table import (
@@ -533,12 +542,17 @@ structural(
     "cells_of_rows", "Places of whole rows in the flat array.", params=("width",),
     aval=lambda shapes, i, width: Aval((i.shape[0] * width,), np.dtype(np.int64)),
     differentiable=False, numpy=_spell_cells, tex="{0}", role="cells",
+    flops=lambda shapes, xs, y, width: product(xs[0].shape) + product(y.shape),
 )  # fmt: skip
+
+
+def _may_repeat(rhs: Op, operands: Sequence[tuple[Aval, Op | None]]) -> bool:
+    return not writes_once(operands[2:])
 
 
 structural(
     "put_at", "The array with a part replaced: `x[key] = value`.", params=("key",),
-    aval=_write_aval, vjp=_put_vjp, numpy=None, tex="{0}",
+    aval=_write_aval, vjp=_put_vjp, numpy=None, tex="{0}", kinked=_may_repeat,
     kinks="of several values written to one element the last counts",
 )  # fmt: skip
 
@@ -548,9 +562,16 @@ def _add_vjp(i: int, ct: Value, y: Value, x: Value, value: Value, *indices: Valu
     return ct if i == 0 else _summed_to(ct, key, indices)
 
 
+def _additions(shapes: Shapes, xs: Sequence[Aval], y: Aval, key: Any) -> Size:
+    x, value, *indices = xs
+    if any(k.dtype == bool for k in indices):  # only data knows how many elements a mask selects
+        return product(value.shape or indices[0].shape)
+    return product(indexed_shape(shapes, x.shape, key, indices))
+
+
 structural(
     "add_at", "The array with a value added to a part, repeats included.", params=("key",),
-    aval=_write_aval, vjp=_add_vjp, numpy=None, tex="{0}",
+    aval=_write_aval, vjp=_add_vjp, numpy=None, tex="{0}", flops=_additions,
 )  # fmt: skip
 
 

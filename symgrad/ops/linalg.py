@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
-from symgrad.dims import Shapes
+from symgrad.dims import Shapes, Size, product
 from symgrad.errors import ShapeError
 from symgrad.graph import Aval, Value
 from symgrad.ops.contraction import matmul
@@ -28,6 +29,14 @@ def _float(x: Aval) -> Any:
     return x.dtype if x.inexact else np.dtype(np.float64)
 
 
+def _cubes(of: Aval, times: Any) -> Size:
+    """Return ``times n**3`` for each n by n matrix of a stack."""
+    return times * product((*of.shape, of.shape[-1]))
+
+
+LU = sp.Rational(2, 3)  # Golub & Van Loan, Matrix Computations, 4th edition, 3.2
+
+
 def _inv_aval(shapes: Shapes, x: Aval) -> Aval:
     _square(shapes, x)
     return Aval(x.shape, _float(x))
@@ -37,7 +46,7 @@ structural(
     "inv", "Inverse of a matrix.", aval=_inv_aval,
     vjp=lambda ct, y, x: -matmul(matmul(_turned(y), ct), _turned(y)),
     numpy="np.linalg.inv({0})", tex="{0}^{{-1}}", source="Giles 2008, 2.2.3", role="inv",
-    cost="contraction",
+    cost="contraction", flops=lambda shapes, xs, y: _cubes(xs[0], 2),
 )  # fmt: skip
 
 
@@ -63,6 +72,7 @@ structural(
     "slogdet", "Sign and log of the absolute value of a determinant.", results=2,
     aval=_slogdet_aval, vjp=_slogdet_vjp, numpy="np.linalg.slogdet({0})",
     tex=r"\log|\det {0}|", source="Giles 2008, 2.2.4", role="sign logdet", cost="contraction",
+    flops=lambda shapes, xs, y: _cubes(xs[0], LU),
 )  # fmt: skip
 
 
@@ -76,7 +86,7 @@ structural(
     aval=lambda shapes, x: _slogdet_aval(shapes, x)[0],
     vjp=lambda ct, y, x: _slogdet_vjp((None, ct * y), None, x), numpy="np.linalg.det({0})",
     tex=r"\det {0}", source="Giles 2008, 2.2.4", role="det", cost="contraction",
-    kinks="not finite at a singular matrix",
+    kinks="an error at a singular matrix", flops=lambda shapes, xs, y: _cubes(xs[0], LU),
 )  # fmt: skip
 
 
@@ -107,6 +117,7 @@ structural(
     vjp=(_solve_matrix_vjp, lambda ct, y, a, b: op.solve(_turned(a), ct)),
     numpy="np.linalg.solve({0}, {1})", tex="{0}^{{-1}} {1}", source="Giles 2008, 2.2.3",
     role="solution", cost="contraction",
+    flops=lambda shapes, xs, y: _cubes(xs[0], LU) + 2 * xs[0].shape[0] * product(y.shape),
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from symgrad.dims import Shape, Shapes, product
 from symgrad.graph import Aval, Value, size_value
 from symgrad.ops.table import (
+    FLAT,
     FRONT,
     accept,
     array_aval,
@@ -47,6 +48,11 @@ def count(x: Value, axis: Any) -> Any:
     """Return how many elements were reduced into each result: an int or a dim's value."""
     sizes = [x.shape[i] for i in normal_axes(axis, x.ndim)]
     return size_value(x.builder, product(sizes))
+
+
+def each_read(times: int = 1, then: int = 0) -> Any:
+    """Return the flops of ``times`` an element that is read and ``then`` a result."""
+    return lambda shapes, xs, y, **_: times * product(xs[0].shape) + then * product(y.shape)
 
 
 def _reduce_aval(dtype: Any) -> Any:
@@ -104,7 +110,7 @@ structural(
     "sum", "Sum along axes.", params=REDUCE, defaults=WHOLE,
     aval=_reduce_aval(_sum_dtype),
     vjp=lambda ct, y, x, axis, keepdims: spread(ct, x, axis, keepdims),
-    numpy=_spell("sum"), tex=r"\sum {0}", role="total",
+    numpy=_spell("sum"), tex=r"\sum {0}", role="total", flops=each_read(),
 )  # fmt: skip
 
 
@@ -140,7 +146,7 @@ structural(
     "mean", "Arithmetic mean along axes.", params=REDUCE, defaults=WHOLE,
     aval=_reduce_aval(_float_dtype),
     vjp=lambda ct, y, x, axis, keepdims: spread(ct / count(x, axis), x, axis, keepdims),
-    numpy=_spell("mean"), tex=r"\operatorname{{mean}} {0}", role="mean",
+    numpy=_spell("mean"), tex=r"\operatorname{{mean}} {0}", role="mean", flops=each_read(then=1),
 )  # fmt: skip
 
 
@@ -199,7 +205,7 @@ def _product_of_others(x: Value, axis: int) -> Value:
 structural(
     "prod", "Product along axes.", params=REDUCE, defaults=WHOLE,
     aval=_reduce_aval(lambda dtype: np.multiply.reduce(np.zeros(0, dtype)).dtype),
-    vjp=_product_vjp, numpy=_spell("prod"), tex=r"\prod {0}", role="product",
+    vjp=_product_vjp, numpy=_spell("prod"), tex=r"\prod {0}", role="product", flops=each_read(),
 )  # fmt: skip
 
 
@@ -234,7 +240,7 @@ def _extreme(name: str, word: str, function: Any, alias: Any, of_two: Any) -> No
         name, f"The {word} element along axes.", params=REDUCE, defaults=WHOLE,
         aval=_reduce_aval(lambda dtype: dtype), vjp=_extreme_vjp,
         numpy=_spell(name), tex=rf"\{name} {{0}}", kinks="elements that tie share equally",
-        role=name,
+        role=name, flops=each_read(),
     )  # fmt: skip
 
     @accept(function, alias, method=name)
@@ -268,7 +274,8 @@ def _which(name: str, function: Any) -> None:
         numpy=lambda s: method_or_function(
             s, name,
             keyword_text(axis=s["axis"][0] if len(s["axis"]) == 1 and len(s.aval(0).shape) > 1
-                         else None, keepdims=s["keepdims"])), role="index",
+                         else None, keepdims=s["keepdims"])), role="index", flops=each_read(),
+        kinks="0 everywhere: of elements that tie the first is taken",
     )  # fmt: skip
 
     @accept(function, method=name)
@@ -285,6 +292,7 @@ def _truth(name: str, function: Any, dtype: Any, ufunc: Any) -> None:
     structural(
         name, f"NumPy's {name}.", params=REDUCE, defaults=WHOLE,
         aval=_reduce_aval(lambda _: np.dtype(dtype)), differentiable=False, numpy=_spell(name),
+        flops=each_read(), kinks=FLAT,
     )  # fmt: skip
 
     @accept(function, method=name)
@@ -303,6 +311,7 @@ structural(
     aval=_reduce_aval(lambda _: np.dtype(np.int64)), differentiable=False,
     numpy=lambda s: f"{s.np}.count_nonzero({s[0]}"
     f"{keyword_text(axis=axis_text(s), keepdims=s['keepdims'])})",
+    flops=each_read(), kinks=FLAT,
 )  # fmt: skip
 
 
@@ -336,10 +345,10 @@ def _std_vjp(ct: Value, y: Value, x: Value, axis: Any, ddof: int, keepdims: bool
     return scale * _centred(x, axis)
 
 
-def _spread_op(name: str, doc: str, vjp: Any, function: Any, kinks: str) -> None:
+def _spread_op(name: str, doc: str, vjp: Any, function: Any, kinks: str, flops: Any) -> None:
     structural(
         name, doc, params=SPREAD, defaults={**WHOLE, "ddof": 0},
-        aval=_reduce_aval(_float_dtype), vjp=vjp, kinks=kinks, role=name,
+        aval=_reduce_aval(_float_dtype), vjp=vjp, kinks=kinks, role=name, flops=flops,
         numpy=lambda s: method_or_function(
             s, name,
             keyword_text(axis=axis_text(s), ddof=s["ddof"] or None, keepdims=s["keepdims"])),
@@ -351,8 +360,12 @@ def _spread_op(name: str, doc: str, vjp: Any, function: Any, kinks: str) -> None
         return getattr(op, name)(a, axis=_axes(a, axis), ddof=ddof, keepdims=bool(keepdims))
 
 
-_spread_op("var", "Variance along axes.", var_vjp, np.var, "")
-_spread_op("std", "Standard deviation along axes.", _std_vjp, np.std, "0 where all are equal")
+# The mean, its differences, their squares, the sum of these; std takes the root.
+_spread_op("var", "Variance along axes.", var_vjp, np.var, "", each_read(4, then=2))
+_spread_op(
+    "std", "Standard deviation along axes.", _std_vjp, np.std, "0 where all are equal",
+    each_read(4, then=3),
+)  # fmt: skip
 
 # --- running sums -----------------------------------------------------------------------------
 
@@ -368,7 +381,7 @@ structural(
     numpy=lambda s: method_or_function(
         s, "cumsum", keyword_text(axis=s["axis"] if len(s.aval(0).shape) > 1 else None)
     ),
-    tex=r"\operatorname{{cumsum}} {0}", role="running",
+    tex=r"\operatorname{{cumsum}} {0}", role="running", flops=each_read(),
 )  # fmt: skip
 
 
@@ -398,7 +411,7 @@ def _sorting(name: str, function: Any) -> None:
         aval=lambda shapes, x, axis: x._replace(dtype=np.dtype(np.int64)), differentiable=False,
         numpy=lambda s: method_or_function(
             s, name, keyword_text(axis=s["axis"] if s["axis"] != len(s.aval(0).shape) - 1 else None)
-        ), role="order",
+        ), role="order", kinks="0 everywhere: elements that tie stand as NumPy puts them",
     )  # fmt: skip
 
     @accept(function, method=name)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.dims import Shape, Shapes, Size
+from symgrad.dims import Shape, Shapes, Size, plain, product
 from symgrad.errors import MissingRuleError, ShapeError, TraceError
 from symgrad.graph import OPS, Aval, Builder, Kind, Op, Value, current_builder
 
@@ -24,6 +24,8 @@ from symgrad.graph import OPS, Aval, Builder, Kind, Op, Value, current_builder
 # `@` has the precedence of `*`, but people bracket it beside one: it gets a level of its own.
 COMPARE, OR, XOR, AND, SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = range(1, 11)
 MATMUL = 6.5
+
+FLAT = "0 everywhere, also at the jumps"  # the convention of what is constant between them
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,33 @@ class Facts:
     role: str = ""
     view: bool | Callable[..., bool] = False
     cost: str = "cheap"
+    flops: int | Callable[..., Size] = 0
+    kinked: Callable[..., bool] | None = None
+
+
+def flops_of(shapes: Shapes, rhs: Op, xs: Sequence[Aval], y: Aval) -> Size:
+    """Return how many operations on numbers ``rhs`` does, as a polynomial of the sizes.
+
+    Each of ``+ - * /``, a comparison, a choice and a root counts as 1; what only moves elements
+    counts as 0, as do the calls that `transcendentals_of` counts.
+    """
+    flops = rhs.facts.flops
+    if callable(flops):
+        settings = dict(zip(rhs.params, rhs.settings, strict=True))
+        return plain(flops(shapes, xs, y, **settings))
+    return flops * product(y.shape)
+
+
+def transcendentals_of(rhs: Op, y: Aval) -> Size:
+    """Return how many values of ``exp``, ``log``, ``tanh``, a power ... ``rhs`` works out."""
+    is_transcendental = rhs.facts.elementwise and rhs.facts.cost == "slow"
+    return product(y.shape) if is_transcendental else 0
+
+
+def has_kink(rhs: Op, operands: Sequence[tuple[Aval, Op | None]]) -> bool:
+    """Return whether the derivative is a convention somewhere, for operands made by these ops."""
+    kinked = rhs.facts.kinked
+    return bool(rhs.facts.kinks) and (kinked is None or kinked(rhs, operands))
 
 
 def is_view(rhs: Op, avals: Sequence[Aval]) -> bool:
@@ -138,13 +167,17 @@ def elementwise(
     source: str = "",
     role: str = "",
     cost: str = "cheap",
+    flops: int | None = None,
+    kinked: Callable[..., bool] | None = None,
 ) -> type[Op]:
     """Declare an op that works element by element, with broadcasting.
 
     ``math`` is the SymPy function it computes; its derivative is found by SymPy unless
     ``partials`` gives the local derivatives, one function ``(y, *xs)`` an operand, or ``vjp``
     the whole rule, one function ``(ct, y, *xs)`` an operand.  ``differentiable=False`` makes a
-    path through it an error; a derivative that is truly zero is ``partials=(zero,)``.
+    path through it an error; a derivative that is truly zero is ``partials=(zero,)``.  ``flops``
+    is what an element costs: 1, but 0 where ``cost="slow"`` counts it as a transcendental.
+    ``kinked`` tells which applications have the ``kinks``, if not all have.
     """
     find_dtype = dtype or ufunc_dtype(accepts[0])
     of_alike: dict[Any, tuple[np.dtype[Any], Kind]] = {}  # dtype and kind where all operands agree
@@ -173,6 +206,7 @@ def elementwise(
     facts = Facts(
         _target(numpy), precedence, tex, math, partials, domain, kinks, source, expand,
         differentiable, True, role, False, cost,
+        flops if flops is not None else int(cost != "slow"), kinked,
     )  # fmt: skip
     new = _register(name, doc, 1, aval, None, facts)
     if vjp is not None:
@@ -254,16 +288,20 @@ def structural(
     role: str = "",
     view: bool | Callable[..., bool] = False,
     cost: str = "cheap",
+    flops: Callable[..., Size] | None = None,
+    kinked: Callable[..., bool] | None = None,
 ) -> type[Op]:
     """Declare an op that moves, sums or makes elements.
 
     ``aval(shapes, *avals, **settings)`` gives the result's aval (or a tuple of them).  ``vjp``
     is one function ``(ct, y, *xs, **settings)`` for an op of one operand, a tuple of them for
-    more, or a function marked by `indexed` that is told which operand is meant.
+    more, or a function marked by `indexed` that is told which operand is meant.  ``flops(shapes,
+    xs, y, **settings)`` counts the operations on numbers, given the avals of the operands and of
+    the (first) result; without it elements only move.
     """
     facts = Facts(
         _target(numpy), precedence, tex, None, None, (-2.0, 2.0), kinks, source, expand,
-        differentiable, False, role, view, cost,
+        differentiable, False, role, view, cost, flops or 0, kinked,
     )  # fmt: skip
     new = _register(name, doc, results, aval, _normalise_vjp(vjp, results), facts)
     new.params, new.defaults = params, dict(defaults)

@@ -50,10 +50,17 @@ RULES = (*COMPOSITES, *SUMS)
 class Firing:
     """One use of a law: which symbol of the result it gave, and where the user wrote it."""
 
-    law: str
+    rule: Rule
     symbol: Sym
     location: Location | None
-    stability: bool
+
+    @property
+    def law(self) -> str:
+        return self.rule.law
+
+    @property
+    def stability(self) -> bool:
+        return self.rule.kind == "stability"
 
 
 def recognise(
@@ -123,8 +130,7 @@ def _try_rules(
         if type(found) is Sym and builder.may_replace(builder.avals[found], graph.avals[y]):
             moved[y] = found
             builder.notes.copy(y, found, graph.notes)
-            where = graph.notes.location(y)
-            firings.append(Firing(rule.law, found, where, rule.kind == "stability"))
+            firings.append(Firing(rule, found, graph.notes.location(y)))
             break
     builder.origin = None
 

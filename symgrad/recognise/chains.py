@@ -206,8 +206,10 @@ def _multiplied(
     return contract([x for x, _ in pairs], [term for _, term in pairs], wanted), wanted
 
 
+EARLY = "the sum of a product is taken before the matrices meet"
 RULES = (
-    Rule("(A B) C = A (B C), in the cheapest order", "contract", _products, "rounding"),
-    Rule("sum(A B) = sum(A, rows) sum(B, columns)", "sum", _sum, "rounding"),
-    Rule("mean(A B) = sum(A, rows) sum(B, columns) / n", "mean", _mean, "rounding"),
-)
+    Rule("(A B) C = A (B C), in the cheapest order", "contract", _products, "rounding",
+         "the chain is multiplied in the order with the fewest products"),
+    Rule("sum(A B) = sum(A, rows) sum(B, columns)", "sum", _sum, "rounding", EARLY),
+    Rule("mean(A B) = sum(A, rows) sum(B, columns) / n", "mean", _mean, "rounding", EARLY),
+)  # fmt: skip

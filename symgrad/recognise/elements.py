@@ -24,4 +24,7 @@ def _chosen(b: Recogniser, operands: Operands, settings: Any) -> Operand | None:
     return found.symbol if found is not None else None
 
 
-RULES = (Rule("f(x)[rows, y] = f(x[rows, y])", "index", _chosen, "exact"),)
+RULES = (
+    Rule("f(x)[rows, y] = f(x[rows, y])", "index", _chosen, "exact",
+         "only the elements that are chosen are calculated"),
+)  # fmt: skip

@@ -36,6 +36,8 @@ def _root_by_power(b: Builder, operands: Operands, settings: Any) -> Operand | N
 
 
 RULES = (
-    Rule("sqrt(sum(x**2)) = root_of_squares(x)", "sqrt", _root_of_squares, "exact"),
-    Rule("sum(x**2)**0.5 = root_of_squares(x)", "power", _root_by_power, "rounding"),
+    Rule("sqrt(sum(x**2)) = root_of_squares(x)", "sqrt", _root_of_squares, "exact",
+         "the derivative at 0 is 0, where that of the root is infinite"),
+    Rule("sum(x**2)**0.5 = root_of_squares(x)", "power", _root_by_power, "rounding",
+         "the derivative at 0 is 0, where that of the root is infinite"),
 )  # fmt: skip

@@ -108,12 +108,17 @@ def _no_double_sign(b: Builder, operands: Operands, settings: Any) -> Operand | 
 
 
 RULES = (
-    Rule("y softplus(-z) + (1 - y) softplus(z) = logistic loss", "add", _logistic_loss,
-         "stability"),
+    Rule("y softplus(-z) + (1 - y) softplus(z) = logistic loss", "add", _logistic_loss, "stability",
+         "one exponential for both labels, and a derivative, sigmoid(z) - y, that cannot overflow"),
     Rule("y softplus(-z) - (y - 1) softplus(z) = logistic loss", "subtract",
-         _logistic_loss_by_difference, "stability"),
-    Rule("mean(-loss) = -mean(loss)", "mean", _sign_out_of_mean, "exact"),
-    Rule("sum(-loss) = -sum(loss)", "sum", _sign_out_of_sum, "exact"),
-    Rule("a - (-loss) = a + loss", "subtract", _sign_out_of_difference, "exact"),
-    Rule("-(-mean(loss)) = mean(loss)", "negative", _no_double_sign, "exact"),
+         _logistic_loss_by_difference, "stability",
+         "one exponential for both labels, and a derivative, sigmoid(z) - y, that cannot overflow"),
+    Rule("mean(-loss) = -mean(loss)", "mean", _sign_out_of_mean, "exact",
+         "another law left a sign: one number changes it, not an array"),
+    Rule("sum(-loss) = -sum(loss)", "sum", _sign_out_of_sum, "exact",
+         "another law left a sign: one number changes it, not an array"),
+    Rule("a - (-loss) = a + loss", "subtract", _sign_out_of_difference, "exact",
+         "another law left two signs, which cancel"),
+    Rule("-(-mean(loss)) = mean(loss)", "negative", _no_double_sign, "exact",
+         "another law left two signs, which cancel"),
 )  # fmt: skip

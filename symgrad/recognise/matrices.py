@@ -36,6 +36,8 @@ def _product_with_inverse(b: Builder, operands: Operands, settings: Any) -> Oper
 
 
 RULES = (
-    Rule("log(det(A)) = log(sign) + log|det(A)|", "log", _log_of_det, "stability"),
-    Rule("inv(A) b = solve(A, b)", "contract", _product_with_inverse, "rounding"),
-)
+    Rule("log(det(A)) = log(sign) + log|det(A)|", "log", _log_of_det, "stability",
+         "the determinant of a large matrix overflows or underflows where its log does not"),
+    Rule("inv(A) b = solve(A, b)", "contract", _product_with_inverse, "rounding",
+         "one factorisation and no inverse: a third of the work, and more digits"),
+)  # fmt: skip

@@ -90,9 +90,14 @@ def _var(b: Builder, operands: Operands, settings: Any) -> Operand | None:
 
 
 RULES = (
-    Rule("sum(x y) = x . y", "sum", _sum, "rounding"),
-    Rule("mean(x y) = x . y / n", "mean", _mean, "rounding"),
-    Rule("sum(sum(x, axis)) = sum(x)", "sum", _sum_of_sums, "rounding"),
-    Rule("mean(sum(x, axis)) = sum(x) / n", "mean", _mean_of_sums, "rounding"),
-    Rule("var(x) = (x - m) . (x - m) / n, m = mean(x)", "var", _var, "rounding"),
-)
+    Rule("sum(x y) = x . y", "sum", _sum, "rounding",
+         "one pass over both arrays, and no array of products"),
+    Rule("mean(x y) = x . y / n", "mean", _mean, "rounding",
+         "one pass over both arrays, and no array of products"),
+    Rule("sum(sum(x, axis)) = sum(x)", "sum", _sum_of_sums, "rounding",
+         "one reduction instead of two"),
+    Rule("mean(sum(x, axis)) = sum(x) / n", "mean", _mean_of_sums, "rounding",
+         "one reduction instead of two"),
+    Rule("var(x) = (x - m) . (x - m) / n, m = mean(x)", "var", _var, "rounding",
+         "the gradient needs x - m too, so the mean is taken once"),
+)  # fmt: skip

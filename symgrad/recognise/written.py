@@ -36,6 +36,7 @@ def _is_place(key: tuple[Any, ...]) -> bool:
 
 
 RULES = (
-    Rule("(x with x[k] = v)[k] = v,  (x with x[j] = v)[k] = x[k]", "index", _element_written,
-         "exact"),
+    Rule("(x with x[k] = v)[k] = v,  (x with x[j] = v)[k] = x[k]", "index",
+         _element_written, "exact",
+         "what was written is used as it is: no array in between"),
 )  # fmt: skip

@@ -32,6 +32,7 @@ class Statement:
     mode: str = "assign"
     reused: int = 0
     starts: str = ""  # for a store, how the buffer begins: "own", "zeros", "make" or "copy"
+    sign: str = ""  # for an addition to a part that is written otherwise, "=" or "-="
     reads: list[Sym] = field(default_factory=list)  # the named symbols, once for each time
 
 

@@ -12,7 +12,7 @@ from collections import Counter
 
 from symgrad.graph import Equation, Graph, Operand, Sym, building
 from symgrad.simplify import algebra, axes, contractions, diagonals, elements
-from symgrad.simplify.rule import Rewrite
+from symgrad.simplify.rule import Rule
 from symgrad.simplify.simplifier import Simplifier
 
 # Of the laws that fit, the first is used.
@@ -20,12 +20,15 @@ RULES = (*algebra.RULES, *axes.RULES, *contractions.RULES, *diagonals.RULES, *el
 HEADS = frozenset(r.head for r in RULES)
 
 
-def simplify(graph: Graph, start: int, seeds: int = 0) -> Graph:
+def simplify(graph: Graph, start: int, seeds: int = 0, fired: Counter[str] | None = None) -> Graph:
     """Return ``graph`` with the laws applied to all equations from number ``start`` on.
 
     The last ``seeds`` inputs are the cotangents of the outputs; they stand last in a product.
+    ``fired`` counts how often each law is used.
     """
     builder = Simplifier.after(graph, start, seeds, HEADS, laws_for)
+    if fired is not None:
+        builder.fired = fired
     moved: dict[Sym, Operand] = {}
     live, reads = _live(graph, start)
     with building(builder):
@@ -43,12 +46,10 @@ def simplify(graph: Graph, start: int, seeds: int = 0) -> Graph:
 
 
 @functools.cache
-def laws_for(head: str, below: tuple[str, ...]) -> tuple[Rewrite, ...]:
+def laws_for(head: str, below: tuple[str, ...]) -> tuple[Rule, ...]:
     """Return the laws to try on the op called ``head`` with operands of these heads."""
     return tuple(
-        r.rewrite
-        for r in RULES
-        if r.head == head and (not r.below or not set(below).isdisjoint(r.below))
+        r for r in RULES if r.head == head and (not r.below or not set(below).isdisjoint(r.below))
     )
 
 

@@ -5,13 +5,14 @@ Invariant: what a law found replaces an application only if it has its shape and
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from symgrad.graph import Builder, Equation, Graph, Op, Operand, Static, Sym
-from symgrad.simplify.rule import NUMBER
+from symgrad.simplify.rule import NUMBER, Rule
 
-LawsFor = Callable[[str, tuple[str, ...]], Iterable[Callable[..., Operand | None]]]
+LawsFor = Callable[[str, tuple[str, ...]], Iterable[Rule]]
 DEEPEST_CHAIN = 60  # laws applied to the result of laws
 
 
@@ -22,6 +23,7 @@ class Simplifier(Builder):
     own: frozenset[Operand]
     seeds: frozenset[Operand]
     laws_for: LawsFor
+    fired: Counter[str]
     depth = 0
 
     @classmethod
@@ -34,7 +36,7 @@ class Simplifier(Builder):
         """
         new = cls.continuing(graph, start)
         new.laws, new.laws_for = dict.fromkeys(heads, ()), laws_for
-        new.shared = {}
+        new.shared, new.fired = {}, Counter()
         new.own = frozenset([*new.inputs, *new.defined_by])
         new.seeds = frozenset(graph.inputs[len(graph.inputs) - seeds :])
         return new
@@ -46,12 +48,13 @@ class Simplifier(Builder):
         self.depth += 1
         try:
             want = None
-            for law in self.laws_for(op.name, tuple([self._head(x) for x in operands])):
-                found = law(self, operands, settings)
+            for rule in self.laws_for(op.name, tuple([self._head(x) for x in operands])):
+                found = rule.rewrite(self, operands, settings)
                 if found is None:
                     continue
                 want = want or self.infer(op, operands, settings)[0]
                 if self.may_replace(self.aval(found), want):
+                    self.fired[rule.law] += 1
                     return found
             return None
         finally:

@@ -18,6 +18,7 @@ import sympy as sp
 
 from symgrad.dims import Dim, Shape, Shapes, Size
 from symgrad.errors import (
+    Location,
     LossError,
     ShapeError,
     SymgradError,
@@ -98,7 +99,7 @@ class Traced:
     fixed_dims: frozenset[Dim]
     out_tree: Tree
     aux_tree: Tree | None = None
-    specialised_at: list[str] = field(default_factory=list)
+    specialised_at: list[Location | None] = field(default_factory=list)
 
 
 def trace(
@@ -116,13 +117,13 @@ def trace(
     """
     fixed: dict[tuple[str, int], Any] = {}
     dims: frozenset[Dim] = frozenset()
-    places: list[str] = []
+    places: list[Location | None] = []
     while True:
         run = _Run(function, arguments, fixed, *shapes_of(dims))
         try:
             traced = run.once(call, has_aux)
         except Specialise as wanted:
-            places.append(str(wanted.location) if wanted.location else "code without a source")
+            places.append(wanted.location)
             values, sizes = run.values_of(wanted), frozenset(run.dims_of(wanted))
             assert values.keys() - fixed.keys() or sizes - dims, f"{wanted} gave nothing to fix"
             fixed, dims = {**fixed, **values}, dims | sizes
