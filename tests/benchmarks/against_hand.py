@@ -5,6 +5,7 @@ import inspect
 import math
 import statistics
 import textwrap
+import tracemalloc
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,7 +24,7 @@ SMALL = 6  # rows where the exact value is wanted
 SAMPLED = 3  # gradient entries of each argument that are compared with exact ones
 SMALLEST = mpmath.mpf(2) ** -1022
 
-RATIOS = ("time", "operations", "backward", "lines")
+RATIOS = ("time", "operations", "backward", "lines", "peak")
 
 
 def names_of(wrt: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -131,6 +132,17 @@ def accuracy(loss: Loss) -> dict[str, dict[str, float]]:
     return rows
 
 
+def peak(function: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
+    """Return the most bytes that a call holds at once."""
+    function(*arguments)
+    tracemalloc.start()
+    try:
+        function(*arguments)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 def compare(loss: Loss, total: float) -> dict[str, Any]:
     """Return the ratios, emitted by hand, of one loss, and the errors of both."""
     arguments = loss.arguments(np.random.default_rng(0), loss.size)
@@ -157,6 +169,7 @@ def compare(loss: Loss, total: float) -> dict[str, Any]:
         "operations": len(counts["emitted"].all) / len(counts["hand"].all),
         "backward": len(counts["emitted"].backward) / len(counts["hand"].backward),
         "lines": heights["emitted"] / heights["hand"],
+        "peak": peak(mine, arguments) / peak(loss.by_hand, arguments),
         "counts": {
             side: {"all": found.all, "backward": found.backward} for side, found in counts.items()
         },
@@ -173,10 +186,11 @@ def worst_error(row: dict[str, Any], side: str, stress: bool) -> float:
 def run(total: float = 1.0) -> dict[str, Any]:
     """Print a row for each loss, medians and worst; return them with what was refused."""
     print("\nemitted value_and_grad against one derived by hand; ratios are emitted / by hand")
-    print("operations: array operations, all and those the value does not need; errors: largest")
-    print("relative error of value and gradient against exact ones, ordinary and under stress")
+    print("operations: array operations, all and those the value does not need; peak: bytes held")
+    print("at once; errors: largest relative error of value and gradient against exact ones,")
+    print("ordinary and under stress")
     print(
-        f"{'':34}{'by hand':>11}{'time':>7}{'control':>9}{'ops':>6}{'back':>6}{'lines':>7}"
+        f"{'':34}{'by hand':>11}{'time':>7}{'control':>9}{'ops':>6}{'back':>6}{'lines':>7}{'peak':>6}"
         f"{'emitted':>9}{'stress':>9}{'hand':>9}{'stress':>9}"
     )
     rows: list[dict[str, Any]] = []
@@ -193,6 +207,7 @@ def run(total: float = 1.0) -> dict[str, Any]:
         print(
             f"{row['name']:34}{row['hand_us']:8,.1f} us{row['time']:7.2f}{row['control']:9.3f}"
             f"{row['operations']:6.2f}{row['backward']:6.2f}{row['lines']:7.2f}"
+            f"{row['peak']:6.2f}"
             + "".join(f"{x:9.0e}" for x in digits),
             flush=True,
         )
