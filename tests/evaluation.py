@@ -135,6 +135,8 @@ MPMATH = with_functions(
 )
 SYMPY = with_functions(sp.exp, sp.log, lambda x: sp.log(1 + x), sp.sqrt, unknown_max)
 SYMPY["literal"] = lambda number: sp.Rational(str(number))
+SYMPY["full"] = lambda shape, value, dtype: np.full(shape, sp.Rational(str(value)))
+SYMPY["astype"] = lambda x, dtype: x
 
 
 def evaluate(graph, table, *inputs):

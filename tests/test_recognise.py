@@ -30,6 +30,10 @@ def column(x):
     return index(x, (ALL, None))
 
 
+def ones_like(x):
+    return x.builder.apply("full", shape=x.shape, value=1, dtype=x.dtype.name)
+
+
 def sigmoid(z):
     return 1 / (1 + op.exp(-z))
 
@@ -374,7 +378,45 @@ EXPONENTIALS = [
     ("stability", lambda x: e_of(x) - 1, "expm1(x)"),
     ("stability", lambda x: 1 - e_of(x), "negative(expm1(x))"),
 ]
+IDENTITIES = [
+    ("exact", lambda x: op.exp(op.negative(-x)), "exp(x)"),
+    ("exact", lambda x: op.exp(1.0 * x), "exp(x)"),
+    ("exact", lambda x: op.exp(x * ones_like(x)), "exp(x)"),
+    ("exact", lambda x: op.exp(-1 * (-x)), "exp(x)"),
+    ("exact", lambda x: op.exp(x / 1), "exp(x)"),
+    ("exact", lambda x: op.exp(op.negative(x) / -1), "exp(x)"),
+    ("rounding", lambda x: op.exp(0 - -x), "exp(x)"),
+    ("stability", lambda x: op.exp(x / 3.0 * 3), "exp(x)"),
+    ("stability", lambda x: op.exp(2 * x / 2), "exp(x)"),
+    ("stability", lambda x: op.exp(-2 * x / -2), "exp(x)"),
+    ("rounding", lambda x: op.exp(x + 0), "exp(x)"),
+    ("rounding", lambda x: op.exp(0.0 + x), "exp(x)"),
+    ("rounding", lambda x: op.exp(x - 0), "exp(x)"),
+    ("exact", lambda x: op.exp(x**1), "exp(x)"),
+    ("exact", lambda x: op.exp(op.astype(x, dtype=x.dtype.name)), "exp(x)"),
+    ("exact", lambda x: op.exp(op.broadcast_to(x, shape=x.shape)), "exp(x)"),
+    (
+        "exact",
+        lambda x: op.exp(
+            op.reshape(op.reshape(x, shape=(x.shape[0] * x.shape[1],)), shape=x.shape)
+        ),
+        "exp(x)",
+    ),
+    ("exact", lambda x: op.exp(op.squeeze(op.expand_dims(x, axis=(1,)), axis=(1,))), "exp(x)"),
+    (
+        "exact",
+        lambda x: op.exp(op.expand_dims(op.squeeze(largest(x), axis=(1,)), axis=(1,))),
+        "exp(max(x, axis=(1,), keepdims=True))",
+    ),
+    ("exact", lambda x: op.exp(index(op.expand_dims(x, axis=(1,)), (ALL, 0))), "exp(x)"),
+    (
+        "exact",
+        lambda x: op.exp(op.transpose(op.transpose(x, axes=(1, 0)), axes=(1, 0))),
+        "exp(x)",
+    ),
+]
 FOUND = [
+    *IDENTITIES,
     *EXPONENTIALS,
     *ELEMENTS,
     *SIGMOID,

@@ -16,6 +16,7 @@ from symgrad.errors import Location
 from symgrad.graph import Builder, Equation, Graph, Operand, Static, Sym
 from symgrad.recognise import (
     exponentials,
+    identities,
     length,
     logistic_loss,
     matrices,
@@ -28,6 +29,7 @@ from symgrad.recognise.rule import Rule
 
 # Of the laws that fit, the first is used.
 RULES = (
+    *identities.RULES,
     *sigmoid.RULES,
     *logistic_loss.RULES,
     *softmax.RULES,

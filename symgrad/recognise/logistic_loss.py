@@ -96,17 +96,6 @@ def _sign_out_of_difference(b: Builder, operands: Operands, settings: Any) -> Op
     return b.apply("add", operands[0], inner).symbol
 
 
-def _no_double_sign(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    inner = argument(b, operands[0], "negative")
-    row = b.definition(inner) if inner is not None else None
-    is_ours = (
-        row is not None
-        and row.name in ("mean", "sum")
-        and bool(operands_of(b, row.operands[0], "logistic_loss"))
-    ) or (row is not None and row.name == "logistic_loss")
-    return inner if is_ours else None
-
-
 RULES = (
     Rule("y softplus(-z) + (1 - y) softplus(z) = logistic loss", "add", _logistic_loss,
          "stability"),
@@ -115,5 +104,4 @@ RULES = (
     Rule("mean(-loss) = -mean(loss)", "mean", _sign_out_of_mean, "exact"),
     Rule("sum(-loss) = -sum(loss)", "sum", _sign_out_of_sum, "exact"),
     Rule("a - (-loss) = a + loss", "subtract", _sign_out_of_difference, "exact"),
-    Rule("-(-mean(loss)) = mean(loss)", "negative", _no_double_sign, "exact"),
 )  # fmt: skip

@@ -32,6 +32,12 @@ def rearranged(b: Builder, v: Operand) -> Operand:
     return v
 
 
+def keeps_elements(b: Builder, v: Operand) -> bool:
+    """Return whether ``v`` is another value in another shape, its elements in the same order."""
+    row = b.definition(v)
+    return row is not None and _keeps_elements(b, row)
+
+
 def _keeps_elements(b: Builder, row: Op) -> bool:
     if row.name in ("reshape", "expand_dims", "squeeze"):
         return True
@@ -42,6 +48,17 @@ def _keeps_elements(b: Builder, row: Op) -> bool:
         entry is None or (size := next(sizes)) is None or entry == ALL or b.shapes.same(size, 1)
         for entry in row.setting("key")
     )
+
+
+def transposed(b: Builder, x: Operand, axes: tuple[int, ...]) -> tuple[Operand, tuple[int, ...]]:
+    """Return the source of ``x`` and the one order of axes that gives ``x`` in order ``axes``."""
+    for _ in range(LONGEST_CHAIN):
+        row = b.definition(x)
+        if row is None or row.name != "transpose":
+            break
+        inner = row.setting("axes")
+        x, axes = row.operands[0], tuple([inner[k] for k in axes])
+    return x, axes
 
 
 def gathered(b: Builder, v: Operand) -> tuple[Operand, list[Sym]]:

@@ -6,6 +6,7 @@ nothing.  Invariant: it looks at a bounded number of equations, so each look-up 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +29,21 @@ def argument(b: Builder, v: Operand, name: str) -> Operand | None:
 
 def is_number(v: Operand, number: int) -> bool:
     return type(v) is Static and bool(v.value == number)
+
+
+def is_real(b: Builder, v: Operand) -> bool:
+    return b.aval(v).dtype.kind == "f"
+
+
+def number_of(b: Builder, v: Operand) -> int | float | None:
+    """Return the finite number that ``v`` is, or that stands in all its elements."""
+    if type(v) is Static:
+        number = v.value
+    elif (row := b.definition(v)) is not None and row.name == "full":
+        number = row.setting("value")
+    else:
+        return None
+    return number if type(number) in (int, float) and math.isfinite(number) else None
 
 
 def one_plus(b: Builder, v: Operand) -> Operand | None:

@@ -119,12 +119,6 @@ def _log1p_minus_sigmoid(b: Builder, operands: Operands, settings: Any) -> Opera
     return (-b.apply("softplus", z)).symbol if z is not None else None
 
 
-def _double_sign(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    # Left behind by the laws above in the user's -log(p).
-    found = operands_of(b, operands[0], "negative")
-    return found[0] if found and operands_of(b, found[0], "softplus") else None
-
-
 RULES = (
     Rule("1 / (1 + exp((-a) b)) = sigmoid(a b)", "divide", _sigmoid_of_product, "rounding"),
     Rule("1 / (1 + exp(-z)) = sigmoid(z)", "divide", _sigmoid, "exact"),
@@ -138,5 +132,4 @@ RULES = (
     Rule("log(sigmoid(z)) = -softplus(-z)", "log", _log_sigmoid, "stability"),
     Rule("log(1 - sigmoid(z)) = -softplus(z)", "log", _log_one_minus_sigmoid, "stability"),
     Rule("log1p(-sigmoid(z)) = -softplus(z)", "log1p", _log1p_minus_sigmoid, "stability"),
-    Rule("-(-softplus(z)) = softplus(z)", "negative", _double_sign, "exact"),
 )  # fmt: skip
