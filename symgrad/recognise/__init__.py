@@ -26,6 +26,7 @@ from symgrad.recognise import (
     written,
 )
 from symgrad.recognise.rule import Rule
+from symgrad.recognise.spellings import respelled
 
 # Of the laws that fit, the first is used.
 RULES = (
@@ -72,8 +73,7 @@ def recognise(
         if any(isinstance(value, Graph) for value in eqn.rhs.settings):
             eqn = _with_bodies_searched(eqn, exact, without, firings)
         builder.keep(eqn, moved, graph)
-        if eqn.rhs.name in rules:
-            _try_rules(rules[eqn.rhs.name], builder, eqn, moved, graph, firings)
+        _try_rules(rules, builder, eqn, moved, graph, firings)
     builder.carry_cotangents(moved, graph)
     outputs = [moved.get(y, y) if type(y) is Sym else y for y in graph.outputs]
     return builder.graph(outputs), tuple(firings)
@@ -92,25 +92,30 @@ def _with_bodies_searched(
 
 
 def _try_rules(
-    rules: Sequence[Rule],
+    rules: Mapping[str, Sequence[Rule]],
     builder: Builder,
     eqn: Equation,
     moved: dict[Sym, Operand],
     graph: Graph,
     firings: list[Firing],
 ) -> None:
-    """Replace the value that ``eqn`` binds by what the first law that fits makes of it."""
-    y = eqn.lhs[0]
-    operands = tuple([moved.get(x, x) if type(x) is Sym else x for x in eqn.rhs.operands])
+    """Replace the value that ``eqn`` binds by what the first law that fits makes of it.
+
+    The laws of the op come first, then those of other ops that it may be spelled by.
+    """
+    y, rhs = eqn.lhs[0], eqn.rhs
+    operands = tuple([moved.get(x, x) if type(x) is Sym else x for x in rhs.operands])
     builder.origin = graph.notes.origins.get(y)
-    for rule in rules:
-        found = rule.apply(builder, operands, eqn.rhs.settings)
-        if type(found) is Sym and builder.may_replace(builder.avals[found], graph.avals[y]):
-            moved[y] = found
-            builder.notes.copy(y, found, graph.notes)
-            where = graph.notes.location(y)
-            firings.append(Firing(rule.law, found, where, rule.kind == "stability"))
-            break
+    for name, read in ((rhs.name, operands), *respelled(builder, rhs.name, operands)):
+        for rule in rules.get(name, ()):
+            found = rule.apply(builder, read, rhs.settings)
+            if type(found) is Sym and builder.may_replace(builder.avals[found], graph.avals[y]):
+                moved[y] = found
+                builder.notes.copy(y, found, graph.notes)
+                where = graph.notes.location(y)
+                firings.append(Firing(rule.law, found, where, rule.kind == "stability"))
+                builder.origin = None
+                return
     builder.origin = None
 
 

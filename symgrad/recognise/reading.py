@@ -7,18 +7,36 @@ nothing.  Invariant: it looks at a bounded number of equations, so each look-up 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 from symgrad.graph import Builder, Operand, Static
+from symgrad.recognise.spellings import Operands, opposite, orders, respelled
 
-Operands = tuple[Operand, ...]
+__all__ = [
+    "Operands",
+    "argument",
+    "is_number",
+    "is_real",
+    "minus",
+    "negated",
+    "number_of",
+    "one_plus",
+    "operands_of",
+    "orders",
+]
 
 
 def operands_of(b: Builder, v: Operand, name: str) -> Operands:
-    """Return the operands of ``v`` if the op called ``name`` computes it, else nothing."""
+    """Return the operands of ``v`` if the op called ``name``, however spelled, computes it."""
     row = b.definition(v)
-    return row.operands if row is not None and row.name == name else ()
+    if row is None:
+        return ()
+    if row.name == name:
+        return row.operands
+    for other, operands in respelled(b, row.name, row.operands):
+        if other == name:
+            return operands
+    return ()
 
 
 def argument(b: Builder, v: Operand, name: str) -> Operand | None:
@@ -56,26 +74,8 @@ def one_plus(b: Builder, v: Operand) -> Operand | None:
 
 def negated(b: Builder, v: Operand) -> Operand | None:
     """Return x where ``v`` is -x, 0 - x or -1 * x, of one dtype: -1.0 * x of integers is not -x."""
-    x = _with_other_sign(b, v)
+    x = opposite(b, v) if type(v) is not Static else None
     return x if x is not None and b.aval(x).dtype == b.aval(v).dtype else None
-
-
-def _with_other_sign(b: Builder, v: Operand) -> Operand | None:
-    if found := operands_of(b, v, "negative"):
-        return found[0]
-    if (found := operands_of(b, v, "subtract")) and is_number(found[0], 0):
-        return found[1]
-    for number, x in orders(operands_of(b, v, "multiply")):
-        if is_number(number, -1):
-            return x
-    return None
-
-
-def orders(pair: Operands) -> Iterator[tuple[Operand, Operand]]:
-    """Yield the operands of a commutative op in both orders."""
-    if pair:
-        yield pair[0], pair[1]
-        yield pair[1], pair[0]
 
 
 def minus(b: Builder, x: Operand) -> Any:
