@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from symgrad.errors import Location
-from symgrad.graph import Builder, Equation, Graph, Operand, Static, Sym
+from symgrad.graph import Aval, Builder, Equation, Graph, Op, Operand, Static, Sym
 from symgrad.recognise import (
     exponentials,
     identities,
@@ -25,6 +26,7 @@ from symgrad.recognise import (
     softmax,
     written,
 )
+from symgrad.recognise.moves import before_move
 from symgrad.recognise.rule import Rule
 from symgrad.recognise.spellings import respelled
 
@@ -60,10 +62,9 @@ def recognise(
     With ``exact`` only laws that change no bit are used, and never those in ``without``.  Graphs
     inside ops (loop bodies, branches) are searched too.
     """
-    rules = _rules_by_op(exact, without)
     builder = Builder.continuing(graph, 0)
-    moved: dict[Sym, Operand] = {}
-    firings: list[Firing] = []
+    search = _Search(graph, builder, _rules_by_op(exact, without))
+    moved = search.moved
     for eqn in graph.equations:
         if eqn.rhs.name == "alias":  # alias(x) = x: it had done its work when it was traced
             x = eqn.rhs.operands[0]
@@ -71,12 +72,12 @@ def recognise(
             builder.notes.copy(eqn.lhs[0], same, graph.notes)
             continue
         if any(isinstance(value, Graph) for value in eqn.rhs.settings):
-            eqn = _with_bodies_searched(eqn, exact, without, firings)
+            eqn = _with_bodies_searched(eqn, exact, without, search.firings)
         builder.keep(eqn, moved, graph)
-        _try_rules(rules, builder, eqn, moved, graph, firings)
+        search.try_laws(eqn)
     builder.carry_cotangents(moved, graph)
     outputs = [moved.get(y, y) if type(y) is Sym else y for y in graph.outputs]
-    return builder.graph(outputs), tuple(firings)
+    return builder.graph(outputs), tuple(search.firings)
 
 
 def _with_bodies_searched(
@@ -91,32 +92,67 @@ def _with_bodies_searched(
     return Equation(eqn.lhs, type(eqn.rhs).of(eqn.rhs.operands, settings))
 
 
-def _try_rules(
-    rules: Mapping[str, Sequence[Rule]],
-    builder: Builder,
-    eqn: Equation,
-    moved: dict[Sym, Operand],
-    graph: Graph,
-    firings: list[Firing],
-) -> None:
-    """Replace the value that ``eqn`` binds by what the first law that fits makes of it.
+@dataclass(slots=True)
+class _Search:
+    """The laws on their way through a graph: which symbols now stand for others, and why.
 
-    The laws of the op come first, then those of other ops that it may be spelled by.
+    ``unmoved`` holds what is the same value as a symbol of the user's, its reshapes and
+    transposes after the other steps: nobody reads it unless a law fits there.
     """
-    y, rhs = eqn.lhs[0], eqn.rhs
-    operands = tuple([moved.get(x, x) if type(x) is Sym else x for x in rhs.operands])
-    builder.origin = graph.notes.origins.get(y)
-    for name, read in ((rhs.name, operands), *respelled(builder, rhs.name, operands)):
-        for rule in rules.get(name, ()):
-            found = rule.apply(builder, read, rhs.settings)
-            if type(found) is Sym and builder.may_replace(builder.avals[found], graph.avals[y]):
-                moved[y] = found
-                builder.notes.copy(y, found, graph.notes)
-                where = graph.notes.location(y)
-                firings.append(Firing(rule.law, found, where, rule.kind == "stability"))
-                builder.origin = None
-                return
-    builder.origin = None
+
+    graph: Graph
+    builder: Builder
+    rules: Mapping[str, Sequence[Rule]]
+    moved: dict[Sym, Operand] = field(default_factory=dict)
+    unmoved: dict[Sym, Operand] = field(default_factory=dict)
+    firings: list[Firing] = field(default_factory=list)
+
+    def try_laws(self, eqn: Equation) -> None:
+        """Replace the value that ``eqn`` binds by what the first law that fits makes of it."""
+        y, rhs, notes = eqn.lhs[0], eqn.rhs, self.graph.notes
+        operands = tuple([self.moved.get(x, x) if type(x) is Sym else x for x in rhs.operands])
+        self.builder.origin = notes.origins.get(y)
+        want = self.graph.avals[y]
+        found = self._by_law(rhs.name, operands, rhs.settings, want)
+        if found is None and type(rhs).facts.elementwise:
+            found = self._before_move(y, rhs, operands)
+        if found is not None:
+            self.moved[y] = found
+            self.builder.notes.copy(y, found, notes)
+        self.builder.origin = None
+
+    def _by_law(
+        self, name: str, operands: tuple[Operand, ...], settings: tuple[Any, ...], want: Aval
+    ) -> Sym | None:
+        """Return what a law of the op gives, or a law of another op that it may be spelled by."""
+        b = self.builder
+        for other, read in ((name, operands), *respelled(b, name, operands)):
+            for rule in self.rules.get(other, ()):
+                found = rule.apply(b, read, settings)
+                if type(found) is Sym and b.may_replace(b.avals[found], want):
+                    where = Location.of(*b.origin) if b.origin else None
+                    self.firings.append(Firing(rule.law, found, where, rule.kind == "stability"))
+                    return found
+        return None
+
+    def _before_move(self, y: Sym, rhs: Op, operands: tuple[Operand, ...]) -> Sym | None:
+        """Return what a law gives if reshapes and transposes come after the op, not before."""
+        b = self.builder
+        read = [self.unmoved.get(x, x) if type(x) is Sym else x for x in operands]
+        move = before_move(b, read)
+        if move is None:
+            return None
+        op, sources = type(rhs), move.sources
+        want = b.infer(op, sources, rhs.settings)[0]
+        found = self._by_law(op.name, sources, rhs.settings, want)
+        inner = b.bind(op, sources, rhs.settings, (want,))[0] if found is None else found
+        again = move.done_to(b, inner)
+        if type(again) is not Sym or not b.may_replace(b.avals[again], self.graph.avals[y]):
+            return None
+        if found is None:
+            self.unmoved[y] = again
+            return None
+        return again
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.graph import Builder, Operand, Static
+from symgrad.recognise.moves import gathered
 from symgrad.recognise.reading import (
     Operands,
     argument,
@@ -105,9 +106,14 @@ def _log1p_of_minus_exp(b: Builder, operands: Operands, settings: Any) -> Operan
 
 def _log_of_one_plus(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     for one, x in orders(operands_of(b, operands[0], "add")):
-        if is_number(one, 1) and _is_real(b, x) and not operands_of(b, x, "exp"):
+        if is_number(one, 1) and _is_real(b, x) and not _moves_exp(b, x):
             return b.apply("log1p", x).symbol
     return None
+
+
+def _moves_exp(b: Builder, v: Operand) -> bool:
+    """Return whether softplus is the better law, here or before ``v`` was moved."""
+    return bool(operands_of(b, gathered(b, v)[0], "exp"))
 
 
 def _log_of_one_minus(b: Builder, operands: Operands, settings: Any) -> Operand | None:

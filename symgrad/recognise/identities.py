@@ -85,6 +85,22 @@ def _unchanged(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     return operands[0]  # if it has the dtype and shape that are asked for
 
 
+def _with_number(name: str) -> Law:
+    """Return the law that gives the op a number where an array holds nothing else."""
+
+    def law(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+        for k in (0, 1):
+            row = b.definition(operands[k])
+            if row is not None and row.name == "full":
+                number = b.operand(row.setting("value"))
+                return b.apply(
+                    name, *[number if i == k else x for i, x in enumerate(operands)]
+                ).symbol
+        return None
+
+    return law
+
+
 # --- moves and back -----------------------------------------------------------------------------
 
 
@@ -113,6 +129,8 @@ RULES = (
     Rule("x**1 = x", "power", _power_of_one, "exact"),
     Rule("x as its own dtype = x", "astype", _unchanged, "exact"),
     Rule("x in its own shape = x", "broadcast_to", _unchanged, "exact"),
+    Rule("ones + x = 1 + x", "add", _with_number("add"), "exact"),
+    Rule("ones - x = 1 - x", "subtract", _with_number("subtract"), "exact"),
     Rule("x reshaped and back = x", "reshape", _there_and_back("reshape"), "exact"),
     Rule("x[0][None] = x", "expand_dims", _there_and_back("expand_dims"), "exact"),
     Rule("x[None].squeeze(0) = x", "squeeze", _there_and_back("squeeze"), "exact"),

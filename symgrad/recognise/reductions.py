@@ -13,7 +13,7 @@ from symgrad.dims import Shape
 from symgrad.graph import Builder, Operand
 from symgrad.ops.reductions import reduced_shape
 from symgrad.ops.table import normal_axes
-from symgrad.recognise.moves import rearranged
+from symgrad.recognise.moves import LONGEST_CHAIN, rearranged
 
 
 class Reduction(NamedTuple):
@@ -31,7 +31,33 @@ def reduction(b: Builder, v: Operand) -> Reduction | None:
         return None
     x = row.operands[0]
     axes = normal_axes(row.setting("axis"), len(b.aval(x).shape))
-    return Reduction(row.name, x, axes) if axes else None
+    return _of_source(b, Reduction(row.name, x, axes)) if axes else None
+
+
+def _of_source(b: Builder, r: Reduction) -> Reduction:
+    """Return the reduction over the axes that its array had before it was moved or reduced."""
+    for _ in range(LONGEST_CHAIN):
+        row, ndim = b.definition(r.x), len(b.aval(r.x).shape)
+        if row is None:
+            break
+        if row.name == "transpose" and _keeps_order(row.setting("axes"), r.axes):
+            axes = tuple(sorted([row.setting("axes")[k] for k in r.axes]))
+        elif len(r.axes) < ndim:
+            break
+        elif row.name == "reshape":
+            axes = tuple(range(len(b.aval(row.operands[0]).shape)))
+        elif row.name == r.name and not row.setting("keepdims") and r.name != "logsumexp":
+            axes = tuple(range(len(b.aval(row.operands[0]).shape)))
+        else:
+            break
+        r = Reduction(r.name, row.operands[0], axes)
+    return r
+
+
+def _keeps_order(order: tuple[int, ...], axes: tuple[int, ...]) -> bool:
+    """Return whether the axes that are left stand in the order they had before."""
+    rest = [axis for k, axis in enumerate(order) if k not in axes]
+    return rest == sorted(rest)
 
 
 def aligned(shape: Shape, ndim: int) -> Shape:
