@@ -77,6 +77,7 @@ def recognise(
         search.try_laws(eqn)
     builder.carry_cotangents(moved, graph)
     outputs = [moved.get(y, y) if type(y) is Sym else y for y in graph.outputs]
+    builder.equations = search.wanted(outputs)
     return builder.graph(outputs), tuple(search.firings)
 
 
@@ -97,7 +98,8 @@ class _Search:
     """The laws on their way through a graph: which symbols now stand for others, and why.
 
     ``unmoved`` holds what is the same value as a symbol of the user's, its reshapes and
-    transposes after the other steps: nobody reads it unless a law fits there.
+    transposes after the other steps: nobody reads it unless a law fits there.  ``same`` holds
+    what a step without effect left as it was, and ``written`` the user's symbol for a law's.
     """
 
     graph: Graph
@@ -105,6 +107,8 @@ class _Search:
     rules: Mapping[str, Sequence[Rule]]
     moved: dict[Sym, Operand] = field(default_factory=dict)
     unmoved: dict[Sym, Operand] = field(default_factory=dict)
+    same: dict[Sym, Sym] = field(default_factory=dict)
+    written: dict[Operand, Sym] = field(default_factory=dict)
     firings: list[Firing] = field(default_factory=list)
 
     def try_laws(self, eqn: Equation) -> None:
@@ -114,10 +118,13 @@ class _Search:
         self.builder.origin = notes.origins.get(y)
         want = self.graph.avals[y]
         found = self._by_law(rhs.name, operands, rhs.settings, want)
+        if found is not None and self.firings[-1].law in identities.LAWS:
+            self.same[y] = self.written.get(found, found)
         if found is None and type(rhs).facts.elementwise:
             found = self._before_move(y, rhs, operands)
         if found is not None:
             self.moved[y] = found
+            self.written.setdefault(found, y)
             self.builder.notes.copy(y, found, notes)
         self.builder.origin = None
 
@@ -153,6 +160,28 @@ class _Search:
             self.unmoved[y] = again
             return None
         return again
+
+    def wanted(self, outputs: Sequence[Operand]) -> list[Equation]:
+        """Return the equations that the outputs need, and those of the user that laws replaced.
+
+        What served only a step without effect, or a law that did not fit, is nobody's: left
+        there, it would pass for the user's own.
+        """
+        same = {y: x for y, x in self.same.items() if x in self.graph.avals}
+        had_readers = {x for eqn in self.graph.equations for x in eqn.rhs.operands}
+        read = {same.get(y, y) for y in self.graph.outputs if type(y) is Sym}
+        for eqn in reversed(self.graph.equations):
+            y = eqn.lhs[0]
+            if not read.isdisjoint(eqn.lhs) or had_readers.isdisjoint(eqn.lhs):
+                read.update(eqn.lhs)
+                if y not in same:
+                    operands = [x for x in eqn.rhs.operands if type(x) is Sym]
+                    read.update([same.get(x, x) for x in operands])
+        read.update([y for y in outputs if type(y) is Sym])
+        for eqn in reversed(self.builder.equations):
+            if not read.isdisjoint(eqn.lhs):
+                read.update([x for x in eqn.rhs.operands if type(x) is Sym])
+        return [eqn for eqn in self.builder.equations if not read.isdisjoint(eqn.lhs)]
 
 
 @functools.cache

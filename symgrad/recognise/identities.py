@@ -137,3 +137,4 @@ RULES = (
     Rule("x[None][0] = x", "index", _there_and_back("index"), "exact"),
     Rule("(x^T)^T = x", "transpose", _transposed_back, "exact"),
 )
+LAWS = frozenset(rule.law for rule in RULES)
