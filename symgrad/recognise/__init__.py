@@ -17,12 +17,14 @@ from symgrad.errors import Location
 from symgrad.graph import Aval, Builder, Equation, Graph, Op, Operand, Static, Sym
 from symgrad.recognise import (
     exponentials,
+    gathers,
     identities,
     length,
     logistic_loss,
     matrices,
     powers,
     sigmoid,
+    signs,
     softmax,
     written,
 )
@@ -35,6 +37,8 @@ RULES = (
     *identities.RULES,
     *sigmoid.RULES,
     *logistic_loss.RULES,
+    *signs.RULES,
+    *gathers.RULES,
     *softmax.RULES,
     *written.RULES,
     *length.RULES,
@@ -167,6 +171,8 @@ class _Search:
         What served only a step without effect, or a law that did not fit, is nobody's: left
         there, it would pass for the user's own.
         """
+        if self.graph.shapes.has_selected:  # an equation may be read for its size alone
+            return self.builder.equations
         same = {y: x for y, x in self.same.items() if x in self.graph.avals}
         had_readers = {x for eqn in self.graph.equations for x in eqn.rhs.operands}
         read = {same.get(y, y) for y in self.graph.outputs if type(y) is Sym}

@@ -7,6 +7,7 @@ and exact, so is the law's, and they agree; NaN stays NaN.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from symgrad.graph import Builder, Operand, Static
@@ -46,6 +47,11 @@ def _power_of_exp(b: Builder, operands: Operands, settings: Any) -> Operand | No
 def _passing_exponent(b: Builder, v: Operand) -> Operand | None:
     """Return z where ``v`` is exp(z) and has no name: one with a name is used again."""
     return argument(b, v, "exp") if v not in b.notes.names else None
+
+
+def _power_of_e(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    base, x = operands
+    return b.apply("exp", x).symbol if is_number(base, math.e) and _is_real(b, x) else None
 
 
 def _product_of_exps(b: Builder, operands: Operands, settings: Any) -> Operand | None:
@@ -134,6 +140,7 @@ def _one_minus_exp(b: Builder, operands: Operands, settings: Any) -> Operand | N
 RULES = (
     Rule("log(exp(x)) = x", "log", _log_of_exp, "stability"),
     Rule("exp(x)**p = exp(p x)", "power", _power_of_exp, "stability"),
+    Rule("e**x = exp(x)", "power", _power_of_e, "stability"),
     Rule("exp(x) exp(y) = exp(x + y)", "multiply", _product_of_exps, "stability"),
     Rule("exp(x) / exp(y) = exp(x - y)", "divide", _quotient_of_exps, "stability"),
     Rule("1 / exp(x) = exp(-x)", "divide", _inverse_of_exp, "stability"),

@@ -45,7 +45,7 @@ def argument(b: Builder, v: Operand, name: str) -> Operand | None:
     return found[0] if found and b.aval(found[0]).dtype.kind == "f" else None
 
 
-def is_number(v: Operand, number: int) -> bool:
+def is_number(v: Operand, number: float) -> bool:
     return type(v) is Static and bool(v.value == number)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from symgrad.dims import Shape
-from symgrad.graph import Builder, Operand
+from symgrad.graph import Builder, Op, Operand
 from symgrad.ops.reductions import reduced_shape
 from symgrad.ops.table import normal_axes
 from symgrad.recognise.moves import LONGEST_CHAIN, rearranged
@@ -37,21 +37,23 @@ def reduction(b: Builder, v: Operand) -> Reduction | None:
 def _of_source(b: Builder, r: Reduction) -> Reduction:
     """Return the reduction over the axes that its array had before it was moved or reduced."""
     for _ in range(LONGEST_CHAIN):
-        row, ndim = b.definition(r.x), len(b.aval(r.x).shape)
-        if row is None:
-            break
-        if row.name == "transpose" and _keeps_order(row.setting("axes"), r.axes):
-            axes = tuple(sorted([row.setting("axes")[k] for k in r.axes]))
-        elif len(r.axes) < ndim:
-            break
-        elif row.name == "reshape":
-            axes = tuple(range(len(b.aval(row.operands[0]).shape)))
-        elif row.name == r.name and not row.setting("keepdims") and r.name != "logsumexp":
-            axes = tuple(range(len(b.aval(row.operands[0]).shape)))
-        else:
+        row = b.definition(r.x)
+        axes = _axes_before(b, row, r) if row is not None else None
+        if row is None or axes is None:
             break
         r = Reduction(r.name, row.operands[0], axes)
     return r
+
+
+def _axes_before(b: Builder, row: Op, r: Reduction) -> tuple[int, ...] | None:
+    """Return the axes of the operand of ``row``, which makes x, that the reduction is over."""
+    if row.name == "transpose" and _keeps_order(row.setting("axes"), r.axes):
+        return tuple(sorted([row.setting("axes")[k] for k in r.axes]))
+    if len(r.axes) < b.aval(r.x).ndim:
+        return None
+    is_part = row.name == r.name in ("sum", "max") and not row.setting("keepdims")
+    is_whole = is_part or row.name == "reshape"
+    return tuple(range(b.aval(row.operands[0]).ndim)) if is_whole else None
 
 
 def _keeps_order(order: tuple[int, ...], axes: tuple[int, ...]) -> bool:

@@ -33,6 +33,9 @@ def _inverse_of_one_plus_exp(b: Builder, v: Operand) -> Operand | None:
 
 
 def _sigmoid(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    if is_number(operands[0], -1):
+        p = _inverse_of_one_plus_exp(b, operands[1])
+        return (-b.wrap(p)).symbol if p is not None else None
     return _inverse_of_one_plus_exp(b, operands[1]) if is_number(operands[0], 1) else None
 
 

@@ -177,6 +177,13 @@ def _log_of_softmax(b: Builder, operands: Operands, settings: Any) -> Operand | 
     return regathered(b, log_p, path)
 
 
+def _exp_of_log_softmax(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    row = b.definition(operands[0])
+    if row is None or row.name != "log_softmax":
+        return None
+    return _along(b, "softmax", row.operands[0], (row.setting("axis"),))
+
+
 # --- the laws ---------------------------------------------------------------------------------
 
 RULES = (
@@ -191,4 +198,5 @@ RULES = (
          _log_softmax_by_max, "exact"),
     Rule("(x - c) - logsumexp(x - c) = log_softmax(x)", "subtract", _log_softmax, "rounding"),
     Rule("log(softmax(x)) = log_softmax(x)", "log", _log_of_softmax, "stability"),
+    Rule("exp(log_softmax(x)) = softmax(x)", "exp", _exp_of_log_softmax, "rounding"),
 )  # fmt: skip

@@ -44,7 +44,7 @@ def _is(v: Operand, number: int) -> bool:
 
 
 def opposite(b: Builder, v: Operand) -> Operand | None:
-    """Return x where ``v`` is -x, 0 - x, -1 * x or a negative number."""
+    """Return x where ``v`` is -x, 0 - x, -1 * x, x / -1 or a negative number."""
     if type(v) is Static:
         return Static(-v.value) if type(v.value) in (int, float) and v.value < 0 else None
     if (row := _defined_as(b, v, "negative")) is not None:
@@ -53,6 +53,8 @@ def opposite(b: Builder, v: Operand) -> Operand | None:
         return row.operands[1]
     if (row := _defined_as(b, v, "multiply")) is not None:
         return next((x for one, x in orders(row.operands) if _is(one, -1)), None)
+    if (row := _defined_as(b, v, "divide")) is not None and _is(row.operands[1], -1):
+        return row.operands[0]
     return None
 
 
@@ -73,6 +75,8 @@ def _sum(b: Builder, x: Operand, y: Operand) -> Iterator[Spelling]:
 
 
 def _difference(b: Builder, x: Operand, y: Operand) -> Iterator[Spelling]:
+    if _is(x, 0):
+        yield "negative", (y,)
     if (positive := opposite(b, y)) is not None:
         yield "add", (x, positive)
 
@@ -85,6 +89,7 @@ def _sign(b: Builder, x: Operand) -> Iterator[Spelling]:
 def _product(b: Builder, x: Operand, y: Operand) -> Iterator[Spelling]:
     for one, other in ((x, y), (y, x)):
         if _is(one, -1):
+            yield "negative", (other,)
             yield from _sign(b, other)
         elif (below := _inverse(b, other)) is not None:
             yield "divide", (one, below)
