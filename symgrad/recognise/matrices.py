@@ -46,9 +46,9 @@ def _product_with_inverse(b: Builder, operands: Operands, settings: Any) -> Oper
 def _inverse_and_vector(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     """Return the solution for inv(A)^T b, b inv(A) and whatever else sums over one axis."""
     terms, out = settings
-    for k in (0, 1):
+    for k in (0, 1) if len(operands) == 2 else ():
         v, x = operands[k], operands[1 - k]
-        if len(operands) != 2 or v in b.notes.names or b.aval(v).ndim != 2 or b.aval(x).ndim != 1:
+        if v in b.notes.names or b.aval(v).ndim != 2 or b.aval(x).ndim != 1:
             continue
         inverse, order = transposed(b, v, (0, 1))
         found = operands_of(b, inverse, "inv")
