@@ -2,8 +2,9 @@
 
 Given the traced graph, returns a graph in which the symbols that a law names are computed by
 one composite op with a good derivative, and the record of what fired.  The user's own
-equations all stay, dead or not: `expand` finds them again by CSE, and later stages drop what
-nobody reads.  Invariant: a replaced value keeps its shape, dtype, name and origin.
+equations stay, dead or not: `expand` finds them again by CSE, and later stages drop what
+nobody reads; only a step that changes nothing goes, with what served it alone.  Invariant: a
+replaced value keeps its shape, dtype, name and origin.
 """
 
 from __future__ import annotations
@@ -171,8 +172,9 @@ class _Search:
         What served only a step without effect, or a law that did not fit, is nobody's: left
         there, it would pass for the user's own.
         """
-        if self.graph.shapes.has_selected:  # an equation may be read for its size alone
-            return self.builder.equations
+        is_all_the_users = len(self.builder.equations) <= len(self.graph.equations)
+        if self.graph.shapes.has_selected or (is_all_the_users and not self.same):
+            return self.builder.equations  # a selection may be read for its size alone
         same = {y: x for y, x in self.same.items() if x in self.graph.avals}
         had_readers = {x for eqn in self.graph.equations for x in eqn.rhs.operands}
         read = {same.get(y, y) for y in self.graph.outputs if type(y) is Sym}

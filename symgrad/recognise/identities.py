@@ -27,8 +27,8 @@ def _without_factor(b: Builder, name: str, operands: Operands) -> tuple[Fraction
         return Fraction(-1), operands[0]
     if name == "subtract":
         return (Fraction(-1), operands[1]) if is_number(operands[0], 0) else None
-    pairs = orders(operands) if name == "multiply" else [(operands[1], operands[0])]
-    for number, x in pairs:
+    pair = operands if name == "multiply" else operands[::-1]
+    for number, x in (pair, pair[::-1]) if name == "multiply" else (pair,):
         c = number_of(b, number)
         if c is not None and c and is_real(b, x):
             return (Fraction(c) if name == "multiply" else 1 / Fraction(c)), x

@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from symgrad.graph import Builder, Operand, Static
-from symgrad.recognise.spellings import Operands, opposite, orders, respelled
+from symgrad.recognise.spellings import MAY_BE, Operands, opposite, orders, respelled
 
 __all__ = [
     "Operands",
@@ -33,9 +35,10 @@ def operands_of(b: Builder, v: Operand, name: str) -> Operands:
         return ()
     if row.name == name:
         return row.operands
-    for other, operands in respelled(b, row.name, row.operands):
-        if other == name:
-            return operands
+    if name in MAY_BE.get(row.name, ()):
+        for other, operands in respelled(b, row.name, row.operands):
+            if other == name:
+                return operands
     return ()
 
 
@@ -61,6 +64,7 @@ def number_of(b: Builder, v: Operand) -> int | float | None:
         number = row.setting("value")
     else:
         return None
+    number = number.item() if isinstance(number, np.generic) else number
     return number if type(number) in (int, float) and math.isfinite(number) else None
 
 

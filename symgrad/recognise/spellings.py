@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from symgrad.graph import Builder, Op, Operand, Static
+from symgrad.graph import Builder, Operand, Static
 
 Operands = tuple[Operand, ...]
 Spelling = tuple[str, Operands]
@@ -34,11 +34,6 @@ def orders(pair: Operands) -> Iterator[tuple[Operand, Operand]]:
         yield pair[1], pair[0]
 
 
-def _defined_as(b: Builder, v: Operand, name: str) -> Op | None:
-    row = b.definition(v)
-    return row if row is not None and row.name == name else None
-
-
 def _is(v: Operand, number: int) -> bool:
     return type(v) is Static and bool(v.value == number)
 
@@ -47,25 +42,26 @@ def opposite(b: Builder, v: Operand) -> Operand | None:
     """Return x where ``v`` is -x, 0 - x, -1 * x, x / -1 or a negative number."""
     if type(v) is Static:
         return Static(-v.value) if type(v.value) in (int, float) and v.value < 0 else None
-    if (row := _defined_as(b, v, "negative")) is not None:
+    row = b.definition(v)
+    if row is None:
+        return None
+    if row.name == "negative":
         return row.operands[0]
-    if (row := _defined_as(b, v, "subtract")) is not None and _is(row.operands[0], 0):
+    if row.name == "subtract" and _is(row.operands[0], 0):
         return row.operands[1]
-    if (row := _defined_as(b, v, "multiply")) is not None:
+    if row.name == "multiply":
         return next((x for one, x in orders(row.operands) if _is(one, -1)), None)
-    if (row := _defined_as(b, v, "divide")) is not None and _is(row.operands[1], -1):
-        return row.operands[0]
-    return None
+    return row.operands[0] if row.name == "divide" and _is(row.operands[1], -1) else None
 
 
 def _inverse(b: Builder, v: Operand) -> Operand | None:
     """Return x where ``v`` is 1 / x."""
     row = b.definition(v)
-    for name, operands in respelled(b, row.name, row.operands) if row is not None else ():
-        if name == "divide" and _is(operands[0], 1):
-            return operands[1]
-    row = _defined_as(b, v, "divide")
-    return row.operands[1] if row is not None and _is(row.operands[0], 1) else None
+    if row is None:
+        return None
+    if row.name == "reciprocal" or (row.name == "power" and _is(row.operands[1], -1)):
+        return row.operands[0] if _is_real(b, row.operands[0]) else None
+    return row.operands[1] if row.name == "divide" and _is(row.operands[0], 1) else None
 
 
 def _sum(b: Builder, x: Operand, y: Operand) -> Iterator[Spelling]:
@@ -82,7 +78,8 @@ def _difference(b: Builder, x: Operand, y: Operand) -> Iterator[Spelling]:
 
 
 def _sign(b: Builder, x: Operand) -> Iterator[Spelling]:
-    if (row := _defined_as(b, x, "subtract")) is not None:
+    row = b.definition(x)
+    if row is not None and row.name == "subtract":
         yield "subtract", row.operands[::-1]
 
 
@@ -104,6 +101,14 @@ def _power(b: Builder, x: Operand, exponent: Operand) -> Iterator[Spelling]:
         yield "divide", (ONE, x)
 
 
+MAY_BE: Mapping[str, tuple[str, ...]] = {
+    "add": ("subtract",),
+    "subtract": ("add", "negative"),
+    "negative": ("subtract",),
+    "multiply": ("divide", "negative", "subtract"),
+    "reciprocal": ("divide",),
+    "power": ("divide",),
+}
 _SPELLINGS: Mapping[str, Callable[..., Iterator[Spelling]]] = {
     "add": _sum,
     "subtract": _difference,
