@@ -358,8 +358,6 @@ PATTERNS = {
             np.exp(s) / np.exp(s).sum(axis=1, keepdims=True))) / len(y),
         "shifted by max": lambda s, y: shifted_by_max(s, y),
         "shifted by amax, reshaped": lambda s, y: shifted_by_amax(s, y),
-        "logaddexp.reduce": lambda s, y: np.mean(
-            np.logaddexp.reduce(s, axis=1) - s[np.arange(len(y)), y]),
     }),
     "NLL shifted": Pattern(nll_shifted, (S, Y), (HIGH, Y)),
     "NLL by logsumexp": Pattern(nll_logsumexp, (S, Y), (HIGH, Y)),
@@ -639,7 +637,6 @@ NOT_YET = {
 # Spellings that are as good but for operations that they ask for themselves.
 MORE = {
     ("NLL", "difference of gathered logs"): "adds the shift to the logs, not to the loss",
-    ("NLL", "logaddexp.reduce"): "the same",
     ("NLL", "one-hot by arange =="): "a label outside of the range picks nothing: no x[rows, y]",
     ("NLL", "one-hot by == arange"): "the same",
     ("NLL", "one-hot by where"): "the same",

@@ -300,10 +300,6 @@ program("built-in sum with a start", lambda x: sum(x, 1.0), X)
 program("np.add.reduce", lambda x: np.add.reduce(x), X)
 program("np.add.reduce over an axis", lambda x: np.add.reduce(x, axis=1, keepdims=True) * x, X)
 program("np.add.reduce over all", lambda x: np.add.reduce(x, axis=None), X)
-program("np.logaddexp.reduce", lambda x: np.logaddexp.reduce(x), X)
-program(
-    "np.logaddexp.reduce over an axis", lambda x: np.logaddexp.reduce(x, axis=-1, keepdims=True), X
-)
 program("np.multiply.reduce", lambda x: np.multiply.reduce(x, axis=-1), P)
 program("np.maximum.reduce", lambda x: np.maximum.reduce(x) + np.minimum.reduce(x, axis=0), X)
 program("np.add.accumulate", lambda x: np.add.accumulate(x, axis=1), X)

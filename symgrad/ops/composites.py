@@ -226,11 +226,6 @@ structural(
 )  # fmt: skip
 
 
-@accept(np.logaddexp.reduce)
-def log_of_sum(array: Any, axis: Any = 0, *, keepdims: bool = False) -> Any:
-    return op.logsumexp(array, axis=normal_axes(axis, array.ndim), keepdims=bool(keepdims))
-
-
 @accept(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     axes = normal_axes(axis, x.ndim)
