@@ -6,6 +6,7 @@ Composites stand in each by their definition, never by their `expand`.
 """
 
 import functools
+import math
 
 import mpmath
 import numpy as np
@@ -71,9 +72,9 @@ ARRANGE = {
     "squeeze": lambda x, axis: np.squeeze(x, axis),
     "transpose": lambda x, axes: np.transpose(x, axes),
     "flip": lambda x, axis: np.flip(x, axis),
+    "eye": lambda n, m, k, dtype: np.eye(n, m, k, dtype),
     "index": take,
     "take_along": lambda x, indices, axis: np.take_along_axis(x, indices, axis),
-    "eye": lambda n, m, k, dtype: np.eye(n, m, k, dtype=dtype),
     "arange": lambda start, stop, dtype: np.arange(start, stop, dtype=dtype),
     "sum": reduce_by(np.sum),
     "mean": reduce_by(np.mean),
@@ -148,7 +149,10 @@ MPMATH = with_functions(
     PRECISE.exp, PRECISE.log, lambda x: PRECISE.log(1 + x), PRECISE.sqrt, reduce_by(np.max)
 )
 SYMPY = with_functions(sp.exp, sp.log, lambda x: sp.log(1 + x), sp.sqrt, unknown_max)
-SYMPY["literal"] = lambda number: sp.Rational(str(number))
+SYMPY["literal"] = lambda number: sp.E if number == math.e else sp.Rational(str(number))
+MPMATH["literal"] = lambda number: PRECISE.e if number == math.e else number  # np.e means e
+SYMPY["full"] = lambda shape, value, dtype: np.full(shape, sp.Rational(str(value)))
+SYMPY["astype"] = lambda x, dtype: x
 
 
 def evaluate(graph, table, *inputs):

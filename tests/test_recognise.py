@@ -1,5 +1,7 @@
 """Which spellings are found as composites, which must not be, and that every law is true."""
 
+import math
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -8,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symgrad.expand import drop_dead, expand
-from symgrad.graph import FLOAT64, Aval, Builder, check
+from symgrad.graph import FLOAT64, INT64, Aval, Builder, check
 from symgrad.ops import op
-from symgrad.ops.indexing import index
+from symgrad.ops.indexing import ARRAY, index
 from symgrad.ops.table import structural
-from symgrad.recognise import RULES, recognise, sums
+from symgrad.recognise import RULES, products, recognise
 
 FLOAT32 = np.dtype(np.float32)
 N, C = 3, 4
@@ -28,6 +30,10 @@ def largest(x, axis=(1,), keepdims=True):
 
 def column(x):
     return index(x, (ALL, None))
+
+
+def ones_like(x):
+    return x.builder.apply("full", shape=x.shape, value=1, dtype=x.dtype.name)
 
 
 def sigmoid(z):
@@ -127,6 +133,7 @@ LOGISTIC = [
     ),
 ]
 SOFTMAX = [
+    ("stability", lambda x: op.exp(x - log_total(x)), "softmax(x, axis=1)"),
     ("exact", softmax, "softmax(x, axis=1)"),
     (
         "exact",
@@ -442,7 +449,49 @@ EXPONENTIALS = [
     ("stability", lambda x: e_of(x) - 1, "expm1(x)"),
     ("stability", lambda x: 1 - e_of(x), "negative(expm1(x))"),
 ]
+IDENTITIES = [
+    ("exact", lambda x: op.exp(op.negative(-x)), "exp(x)"),
+    ("exact", lambda x: op.exp(1.0 * x), "exp(x)"),
+    ("exact", lambda x: op.exp(x * ones_like(x)), "exp(x)"),
+    ("exact", lambda x: op.exp(-1 * (-x)), "exp(x)"),
+    ("exact", lambda x: op.exp(x / 1), "exp(x)"),
+    ("exact", lambda x: op.exp(op.negative(x) / -1), "exp(x)"),
+    ("rounding", lambda x: op.exp(0 - -x), "exp(x)"),
+    ("stability", lambda x: op.exp(x / 3.0 * 3), "exp(x)"),
+    ("stability", lambda x: op.exp(2 * x / 2), "exp(x)"),
+    ("stability", lambda x: op.exp(-2 * x / -2), "exp(x)"),
+    ("rounding", lambda x: op.exp(x + 0), "exp(x)"),
+    ("rounding", lambda x: op.exp(0.0 + x), "exp(x)"),
+    ("rounding", lambda x: op.exp(x - 0), "exp(x)"),
+    ("exact", lambda x: op.exp(x**1), "exp(x)"),
+    ("exact", lambda x: op.square(op.absolute(x)), "square(x)"),
+    ("stability", lambda x: op.power(math.e, x), "exp(x)"),
+    ("exact", lambda x: op.exp(ones_like(x) + x), "exp(add(1, x))"),
+    ("exact", lambda x: op.exp(ones_like(x) - x), "exp(subtract(1, x))"),
+    ("exact", lambda x: op.exp(op.astype(x, dtype=x.dtype.name)), "exp(x)"),
+    ("exact", lambda x: op.exp(op.broadcast_to(x, shape=x.shape)), "exp(x)"),
+    (
+        "exact",
+        lambda x: op.exp(
+            op.reshape(op.reshape(x, shape=(x.shape[0] * x.shape[1],)), shape=x.shape)
+        ),
+        "exp(x)",
+    ),
+    ("exact", lambda x: op.exp(op.squeeze(op.expand_dims(x, axis=(1,)), axis=(1,))), "exp(x)"),
+    (
+        "exact",
+        lambda x: op.exp(op.expand_dims(op.squeeze(largest(x), axis=(1,)), axis=(1,))),
+        "exp(max(x, axis=(1,), keepdims=True))",
+    ),
+    ("exact", lambda x: op.exp(index(op.expand_dims(x, axis=(1,)), (ALL, 0))), "exp(x)"),
+    (
+        "exact",
+        lambda x: op.exp(op.transpose(op.transpose(x, axes=(1, 0)), axes=(1, 0))),
+        "exp(x)",
+    ),
+]
 FOUND = [
+    *IDENTITIES,
     *EXPONENTIALS,
     *ELEMENTS,
     *SUMS,
@@ -529,7 +578,7 @@ def test_a_vector_needs_no_axis():
         assert formula(graph) == found
 
 
-OF_SUMS = frozenset(rule.law for rule in sums.RULES)
+OF_SUMS = frozenset(rule.law for rule in products.RULES)
 LEFT_ALONE = [
     lambda x: 2 / (1 + op.exp(-x)),
     lambda x: 1 / (2 + op.exp(-x)),
@@ -778,8 +827,22 @@ SUM_OF_PRODUCT = (
     "contract(sum(x, axis=(0,), keepdims=False), sum(y, axis=(1,), keepdims=False), "
     "terms=((0,), (0,)), out=())"
 )
+
+
 # Each line: the shape of the right-hand side, what the user writes, and what it becomes.
+def inverse_with(a, b, terms):
+    return op.contract(op.inv(a), b, terms=terms, out=(0,))
+
+
 MATRICES = [
+    ((N,), lambda a, b: op.log(op.absolute(op.det(a))), "slogdet(x)"),
+    ((N,), lambda a, b: inverse_with(a, b, ((1, 0), (1,))), "solve(transpose(x, axes=(1, 0)), y)"),
+    (
+        (N,),
+        lambda a, b: inverse_with(op.transpose(a, axes=(1, 0)), b, ((1, 0), (1,))),
+        "solve(x, y)",
+    ),
+    ((N,), lambda a, b: op.contract(b, op.inv(a), terms=((1,), (0, 1)), out=(0,)), "solve(x, y)"),
     ((N,), lambda a, b: op.log(op.det(a)), "add(log(slogdet(x)), slogdet(x))"),
     ((N,), inverse_times, "solve(x, y)"),
     ((N, C), inverse_times, "solve(x, y)"),
@@ -813,10 +876,71 @@ def test_what_is_no_system_stays(shape, function):
     assert formula(recognise(before)[0]) == formula(before)
 
 
+def picking(function):
+    """Return the graph of a function of a matrix and one label a row."""
+    builder = Builder()
+    x = builder.wrap(builder.input(Aval((N, C), FLOAT64), "x"))
+    y = builder.wrap(builder.input(Aval((N,), INT64), "y"))
+    return builder.graph([function(x, y).symbol])
+
+
+def one_hot(y, k=0):
+    eye = y.builder.apply("eye", n=C, m=C, k=k, dtype="float64")
+    return op.index(eye, y, key=(ARRAY,))
+
+
+def by_comparing(y):
+    return op.equal(column(y), y.builder.apply("arange", start=0, stop=C, dtype="int64"))
+
+
+def rows_of(y):
+    return y.builder.apply("arange", start=0, stop=N, dtype="int64")
+
+
+ROWS = f"arange(start=0, stop={N}, dtype=int64)"
+PICKED = f"index(x, {ROWS}, y, key=('array', 'array'))"
+PICKING = [
+    (lambda x, y: op.sum(one_hot(y) * x, axis=(1,)), PICKED),
+    (lambda x, y: op.sum(x * one_hot(y), axis=(1,)), PICKED),
+    (lambda x, y: op.sum(one_hot(y) * x, axis=(0, 1)), f"sum({PICKED}, axis=(0,), keepdims=False)"),
+    (
+        lambda x, y: op.take_along(x, op.expand_dims(y, axis=(1,)), axis=1),
+        f"expand_dims({PICKED}, axis=(1,))",
+    ),
+    (
+        lambda x, y: op.index(op.transpose(x, axes=(1, 0)), y, rows_of(y), key=(ARRAY, ARRAY)),
+        PICKED,
+    ),
+]
+NOT_PICKING = [
+    lambda x, y: op.sum(by_comparing(y) * x, axis=(1,)),  # no label, no element
+    lambda x, y: op.sum(one_hot(y, k=1) * x, axis=(1,)),
+    lambda x, y: op.sum(one_hot(y) * x, axis=(0,)),
+    lambda x, y: op.sum(one_hot(y) * total(x), axis=(1,)),
+]
+
+
+@pytest.mark.parametrize(("function", "found"), PICKING)
+def test_one_element_a_row_is_picked(function, found):
+    before = picking(function)
+    after, _ = recognise(before)
+    assert formula(check(after)) == found
+    inputs = np.arange(12.0).reshape(N, C), np.array([1, -1, 3])
+    np.testing.assert_array_equal(evaluate(after, NUMPY, *inputs), evaluate(before, NUMPY, *inputs))
+
+
+@pytest.mark.parametrize("function", NOT_PICKING)
+def test_what_picks_otherwise_stays(function):
+    before = picking(function)
+    assert formula(recognise(before, without=OF_SUMS)[0]) == formula(before)
+
+
 def test_every_law_has_a_case():
     fired = {f.law for case in FOUND for f in recognise(build(case[1], (N, C)))[1]}
     for shape, function, _ in MATRICES:
         fired |= {f.law for f in recognise(build(function, (N, N), shape))[1]}
+    for function, _ in PICKING:
+        fired |= {f.law for f in recognise(picking(function))[1]}
     assert fired == {rule.law for rule in RULES}
 
 

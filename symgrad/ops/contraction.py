@@ -69,18 +69,18 @@ def sum_of_product(
     left, right = _without_ones(a, ndim), _without_ones(b, ndim)
     if left is None or right is None:
         return None
-    out = tuple(k for k in range(ndim) if k not in axes)
-    shared = set(left[1]) & set(right[1])
-    if not set(axes) <= shared or not set(out) <= {*left[1], *right[1]}:
-        return None
-    if not (row_by_row or shared.isdisjoint(out)):
+    shared, labels = set(left[1]) & set(right[1]), {*left[1], *right[1]}
+    out = tuple(k for k in range(ndim) if k in labels and k not in axes)
+    if not labels & set(axes) <= shared or not (row_by_row or shared.isdisjoint(out)):
         return None
     total = contract([left[0], right[0]], [left[1], right[1]], out)
-    if not keepdims:
+    kept = [k for k in range(ndim) if keepdims or k not in axes]
+    ones = tuple(n for n, k in enumerate(kept) if k not in out)
+    if not ones:
         return total
     if not total.ndim:
-        return op.broadcast_to(total, shape=(1,) * ndim)
-    return op.expand_dims(total, axis=axes)
+        return op.broadcast_to(total, shape=(1,) * len(ones))
+    return op.expand_dims(total, axis=ones)
 
 
 def _without_ones(x: Value, ndim: int) -> tuple[Value, Labels] | None:

@@ -336,15 +336,19 @@ def _index_operand(a: Any) -> Any:
 
 
 def _meet_rows(x: Any, key: tuple[Any, ...], arrays: Sequence[Any]) -> None:
-    """Take ``arange(n)`` as all rows where the example says so: x[np.arange(len(y)), y]."""
-    if not arrays or key[0] != ARRAY or not isinstance(arrays[0], Value):
-        return
-    row, shapes = x.builder.definition(arrays[0].symbol), x.builder.shapes
-    if row is None or row.name != "arange" or row.setting("start") != 0:
-        return
-    stop, rows = row.setting("stop"), x.aval.shape[0]
-    if not isinstance(stop, int) and shapes.value(stop) == shapes.value(rows) is not None:
-        shapes.unify(stop, rows, checked=False)
+    """Take ``arange(n)`` as all rows where the example says so: x[np.arange(len(y)), y].
+
+    It may also stand for all columns: x[y, np.arange(len(y))].
+    """
+    for entry, rows, index in zip(key, x.aval.shape, arrays, strict=False):
+        if entry != ARRAY or not isinstance(index, Value) or index.dtype == bool:
+            return
+        row, shapes = x.builder.definition(index.symbol), x.builder.shapes
+        if row is None or row.name != "arange" or row.setting("start") != 0:
+            continue
+        stop = row.setting("stop")
+        if not isinstance(stop, int) and shapes.value(stop) == shapes.value(rows) is not None:
+            shapes.unify(stop, rows, checked=False)
 
 
 @accept(np.take, method="take")

@@ -2,39 +2,49 @@
 
 Given the traced graph, returns a graph in which the symbols that a law names are computed by
 one composite op with a good derivative, and the record of what fired.  The user's own
-equations all stay, dead or not: `expand` finds them again by CSE, and later stages drop what
-nobody reads.  Invariant: a replaced value keeps its shape, dtype, name and origin.
+equations stay, dead or not: `expand` finds them again by CSE, and later stages drop what
+nobody reads; only a step that changes nothing goes, with what served it alone.  Invariant: a
+replaced value keeps its shape, dtype, name and origin.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from symgrad.errors import Location
-from symgrad.graph import Equation, Graph, Operand, Static, Sym
+from symgrad.graph import Aval, Equation, Graph, Op, Operand, Static, Sym
 from symgrad.recognise import (
     chains,
     elements,
     exponentials,
+    gathers,
+    identities,
     length,
     logistic_loss,
     matrices,
     powers,
+    products,
     sigmoid,
+    signs,
     softmax,
-    sums,
     written,
 )
+from symgrad.recognise.moves import before_move
 from symgrad.recognise.recogniser import Recogniser
 from symgrad.recognise.rule import Rule
+from symgrad.recognise.spellings import respelled
 
-# Of the laws that fit, the first is used.  Those of sums are tried last, on their own: the
+# Of the laws that fit, the first is used.  Those of sums of products are tried last: the
 # composites are found by the sums that people write.
 COMPOSITES = (
+    *identities.RULES,
     *sigmoid.RULES,
     *logistic_loss.RULES,
+    *signs.RULES,
+    *gathers.RULES,
     *softmax.RULES,
     *written.RULES,
     *length.RULES,
@@ -42,7 +52,7 @@ COMPOSITES = (
     *matrices.RULES,
     *powers.RULES,
 )
-SUMS = (*elements.RULES, *chains.RULES, *sums.RULES)
+SUMS = (*elements.RULES, *chains.RULES, *products.RULES)
 RULES = (*COMPOSITES, *SUMS)
 
 
@@ -75,14 +85,15 @@ def recognise(
     for laws in (COMPOSITES, SUMS):
         rules = _rules_by_op(laws, exact, without)
         if any(eqn.rhs.name in rules or _has_body(eqn) for eqn in graph.equations):
-            graph = _swept(graph, rules, firings)
+            graph = _searched(graph, rules, firings)
     return graph, tuple(firings)
 
 
-def _swept(graph: Graph, rules: Mapping[str, tuple[Rule, ...]], firings: list[Firing]) -> Graph:
+def _searched(graph: Graph, rules: Mapping[str, tuple[Rule, ...]], firings: list[Firing]) -> Graph:
     """Return the graph with each law tried wherever its op stands."""
     builder = Recogniser.reading(graph)
-    moved: dict[Sym, Operand] = {}
+    search = _Search(graph, builder, rules, firings)
+    moved = search.moved
     for eqn in graph.equations:
         if eqn.rhs.name == "alias":  # alias(x) = x: it had done its work when it was traced
             x = eqn.rhs.operands[0]
@@ -90,12 +101,13 @@ def _swept(graph: Graph, rules: Mapping[str, tuple[Rule, ...]], firings: list[Fi
             builder.notes.copy(eqn.lhs[0], same, graph.notes)
             continue
         if _has_body(eqn):
-            eqn = _with_bodies_swept(eqn, rules, firings)
+            eqn = _with_bodies_searched(eqn, rules, firings)
         builder.keep(eqn, moved, graph)
-        if eqn.rhs.name in rules and builder.is_read(eqn):
-            _try_rules(rules[eqn.rhs.name], builder, eqn, moved, graph, firings)
+        if builder.is_read(eqn):
+            search.try_laws(eqn)
     builder.carry_cotangents(moved, graph)
     outputs = [moved.get(y, y) if type(y) is Sym else y for y in graph.outputs]
+    builder.equations = search.wanted(outputs)
     return builder.graph(outputs)
 
 
@@ -103,36 +115,108 @@ def _has_body(eqn: Equation) -> bool:
     return any(isinstance(value, Graph) for value in eqn.rhs.settings)
 
 
-def _with_bodies_swept(
+def _with_bodies_searched(
     eqn: Equation, rules: Mapping[str, tuple[Rule, ...]], firings: list[Firing]
 ) -> Equation:
     settings = [
-        Static(_swept(value, rules, firings) if isinstance(value, Graph) else value)
+        Static(_searched(value, rules, firings) if isinstance(value, Graph) else value)
         for value in eqn.rhs.settings
     ]
     return Equation(eqn.lhs, type(eqn.rhs).of(eqn.rhs.operands, settings))
 
 
-def _try_rules(
-    rules: Sequence[Rule],
-    builder: Recogniser,
-    eqn: Equation,
-    moved: dict[Sym, Operand],
-    graph: Graph,
-    firings: list[Firing],
-) -> None:
-    """Replace the value that ``eqn`` binds by what the first law that fits makes of it."""
-    y = eqn.lhs[0]
-    operands = tuple([moved.get(x, x) if type(x) is Sym else x for x in eqn.rhs.operands])
-    builder.origin = graph.notes.origins.get(y)
-    for rule in rules:
-        found = rule.apply(builder, operands, eqn.rhs.settings)
-        if type(found) is Sym and builder.may_replace(builder.avals[found], graph.avals[y]):
-            moved[y] = found
-            builder.notes.copy(y, found, graph.notes)
-            firings.append(Firing(rule, found, graph.notes.location(y)))
-            break
-    builder.origin = None
+@dataclass(slots=True)
+class _Search:
+    """The laws on their way through a graph: which symbols now stand for others, and why.
+
+    ``unmoved`` holds what is the same value as a symbol of the user's, its reshapes and
+    transposes after the other steps: nobody reads it unless a law fits there.  ``same`` holds
+    what a step without effect left as it was, and ``written`` the user's symbol for a law's.
+    """
+
+    graph: Graph
+    builder: Recogniser
+    rules: Mapping[str, Sequence[Rule]]
+    firings: list[Firing]
+    moved: dict[Sym, Operand] = field(default_factory=dict)
+    unmoved: dict[Sym, Operand] = field(default_factory=dict)
+    same: dict[Sym, Sym] = field(default_factory=dict)
+    written: dict[Operand, Sym] = field(default_factory=dict)
+
+    def try_laws(self, eqn: Equation) -> None:
+        """Replace the value that ``eqn`` binds by what the first law that fits makes of it."""
+        y, rhs, notes = eqn.lhs[0], eqn.rhs, self.graph.notes
+        operands = tuple([self.moved.get(x, x) if type(x) is Sym else x for x in rhs.operands])
+        self.builder.origin = notes.origins.get(y)
+        want = self.graph.avals[y]
+        found = self._by_law(rhs.name, operands, rhs.settings, want)
+        if found is not None and self.firings[-1].law in identities.LAWS:
+            self.same[y] = self.written.get(found, found)
+        if found is None and type(rhs).facts.elementwise:
+            found = self._before_move(y, rhs, operands)
+        if found is not None:
+            self.moved[y] = found
+            self.written.setdefault(found, y)
+            self.builder.notes.copy(y, found, notes)
+        self.builder.origin = None
+
+    def _by_law(
+        self, name: str, operands: tuple[Operand, ...], settings: tuple[Any, ...], want: Aval
+    ) -> Sym | None:
+        """Return what a law of the op gives, or a law of another op that it may be spelled by."""
+        b = self.builder
+        for other, read in ((name, operands), *respelled(b, name, operands)):
+            for rule in self.rules.get(other, ()):
+                found = rule.apply(b, read, settings)
+                if type(found) is Sym and b.may_replace(b.avals[found], want):
+                    where = Location.of(*b.origin) if b.origin else None
+                    self.firings.append(Firing(rule, found, where))
+                    return found
+        return None
+
+    def _before_move(self, y: Sym, rhs: Op, operands: tuple[Operand, ...]) -> Sym | None:
+        """Return what a law gives if reshapes and transposes come after the op, not before."""
+        b = self.builder
+        read = [self.unmoved.get(x, x) if type(x) is Sym else x for x in operands]
+        move = before_move(b, read)
+        if move is None:
+            return None
+        op, sources = type(rhs), move.sources
+        want = b.infer(op, sources, rhs.settings)[0]
+        found = self._by_law(op.name, sources, rhs.settings, want)
+        inner = b.bind(op, sources, rhs.settings, (want,))[0] if found is None else found
+        again = move.done_to(b, inner)
+        if type(again) is not Sym or not b.may_replace(b.avals[again], self.graph.avals[y]):
+            return None
+        if found is None:
+            self.unmoved[y] = again
+            return None
+        return again
+
+    def wanted(self, outputs: Sequence[Operand]) -> list[Equation]:
+        """Return the equations that the outputs need, and those of the user that laws replaced.
+
+        What served only a step without effect, or a law that did not fit, is nobody's: left
+        there, it would pass for the user's own.
+        """
+        is_all_the_users = len(self.builder.equations) <= len(self.graph.equations)
+        if self.graph.shapes.has_selected or (is_all_the_users and not self.same):
+            return self.builder.equations  # a selection may be read for its size alone
+        same = {y: x for y, x in self.same.items() if x in self.graph.avals}
+        had_readers = {x for eqn in self.graph.equations for x in eqn.rhs.operands}
+        read = {same.get(y, y) for y in self.graph.outputs if type(y) is Sym}
+        for eqn in reversed(self.graph.equations):
+            y = eqn.lhs[0]
+            if not read.isdisjoint(eqn.lhs) or had_readers.isdisjoint(eqn.lhs):
+                read.update(eqn.lhs)
+                if y not in same:
+                    operands = [x for x in eqn.rhs.operands if type(x) is Sym]
+                    read.update([same.get(x, x) for x in operands])
+        read.update([y for y in outputs if type(y) is Sym])
+        for eqn in reversed(self.builder.equations):
+            if not read.isdisjoint(eqn.lhs):
+                read.update([x for x in eqn.rhs.operands if type(x) is Sym])
+        return [eqn for eqn in self.builder.equations if not read.isdisjoint(eqn.lhs)]
 
 
 @functools.cache

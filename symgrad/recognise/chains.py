@@ -20,10 +20,10 @@ from symgrad.graph import Operand, Value
 from symgrad.ops.contraction import Labels, contract
 from symgrad.ops.reductions import count
 from symgrad.ops.table import normal_axes, op
+from symgrad.recognise.products import fused
 from symgrad.recognise.reading import Operands
 from symgrad.recognise.recogniser import Recogniser
 from symgrad.recognise.rule import Rule
-from symgrad.recognise.sums import fused
 
 LONGEST = 6  # factors of a chain: the orders to compare are 3 to that power
 GAIN = 0.8  # another order than the user's must cost less than this part of it

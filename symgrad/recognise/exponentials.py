@@ -7,9 +7,11 @@ and exact, so is the law's, and they agree; NaN stays NaN.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from symgrad.graph import Builder, Operand, Static
+from symgrad.recognise.moves import gathered
 from symgrad.recognise.reading import (
     Operands,
     argument,
@@ -45,6 +47,11 @@ def _power_of_exp(b: Builder, operands: Operands, settings: Any) -> Operand | No
 def _passing_exponent(b: Builder, v: Operand) -> Operand | None:
     """Return z where ``v`` is exp(z) and has no name: one with a name is used again."""
     return argument(b, v, "exp") if v not in b.notes.names else None
+
+
+def _power_of_e(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    base, x = operands
+    return b.apply("exp", x).symbol if is_number(base, math.e) and _is_real(b, x) else None
 
 
 def _product_of_exps(b: Builder, operands: Operands, settings: Any) -> Operand | None:
@@ -105,9 +112,14 @@ def _log1p_of_minus_exp(b: Builder, operands: Operands, settings: Any) -> Operan
 
 def _log_of_one_plus(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     for one, x in orders(operands_of(b, operands[0], "add")):
-        if is_number(one, 1) and _is_real(b, x) and not operands_of(b, x, "exp"):
+        if is_number(one, 1) and _is_real(b, x) and not _moves_exp(b, x):
             return b.apply("log1p", x).symbol
     return None
+
+
+def _moves_exp(b: Builder, v: Operand) -> bool:
+    """Return whether softplus is the better law, here or before ``v`` was moved."""
+    return bool(operands_of(b, gathered(b, v)[0], "exp"))
 
 
 def _log_of_one_minus(b: Builder, operands: Operands, settings: Any) -> Operand | None:
@@ -130,6 +142,8 @@ RULES = (
          "exp(x) overflows above x = 709 and underflows below -745, and x is lost"),
     Rule("exp(x)**p = exp(p x)", "power", _power_of_exp, "stability",
          "exp(x) overflows or underflows where exp(p x) does not"),
+    Rule("e**x = exp(x)", "power", _power_of_e, "stability",
+         "the laws of exp hold for it, and its derivative is itself"),
     Rule("exp(x) exp(y) = exp(x + y)", "multiply", _product_of_exps, "stability",
          "a factor overflows or underflows where the product does not"),
     Rule("exp(x) / exp(y) = exp(x - y)", "divide", _quotient_of_exps, "stability",

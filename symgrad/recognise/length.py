@@ -15,11 +15,27 @@ from symgrad.recognise.rule import Rule
 
 
 def _root_of_squares(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    r = reduction(b, operands[0])
+    r = _contracted_squares(b, operands[0]) or _summed_squares(b, operands[0])
+    return reduced_like(b, operands[0], r) if r else None
+
+
+def _summed_squares(b: Builder, v: Operand) -> Reduction | None:
+    r = reduction(b, v)
     x = _squared(b, r.x) if r and r.name == "sum" else None
-    if r is None or x is None:
+    return Reduction("root_of_squares", x, r.axes) if r and x is not None else None
+
+
+def _contracted_squares(b: Builder, v: Operand) -> Reduction | None:
+    """Return x and axes where ``v`` is x @ x, or another product of x with itself."""
+    row = b.definition(v)
+    if row is None or row.name != "contract" or len(set(row.operands)) != 1:
         return None
-    return reduced_like(b, operands[0], Reduction("root_of_squares", x, r.axes))
+    (one, *others), out = row.settings
+    rest = tuple([label for label in one if label in out])
+    x = argument(b, v, "contract")
+    if others != [one] or len(set(one)) < len(one) or rest != out or x is None:
+        return None
+    return Reduction("root_of_squares", x, tuple(k for k, c in enumerate(one) if c not in out))
 
 
 def _squared(b: Builder, v: Operand) -> Operand | None:

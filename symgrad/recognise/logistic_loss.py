@@ -1,8 +1,7 @@
-"""The laws of the logistic loss, and of the sign that they leave before a mean or sum of it.
+"""The laws of the logistic loss.
 
 Each law is given a builder and the operands of the op it is tried on; it returns the operand
-that takes the place of the result, or None.  Invariant: a sign is moved only where a law of
-this file left it.
+that takes the place of the result, or None.
 """
 
 from __future__ import annotations
@@ -47,14 +46,13 @@ def _logistic_loss(
     b: Builder, operands: Operands, settings: Any, second: int = 1
 ) -> Operand | None:
     one, two = _weighted_softplus(b, operands[0]), _weighted_softplus(b, operands[1], second)
-    if one is None or two is None or one.sign != two.sign:
+    if one is None or two is None:
         return None
     for for_one, for_zero in ((one, two), (two, one)):
-        if _is_one_minus(b, for_zero.weight, for_one.weight) and _opposite(
-            b, for_one.x, for_zero.x
-        ):
+        sign = for_zero.sign * _sign_of_one_minus(b, for_zero.weight, for_one.weight)
+        if sign == for_one.sign and _opposite(b, for_one.x, for_zero.x):
             loss = b.apply("logistic_loss", for_zero.x, for_one.weight)
-            return (loss if one.sign > 0 else -loss).symbol
+            return (loss if sign > 0 else -loss).symbol
     return None
 
 
@@ -62,49 +60,18 @@ def _logistic_loss_by_difference(b: Builder, operands: Operands, settings: Any) 
     return _logistic_loss(b, operands, settings, -1)
 
 
-def _is_one_minus(b: Builder, v: Operand, y: Operand) -> bool:
+def _sign_of_one_minus(b: Builder, v: Operand, y: Operand) -> int:
+    """Return 1 where ``v`` is 1 - y, -1 where it is y - 1, else 0."""
     pair = operands_of(b, v, "subtract")
-    wraps = b.aval(y).dtype.kind == "u"  # 1 - y of unsigned labels is another number
-    return bool(pair) and is_number(pair[0], 1) and pair[1] is y and not wraps
+    if not pair or b.aval(y).dtype.kind == "u":  # 1 - y of unsigned labels is another number
+        return 0
+    if pair[1] is y:
+        return 1 if is_number(pair[0], 1) else 0
+    return -1 if pair[0] is y and is_number(pair[1], 1) else 0
 
 
 def _opposite(b: Builder, v: Operand, z: Operand) -> bool:
     return negated(b, v) is z or negated(b, z) is v
-
-
-def _sign_out_of_mean(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    # Exact: rounding is symmetric.  Only for the sign that a law of ours left behind.
-    return _sign_out(b, operands, settings, "mean")
-
-
-def _sign_out_of_sum(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    return _sign_out(b, operands, settings, "sum")
-
-
-def _sign_out(b: Builder, operands: Operands, settings: Any, name: str) -> Operand | None:
-    inner = argument(b, operands[0], "negative")
-    if inner is None or not operands_of(b, inner, "logistic_loss"):
-        return None
-    axis, keepdims = settings
-    return (-b.apply(name, inner, axis=axis, keepdims=keepdims)).symbol
-
-
-def _sign_out_of_difference(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    inner = argument(b, operands[1], "negative")
-    if inner is None or not operands_of(b, inner, "logistic_loss"):
-        return None
-    return b.apply("add", operands[0], inner).symbol
-
-
-def _no_double_sign(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    inner = argument(b, operands[0], "negative")
-    row = b.definition(inner) if inner is not None else None
-    is_ours = (
-        row is not None
-        and row.name in ("mean", "sum")
-        and bool(operands_of(b, row.operands[0], "logistic_loss"))
-    ) or (row is not None and row.name == "logistic_loss")
-    return inner if is_ours else None
 
 
 RULES = (
@@ -113,12 +80,4 @@ RULES = (
     Rule("y softplus(-z) - (y - 1) softplus(z) = logistic loss", "subtract",
          _logistic_loss_by_difference, "stability",
          "one exponential for both labels, and a derivative, sigmoid(z) - y, that cannot overflow"),
-    Rule("mean(-loss) = -mean(loss)", "mean", _sign_out_of_mean, "exact",
-         "another law left a sign: one number changes it, not an array"),
-    Rule("sum(-loss) = -sum(loss)", "sum", _sign_out_of_sum, "exact",
-         "another law left a sign: one number changes it, not an array"),
-    Rule("a - (-loss) = a + loss", "subtract", _sign_out_of_difference, "exact",
-         "another law left two signs, which cancel"),
-    Rule("-(-mean(loss)) = mean(loss)", "negative", _no_double_sign, "exact",
-         "another law left two signs, which cancel"),
 )  # fmt: skip

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.graph import Builder, Operand
-from symgrad.recognise.reading import Operands, operands_of
+from symgrad.recognise.moves import transposed
+from symgrad.recognise.reading import Operands, argument, operands_of
 from symgrad.recognise.rule import Rule
 
 
@@ -21,6 +22,13 @@ def _log_of_det(b: Builder, operands: Operands, settings: Any) -> Operand | None
     log_sign: Any = b.apply("log", both[0])  # a negative determinant has no log: NaN
     total: Operand = (log_sign + both[1]).symbol
     return total
+
+
+def _log_of_size_of_det(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    v = argument(b, operands[0], "absolute")
+    found = operands_of(b, v, "det") if v is not None else ()
+    both: Any = b.apply("slogdet", found[0]) if found else None
+    return both[1].symbol if found else None
 
 
 def _product_with_inverse(b: Builder, operands: Operands, settings: Any) -> Operand | None:
@@ -35,9 +43,30 @@ def _product_with_inverse(b: Builder, operands: Operands, settings: Any) -> Oper
     return b.apply("solve", found[0], operands[1]).symbol
 
 
+def _inverse_and_vector(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    """Return the solution for inv(A)^T b, b inv(A) and whatever else sums over one axis."""
+    terms, out = settings
+    for k in (0, 1) if len(operands) == 2 else ():
+        v, x = operands[k], operands[1 - k]
+        if v in b.notes.names or b.aval(v).ndim != 2 or b.aval(x).ndim != 1:
+            continue
+        inverse, order = transposed(b, v, (0, 1))
+        found = operands_of(b, inverse, "inv")
+        labels = [terms[k][axis] for axis in order]  # transposing two axes is its own inverse
+        if found and sorted([*terms[1 - k], *out]) == sorted(set(labels)):
+            a, axes = transposed(b, found[0], (0, 1) if labels[0] in out else (1, 0))
+            a = a if axes == (0, 1) else b.apply("transpose", a, axes=axes).symbol
+            return b.apply("solve", a, x).symbol
+    return None
+
+
 RULES = (
     Rule("log(det(A)) = log(sign) + log|det(A)|", "log", _log_of_det, "stability",
          "the determinant of a large matrix overflows or underflows where its log does not"),
+    Rule("log|det(A)| = slogdet(A)[1]", "log", _log_of_size_of_det, "stability",
+         "the determinant of a large matrix overflows or underflows where its log does not"),
     Rule("inv(A) b = solve(A, b)", "contract", _product_with_inverse, "rounding",
+         "one factorisation and no inverse: a third of the work, and more digits"),
+    Rule("inv(A)^T b = solve(A^T, b)", "contract", _inverse_and_vector, "rounding",
          "one factorisation and no inverse: a third of the work, and more digits"),
 )  # fmt: skip

@@ -6,18 +6,40 @@ nothing.  Invariant: it looks at a bounded number of equations, so each look-up 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 from typing import Any
 
-from symgrad.graph import Builder, Operand, Static
+import numpy as np
 
-Operands = tuple[Operand, ...]
+from symgrad.graph import Builder, Operand, Static
+from symgrad.recognise.spellings import MAY_BE, Operands, opposite, orders, respelled
+
+__all__ = [
+    "Operands",
+    "argument",
+    "is_number",
+    "is_real",
+    "minus",
+    "negated",
+    "number_of",
+    "one_plus",
+    "operands_of",
+    "orders",
+]
 
 
 def operands_of(b: Builder, v: Operand, name: str) -> Operands:
-    """Return the operands of ``v`` if the op called ``name`` computes it, else nothing."""
+    """Return the operands of ``v`` if the op called ``name``, however spelled, computes it."""
     row = b.definition(v)
-    return row.operands if row is not None and row.name == name else ()
+    if row is None:
+        return ()
+    if row.name == name:
+        return row.operands
+    if name in MAY_BE.get(row.name, ()):
+        for other, operands in respelled(b, row.name, row.operands):
+            if other == name:
+                return operands
+    return ()
 
 
 def argument(b: Builder, v: Operand, name: str) -> Operand | None:
@@ -26,8 +48,24 @@ def argument(b: Builder, v: Operand, name: str) -> Operand | None:
     return found[0] if found and b.aval(found[0]).dtype.kind == "f" else None
 
 
-def is_number(v: Operand, number: int) -> bool:
+def is_number(v: Operand, number: float) -> bool:
     return type(v) is Static and bool(v.value == number)
+
+
+def is_real(b: Builder, v: Operand) -> bool:
+    return b.aval(v).dtype.kind == "f"
+
+
+def number_of(b: Builder, v: Operand) -> int | float | None:
+    """Return the finite number that ``v`` is, or that stands in all its elements."""
+    if type(v) is Static:
+        number = v.value
+    elif (row := b.definition(v)) is not None and row.name == "full":
+        number = row.setting("value")
+    else:
+        return None
+    number = number.item() if isinstance(number, np.generic) else number
+    return number if type(number) in (int, float) and math.isfinite(number) else None
 
 
 def one_plus(b: Builder, v: Operand) -> Operand | None:
@@ -40,26 +78,8 @@ def one_plus(b: Builder, v: Operand) -> Operand | None:
 
 def negated(b: Builder, v: Operand) -> Operand | None:
     """Return x where ``v`` is -x, 0 - x or -1 * x, of one dtype: -1.0 * x of integers is not -x."""
-    x = _with_other_sign(b, v)
+    x = opposite(b, v) if type(v) is not Static else None
     return x if x is not None and b.aval(x).dtype == b.aval(v).dtype else None
-
-
-def _with_other_sign(b: Builder, v: Operand) -> Operand | None:
-    if found := operands_of(b, v, "negative"):
-        return found[0]
-    if (found := operands_of(b, v, "subtract")) and is_number(found[0], 0):
-        return found[1]
-    for number, x in orders(operands_of(b, v, "multiply")):
-        if is_number(number, -1):
-            return x
-    return None
-
-
-def orders(pair: Operands) -> Iterator[tuple[Operand, Operand]]:
-    """Yield the operands of a commutative op in both orders."""
-    if pair:
-        yield pair[0], pair[1]
-        yield pair[1], pair[0]
 
 
 def minus(b: Builder, x: Operand) -> Any:

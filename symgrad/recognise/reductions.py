@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from symgrad.dims import Shape
-from symgrad.graph import Builder, Operand
+from symgrad.graph import Builder, Op, Operand
 from symgrad.ops.reductions import reduced_shape
 from symgrad.ops.table import normal_axes
-from symgrad.recognise.moves import rearranged
+from symgrad.recognise.moves import LONGEST_CHAIN, rearranged
 
 
 class Reduction(NamedTuple):
@@ -31,7 +31,35 @@ def reduction(b: Builder, v: Operand) -> Reduction | None:
         return None
     x = row.operands[0]
     axes = normal_axes(row.setting("axis"), len(b.aval(x).shape))
-    return Reduction(row.name, x, axes) if axes else None
+    return _of_source(b, Reduction(row.name, x, axes)) if axes else None
+
+
+def _of_source(b: Builder, r: Reduction) -> Reduction:
+    """Return the reduction over the axes that its array had before it was moved or reduced."""
+    for _ in range(LONGEST_CHAIN):
+        row = b.definition(r.x)
+        axes = _axes_before(b, row, r) if row is not None else None
+        if row is None or axes is None:
+            break
+        r = Reduction(r.name, row.operands[0], axes)
+    return r
+
+
+def _axes_before(b: Builder, row: Op, r: Reduction) -> tuple[int, ...] | None:
+    """Return the axes of the operand of ``row``, which makes x, that the reduction is over."""
+    if row.name == "transpose" and _keeps_order(row.setting("axes"), r.axes):
+        return tuple(sorted([row.setting("axes")[k] for k in r.axes]))
+    if len(r.axes) < b.aval(r.x).ndim:
+        return None
+    is_part = row.name == r.name in ("sum", "max") and not row.setting("keepdims")
+    is_whole = is_part or row.name == "reshape"
+    return tuple(range(b.aval(row.operands[0]).ndim)) if is_whole else None
+
+
+def _keeps_order(order: tuple[int, ...], axes: tuple[int, ...]) -> bool:
+    """Return whether the axes that are left stand in the order they had before."""
+    rest = [axis for k, axis in enumerate(order) if k not in axes]
+    return rest == sorted(rest)
 
 
 def aligned(shape: Shape, ndim: int) -> Shape:

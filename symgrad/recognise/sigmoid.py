@@ -33,6 +33,9 @@ def _inverse_of_one_plus_exp(b: Builder, v: Operand) -> Operand | None:
 
 
 def _sigmoid(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    if is_number(operands[0], -1):
+        p = _inverse_of_one_plus_exp(b, operands[1])
+        return (-b.wrap(p)).symbol if p is not None else None
     return _inverse_of_one_plus_exp(b, operands[1]) if is_number(operands[0], 1) else None
 
 
@@ -119,12 +122,6 @@ def _log1p_minus_sigmoid(b: Builder, operands: Operands, settings: Any) -> Opera
     return (-b.apply("softplus", z)).symbol if z is not None else None
 
 
-def _double_sign(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    # Left behind by the laws above in the user's -log(p).
-    found = operands_of(b, operands[0], "negative")
-    return found[0] if found and operands_of(b, found[0], "softplus") else None
-
-
 RULES = (
     Rule("1 / (1 + exp((-a) b)) = sigmoid(a b)", "divide", _sigmoid_of_product, "rounding",
          "the derivative of a sigmoid p is p (1 - p), without another exponential"),
@@ -146,6 +143,4 @@ RULES = (
          "sigmoid(z) rounds to 1 above z = 37, and log(1 - 1) is -inf"),
     Rule("log1p(-sigmoid(z)) = -softplus(z)", "log1p", _log1p_minus_sigmoid, "stability",
          "sigmoid(z) rounds to 1 above z = 37, and log1p(-1) is -inf"),
-    Rule("-(-softplus(z)) = softplus(z)", "negative", _double_sign, "exact",
-         "another law left two signs, which cancel"),
 )  # fmt: skip

@@ -177,6 +177,13 @@ def _log_of_softmax(b: Builder, operands: Operands, settings: Any) -> Operand | 
     return regathered(b, log_p, path)
 
 
+def _exp_of_log_softmax(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    row = b.definition(operands[0])
+    if row is None or row.name != "log_softmax":
+        return None
+    return _along(b, "softmax", row.operands[0], (row.setting("axis"),))
+
+
 # --- the laws ---------------------------------------------------------------------------------
 
 RULES = (
@@ -199,4 +206,6 @@ RULES = (
          "the derivative needs the softmax only: the shift drops out"),
     Rule("log(softmax(x)) = log_softmax(x)", "log", _log_of_softmax, "stability",
          "a probability underflows to 0 beside one larger by 745, and its log to -inf"),
+    Rule("exp(log_softmax(x)) = softmax(x)", "exp", _exp_of_log_softmax, "rounding",
+         "the softmax is there already, or its derivative is shorter"),
 )  # fmt: skip

@@ -9,9 +9,9 @@ import numpy as np
 from symgrad.dims import product
 from symgrad.graph import OPS, Op, Operand, Value, size_value
 from symgrad.ops.contraction import contract, sum_of_product
-from symgrad.ops.indexing import ARRAY
 from symgrad.ops.table import op
 from symgrad.simplify.reading import (
+    is_once_a_line,
     is_one,
     is_scalar,
     not_weak,
@@ -169,16 +169,9 @@ def _known_sum(b: Simplifier, c: Operand, x: Operand, axis: tuple[int, ...]) -> 
 
 
 def _one_a_row(b: Simplifier, row: Op, axis: tuple[int, ...]) -> Value | None:
-    """Return what ``row`` adds to one element of each row of a matrix, or None."""
-    base, value, *indices = (value_of(b, v) for v in row.operands)
-    if row.setting("key") != (ARRAY, ARRAY) or base.ndim != 2 or axis != (1,):
-        return None
-    rows = b.definition(indices[0].symbol)
-    if rows is None or rows.name != "arange" or indices[1].ndim > 1 or rows.setting("start") != 0:
-        return None
-    if value.dtype != base.dtype or not b.shapes.same(rows.setting("stop"), base.shape[0]):
-        return None
-    return value
+    """Return what ``row`` adds to one element of each line along ``axis`` of a matrix, or None."""
+    base, value = (value_of(b, v) for v in row.operands[:2])
+    return value if value.dtype == base.dtype and is_once_a_line(b, row, axis) else None
 
 
 @rule("sum", "sum over a new axis of size 1 = the array", "expand_dims")
@@ -304,4 +297,8 @@ def _squeezed(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...])
     row = b.sole(xs[0], "sum")
     if row is not None and row.setting("axis") == axis and row.setting("keepdims"):
         return op.sum(value_of(b, row.operands[0]), axis=axis, keepdims=False).symbol
+    source = source_of_copies(b, xs[0])
+    if source is not None and is_scalar(b, source):
+        shape = b.infer(OPS["squeeze"], xs, settings)[0].shape
+        return op.broadcast_to(value_of(b, source), shape=shape).symbol
     return None

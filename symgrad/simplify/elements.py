@@ -11,6 +11,7 @@ from symgrad.graph import OPS, Operand, Value
 from symgrad.ops.indexing import ARRAY, indexed_shape
 from symgrad.ops.table import op
 from symgrad.simplify.reading import (
+    is_once_a_line,
     is_scalar,
     is_zeros,
     literal_of,
@@ -248,7 +249,7 @@ def _leading_ratio(b: Simplifier, value: Operand, s: Operand) -> int | None:
     return None
 
 
-@rule("sum", "sum(add_at(0, v at (arange, y)), axis=1) = v", "add_at")
+@rule("sum", "sum(add_at(0, v at (arange, y)), axis=1) = v, and so for columns", "add_at")
 def _sum_of_scatter(
     b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
 ) -> Operand | None:
@@ -271,16 +272,11 @@ def _sum_of_scatter(
         return op.sum(
             op.broadcast_to(value, shape=part), axis=tuple(range(len(part))), keepdims=False
         ).symbol
-    if key != (ARRAY, ARRAY) or len(shape) != 2 or axis != (1,):
-        return None
-    rows = b.definition(indices[0].symbol)
-    if rows is None or rows.name != "arange" or indices[1].ndim > 1:
-        return None
-    if rows.setting("start") != 0 or not b.shapes.same(rows.setting("stop"), shape[0]):
+    if not is_once_a_line(b, row, axis):
         return None
     b.read_less(xs[0])
-    total = op.broadcast_to(value, shape=(shape[0],))
-    return op.expand_dims(total, axis=(1,)).symbol if keepdims else total.symbol
+    total = op.broadcast_to(value, shape=(shape[1 - axis[0]],))
+    return op.expand_dims(total, axis=axis).symbol if keepdims else total.symbol
 
 
 # --- small ones ------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Any
 
 from symgrad.dims import Size
 from symgrad.graph import Aval, Op, Operand, Static, Value
+from symgrad.ops.indexing import ARRAY
 from symgrad.ops.table import op
 from symgrad.simplify.simplifier import Simplifier
 
@@ -44,6 +45,19 @@ def scatter_into_zeros(b: Simplifier, x: Operand) -> Op | None:
     if row is None or not is_zeros(b, row.operands[0]):
         return None
     return row if is_signed(b, row.operands[1]) else None
+
+
+def is_once_a_line(b: Simplifier, row: Op, axis: tuple[int, ...]) -> bool:
+    """Return whether ``row`` adds to one element of each line along ``axis`` of a matrix."""
+    base, _, *indices = row.operands
+    shape = b.aval(base).shape
+    if row.setting("key") != (ARRAY, ARRAY) or len(shape) != 2 or len(axis) != 1:
+        return False
+    lines = 1 - axis[0]
+    whole = b.definition(indices[lines])
+    if whole is None or whole.name != "arange" or len(b.aval(indices[axis[0]]).shape) > 1:
+        return False
+    return whole.setting("start") == 0 and b.shapes.same(whole.setting("stop"), shape[lines])
 
 
 def scalar_and_array(b: Simplifier, x: Operand) -> tuple[Operand, Operand] | None:

@@ -190,8 +190,8 @@ def run(total: float = 1.0) -> dict[str, Any]:
     print("at once; errors: largest relative error of value and gradient against exact ones,")
     print("ordinary and under stress")
     print(
-        f"{'':34}{'by hand':>11}{'time':>7}{'control':>9}{'ops':>6}{'back':>6}{'lines':>7}{'peak':>6}"
-        f"{'emitted':>9}{'stress':>9}{'hand':>9}{'stress':>9}"
+        f"{'':34}{'by hand':>11}{'time':>7}{'control':>9}{'ops':>6}{'back':>6}{'lines':>7}"
+        f"{'peak':>6}{'emitted':>9}{'stress':>9}{'hand':>9}{'stress':>9}"
     )
     rows: list[dict[str, Any]] = []
     refused = {}
@@ -207,8 +207,7 @@ def run(total: float = 1.0) -> dict[str, Any]:
         print(
             f"{row['name']:34}{row['hand_us']:8,.1f} us{row['time']:7.2f}{row['control']:9.3f}"
             f"{row['operations']:6.2f}{row['backward']:6.2f}{row['lines']:7.2f}"
-            f"{row['peak']:6.2f}"
-            + "".join(f"{x:9.0e}" for x in digits),
+            f"{row['peak']:6.2f}" + "".join(f"{x:9.0e}" for x in digits),
             flush=True,
         )
     summary = {

@@ -152,7 +152,7 @@ def recorded(
 
 def _counted(found: Any, number: int) -> Any:
     if isinstance(found, tuple | list):
-        return type(found)(_counted(part, number) for part in found)
+        return tuple(_counted(part, number) for part in found)
     if not isinstance(found, np.ndarray | np.generic):
         return found
     array = np.asarray(found).view(Counted)
