@@ -1,0 +1,639 @@
+"""Naive spellings under stress: each gives the exact value and gradient where these are numbers.
+
+A table of what users write, by subject, at arguments where the spelling itself overflows, divides
+0 by 0 or cancels.  The truth is the same Python function on duals of mpmath numbers at the very
+floats given, which knows nothing of symgrad.
+"""
+
+import inspect
+import math
+import warnings
+from dataclasses import dataclass
+
+import mpmath
+import numpy as np
+import pytest
+
+import symgrad
+from tests.benchmarks.exact import evaluate
+
+RELATIVE = 1e-12
+DIGITS = (700, 1400)  # so that 1 + 1e-300 and 1 - exp(-1000) have all theirs
+SMALLEST = mpmath.mpf(2) ** -1022
+LARGEST = mpmath.mpf(np.finfo(float).max)
+
+VECTORS = {
+    "1e3": [1e3, -1e3, 0.0],
+    "40": [40.0, 0.0, -40.0],
+    "800": [800.0, 799.0, -800.0],
+    "-1e3": [-1000.0, -1001.0, -999.5],
+    "ties": [5.0, 5.0, 5.0],
+    "1e-300": [1e-300, -1e-300, 0.0],
+}
+ONE = {"one": [3.0]}
+ROWS = list(VECTORS.values())
+POINTS = [1e3, -1e3, 40.0, -40.0, 800.0, -800.0, 30.0, -30.0, 1e-300, 0.0, 0.5, -0.5]
+
+
+def vectors(*rest, also=ONE):
+    return [(np.array(v), *rest) for v in [*VECTORS.values(), *also.values()]]
+
+
+def matrices(*rest):
+    return [
+        (np.array(ROWS), *rest),
+        (np.array(ROWS).T.copy(), *rest),
+        (np.array(ROWS[:1]), *rest),
+        (np.array([[3.0], [-800.0]]), *rest),
+    ]
+
+
+def scalars(*rest, at=POINTS):
+    return [(np.float64(x), *rest) for x in at]
+
+
+def array_of(at=POINTS, *rest):
+    return [(np.array(at), *rest)]
+
+
+def numpy_numbers(*rows):
+    return [tuple(map(np.float64, row)) for row in rows]
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a user writes, and the arguments at which it is tried.
+
+    ``scale`` is what an error is measured against where the true derivative may be smaller: the
+    p of p - y, of which the digits that cancel are lost.
+    """
+
+    subject: str
+    function: object
+    arguments: list
+    wrt: tuple = (0,)
+    scale: float = 0.0
+
+    def __str__(self):
+        text = " ".join(inspect.getsource(self.function).split())
+        return f"{self.subject}: {text[:70]}"
+
+
+FORMS: list[Form] = []
+
+
+def form(subject, arguments, wrt=(0,), scale=0.0):
+    def add(function):
+        FORMS.append(Form(subject, function, arguments, wrt, scale))
+        return function
+
+    return add
+
+
+def forms(subject, arguments, *functions, wrt=(0,), scale=0.0):
+    for function in functions:
+        form(subject, arguments, wrt, scale)(function)
+
+
+# --- logsumexp ----------------------------------------------------------------------------------
+
+forms(
+    "logsumexp", vectors(),
+    lambda s: np.log(np.exp(s).sum()),
+    lambda s: np.log(np.sum(np.exp(s), axis=0)),
+    lambda s: s.max() + np.log(np.exp(s - s.max()).sum()),
+    lambda s: 7 + np.log(np.sum(np.exp(s - 7))),
+    lambda s: np.log(np.sum(np.exp(s - 7))) + 7,
+    lambda s: np.log(np.mean(np.exp(s))),
+    lambda s: np.log(np.exp(s).sum() / len(s)),
+    lambda s: -np.log(1 / np.exp(s).sum()),
+    lambda s: np.log(sum(np.exp(s))),
+    lambda s: np.log(np.exp(s) @ np.ones(len(s))),
+    lambda s: np.logaddexp.reduce(s),
+)  # fmt: skip
+forms(
+    "logsumexp", vectors(also={}),
+    lambda s: np.log(np.exp(s[0]) + np.exp(s[1]) + np.exp(s[2])),
+    lambda s: np.logaddexp(np.logaddexp(s[:1], s[1:2]), s[2:]).sum(),
+    lambda s: np.log(np.exp(s[0]) + np.exp(s[1])),
+    lambda s: np.log(0.2 * np.exp(s[0]) + 0.5 * np.exp(s[1]) + 0.3 * np.exp(s[2])),
+    lambda s: np.log(np.sum(np.array([0.2, 0.5, 0.3]) * np.exp(s))),
+)  # fmt: skip
+forms(
+    "logsumexp", matrices(),
+    lambda S: np.log(np.exp(S).sum(axis=1)).sum(),
+    lambda S: np.log(np.exp(S).sum(axis=1, keepdims=True)).mean(),
+    lambda S: np.log(np.sum(np.exp(S), 0)).sum(),
+    lambda S: np.log(np.sum(np.exp(S), axis=-1)).sum(),
+    lambda S: np.log(np.exp(S).sum()),
+    lambda S: np.log(np.mean(np.exp(S), axis=1)).sum(),
+    lambda S: np.sum(
+        S.max(axis=1) + np.log(np.sum(np.exp(S - S.max(axis=1)[:, None]), axis=1))
+    ),
+    lambda S: np.sum(
+        S.max(axis=0) + np.log(np.sum(np.exp(S - S.max(axis=0)), axis=0))
+    ),
+    lambda S: S.max() + np.log(np.sum(np.exp(S - S.max()))),
+    lambda S: np.logaddexp.reduce(S, axis=1).sum(),
+)  # fmt: skip
+
+# --- log of softmax -----------------------------------------------------------------------------
+
+LABELS = np.array([2, 0, 1, 1, 0, 2])
+ONE_HOT = np.eye(3)[LABELS]
+SOFT = np.array([[0.2, 0.5, 0.3]] * 6)
+
+
+@form("softmax, then the log-likelihood", [(np.array(ROWS), LABELS)])
+def nll_of_rows(S, y):
+    p = np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)
+    return -np.mean(np.log(p[np.arange(len(y)), y]))
+
+
+@form("softmax, then the log-likelihood", [(np.array(ROWS), LABELS)])
+def nll_of_rows_without_keepdims(S, y):
+    e = np.exp(S)
+    p = e / e.sum(axis=1)[:, None]
+    return np.mean(-np.log(p)[np.arange(S.shape[0]), y])
+
+
+@form("softmax, then the log-likelihood", [(np.array(ROWS), LABELS)])
+def nll_of_shifted_rows(S, y):
+    e = np.exp(S - np.max(S, axis=1, keepdims=True))
+    p = e / np.sum(e, axis=1, keepdims=True)
+    return -np.log(p[np.arange(len(y)), y]).mean()
+
+
+@form("softmax, then the log-likelihood", [(np.array(ROWS).T.copy(), LABELS)])
+def nll_of_columns(S, y):
+    p = np.exp(S) / np.exp(S).sum(axis=0)
+    return -np.mean(np.log(p[y, np.arange(len(y))]))
+
+
+@form("softmax, then the log-likelihood", [(np.array(ROWS).T.copy(), LABELS)])
+def nll_of_turned_columns(S, y):
+    e = np.exp(S.T)
+    p = (e.T / e.sum(axis=1)).T
+    return -np.mean(np.log(p[np.arange(len(y)), y]))
+
+
+@form("softmax, then the log-likelihood", vectors(1, also={}))
+def nll_of_one(s, k):
+    return -np.log(np.exp(s) / np.exp(s).sum())[k]
+
+
+@form("softmax, then the log-likelihood", vectors(1, also={}))
+def nll_of_one_by_index_first(s, k):
+    return -np.log(np.exp(s[k]) / np.exp(s).sum())
+
+
+@form("softmax, then the log-likelihood", vectors(1, also={}))
+def nll_of_one_by_difference(s, k):
+    return -(s[k] - np.log(np.sum(np.exp(s))))
+
+
+@form("softmax, then the log-likelihood", vectors(also=ONE))
+def nll_of_first(s):
+    p = np.exp(s) / sum(np.exp(s))
+    return -np.log(p[0])
+
+
+@form("softmax, then the log-likelihood", [(np.array(ROWS), LABELS)])
+def nll_by_row_loop(S, y):
+    total = 0.0
+    for k in range(6):
+        p = np.exp(S[k]) / np.sum(np.exp(S[k]))
+        total -= np.log(p[y[k]])
+    return total / 6
+
+
+forms(
+    "softmax, then soft or one-hot labels", [(np.array(ROWS), SOFT), (np.array(ROWS), ONE_HOT)],
+    lambda S, y: -np.sum(y * np.log(np.exp(S) / np.exp(S).sum(axis=1, keepdims=True))),
+    lambda S, y: -np.mean(
+        np.sum(y * np.log(np.exp(S) / np.sum(np.exp(S), axis=1, keepdims=True)), axis=1)
+    ),
+    lambda S, y: -np.mean(
+        np.log(np.sum(y * (np.exp(S) / np.exp(S).sum(axis=1, keepdims=True)), axis=1))
+    ),
+    lambda S, y: -np.mean(
+        np.sum(y * (S - np.log(np.sum(np.exp(S), axis=1, keepdims=True))), axis=1)
+    ),
+)  # fmt: skip
+forms(
+    "softmax, then soft or one-hot labels", vectors(SOFT[0], also={}),
+    lambda s, y: -np.sum(y * np.log(np.exp(s) / np.exp(s).sum())),
+    lambda s, y: -np.dot(y, np.log(np.exp(s) / np.exp(s).sum())),
+    lambda s, y: -y @ np.log(np.exp(s) / np.sum(np.exp(s))),
+)  # fmt: skip
+
+# --- sigmoid ------------------------------------------------------------------------------------
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+forms(
+    "log of sigmoid", scalars(),
+    lambda z: np.log(1 / (1 + np.exp(-z))),
+    lambda z: np.log(sigmoid(z)),
+    lambda z: np.log(1 - sigmoid(z)),
+    lambda z: np.log(np.exp(z) / (1 + np.exp(z))),
+    lambda z: np.log(1 - 1 / (1 + np.exp(-z))),
+    lambda z: np.log(1 / (1 + np.exp(z))),
+    lambda z: -np.log(1 + np.exp(-z)),
+    lambda z: np.log1p(-sigmoid(z)),
+    lambda z: np.log(np.exp(-z) / (1 + np.exp(-z))),
+    lambda z: z - np.log(1 + np.exp(z)),
+    lambda z: np.log(sigmoid(z)) - np.log(1 - sigmoid(z)),
+    lambda z: np.log(sigmoid(z) / (1 - sigmoid(z))),
+)  # fmt: skip
+forms(
+    "log of sigmoid", array_of(),
+    lambda z: np.sum(np.log(sigmoid(z))),
+    lambda z: np.mean(-np.log(1 - sigmoid(z))),
+    lambda z: np.sum(np.log(1.0 / (1.0 + np.exp(-z)))),
+)  # fmt: skip
+BITS = np.array([1.0, 0.0] * (len(POINTS) // 2))
+SIGNS = 2 * BITS - 1
+forms(
+    "sigmoid, then cross-entropy", [(np.array(POINTS), BITS), (np.array(POINTS), 1 - BITS)],
+    lambda z, y: np.mean(-y * np.log(sigmoid(z)) - (1 - y) * np.log(1 - sigmoid(z))),
+    lambda z, y: -np.mean(y * np.log(sigmoid(z)) + (1 - y) * np.log(1 - sigmoid(z))),
+    lambda z, y: np.sum(-y * np.log(1 / (1 + np.exp(-z)))),
+    lambda z, y: -np.sum(np.where(y == 1, np.log(sigmoid(z)), np.log(1 - sigmoid(z)))),
+    lambda z, y: -np.sum(np.log(np.where(y == 1, sigmoid(z), 1 - sigmoid(z)))),
+    lambda z, y: np.mean(np.log(1 + np.exp(z)) - y * z),
+    lambda z, y: -(y @ np.log(sigmoid(z)) + (1 - y) @ np.log(1 - sigmoid(z))),
+    scale=1.0,
+)  # fmt: skip
+forms(
+    "sigmoid, then cross-entropy", [(np.array(POINTS), SIGNS), (np.array(POINTS), -SIGNS)],
+    lambda z, y: np.mean(np.log(1 + np.exp(-y * z))),
+    lambda z, y: -np.mean(np.log(sigmoid(y * z))),
+    lambda z, y: -np.mean(np.log(1 / (1 + np.exp(-y * z)))),
+    lambda z, y: np.sum(np.log1p(np.exp(-(y * z)))),
+)  # fmt: skip
+forms(
+    "sigmoid, then cross-entropy", numpy_numbers(*[(z, y) for z in POINTS for y in (0, 1)]),
+    lambda z, y: -(y * np.log(sigmoid(z)) + (1 - y) * np.log(1 - sigmoid(z))),
+    lambda z, y: -y * np.log(1 / (1 + np.exp(-z))),
+    lambda z, y: -np.log(sigmoid(z) ** y * (1 - sigmoid(z)) ** (1 - y)),
+    scale=1.0,
+)  # fmt: skip
+forms(
+    "sigmoid, then focal loss",
+    [(np.array(POINTS), BITS, 2.0), (np.array(POINTS), 1 - BITS, 2.0), (np.array(POINTS), BITS, 0.5)],
+    lambda z, y, gamma: np.sum(
+        -y * (1 - sigmoid(z)) ** gamma * np.log(sigmoid(z))
+        - (1 - y) * sigmoid(z) ** gamma * np.log(1 - sigmoid(z))
+    ),
+    lambda z, y, gamma: -np.sum(
+        (1 - np.where(y == 1, sigmoid(z), 1 - sigmoid(z))) ** gamma
+        * np.log(np.where(y == 1, sigmoid(z), 1 - sigmoid(z)))
+    ),
+)  # fmt: skip
+
+# --- softplus, log1p, expm1, log1mexp --------------------------------------------------------------
+
+forms(
+    "softplus", scalars(),
+    lambda z: np.log(1 + np.exp(z)),
+    lambda z: np.log(np.exp(z) + 1),
+    lambda z: np.log1p(np.exp(z)),
+    lambda z: np.log(2 + np.exp(z)),
+    lambda z: np.log(0.1 + 3 * np.exp(z)),
+    lambda z: np.log(1 + 2 * np.exp(-z)),
+    lambda z: np.log(np.exp(z) + np.exp(-z)),
+    lambda z: np.log(np.cosh(z)),
+    lambda z: 0.5 * np.log(1 + np.exp(2 * z)),
+)  # fmt: skip
+forms(
+    "softplus", array_of(),
+    lambda z: np.sum(np.log(1 + np.exp(z))),
+    lambda z: np.mean(np.log(1 + np.exp(-z))),
+    lambda z: np.sum(np.logaddexp(0, z)),
+    lambda z: np.sum(np.logaddexp(z, 0.0)),
+    lambda z: np.sum(np.log(1.5 + np.exp(z))),
+    lambda z: np.sum(np.logaddexp(np.log(1.5), z)),
+    lambda z: np.sum(np.log(np.cosh(z))),
+)  # fmt: skip
+forms(
+    "negative binomial", [(np.array(POINTS), np.arange(12.0), 1.5)],
+    lambda z, y, r: np.sum((y + r) * np.log(r + np.exp(z)) - y * np.log(np.exp(z))),
+    lambda z, y, r: np.sum((y + r) * np.log(1 + np.exp(z) / r) - y * z),
+)  # fmt: skip
+NEAR_0 = [1e-300, -1e-300, 1e-20, -1e-9, 1e-5, 0.5, 0.0]
+forms(
+    "log1p and expm1", scalars(at=NEAR_0),
+    lambda x: np.log(1 + x),
+    lambda x: np.log(x + 1),
+    lambda x: np.log(1 - x),
+    lambda x: np.exp(x) - 1,
+    lambda x: 1 - np.exp(x),
+    lambda x: -1 + np.exp(x),
+    lambda x: np.log(1 + x * x),
+)  # fmt: skip
+forms(
+    "log1p and expm1", scalars(at=NEAR_0[:-1]),
+    lambda x: (np.exp(x) - 1) / x,
+    lambda x: np.log(1 + x) / x,
+)  # fmt: skip
+BELOW_0 = [-1e-300, -1e-20, -1e-9, -0.5, -1.0, -30.0, -40.0, -800.0, -1e3]
+forms(
+    "log1mexp", scalars(at=BELOW_0),
+    lambda x: np.log(1 - np.exp(x)),
+    lambda x: np.log1p(-np.exp(x)),
+    lambda x: np.log(-np.expm1(x)),
+    lambda x: np.log(-(np.exp(x) - 1)),
+)  # fmt: skip
+forms(
+    "log of a difference of exponentials",
+    numpy_numbers(
+        (1e3, 999.0), (-1e3, -1001.0), (40.0, -40.0), (800.0, -800.0), (1.0, 1.0 - 1e-9), (0.5, 0.0)
+    ),
+    lambda a, b: np.log(np.exp(a) - np.exp(b)),
+    lambda a, b: np.log(np.exp(a) * (1 - np.exp(b - a))),
+    lambda a, b: a + np.log(1 - np.exp(b - a)),
+    wrt=(0, 1),
+)  # fmt: skip
+forms(
+    "log of a difference of exponentials", scalars(at=[1e3, 40.0, 800.0, 1.0, 1e-9]),
+    lambda a: np.log(np.exp(a) - 1),
+    lambda a: np.log(np.exp(a) - np.exp(-a)),
+)  # fmt: skip
+
+# --- entropies ------------------------------------------------------------------------------------
+
+PROBABILITIES = [1e-300, 1e-17, 0.3, 0.999999, 1.0]
+forms(
+    "x log(x)", scalars(at=PROBABILITIES),
+    lambda p: p * np.log(p),
+    lambda p: -np.log(p) * p,
+    lambda p: np.where(p > 0, p * np.log(p), 0.0),
+)  # fmt: skip
+INSIDE = [1e-300, 1e-17, 0.3, 0.999999]
+forms(
+    "x log(x)", scalars(at=INSIDE),
+    lambda p: -p * np.log(p) - (1 - p) * np.log(1 - p),
+    lambda p: -(p * np.log(p) + (1 - p) * np.log1p(-p)),
+)  # fmt: skip
+forms(
+    "x log(x)", array_of(INSIDE),
+    lambda p: -np.sum(p * np.log(p)),
+    lambda p: -p @ np.log(p),
+)  # fmt: skip
+
+
+@form("x log(x)", vectors(also={}))
+def entropy_of_softmax(s):
+    p = np.exp(s) / np.exp(s).sum()
+    return -np.sum(p * np.log(p))
+
+
+@form("x log(x)", [(np.array(a), np.array(b)) for a in ROWS[:3] for b in ROWS[3:]], wrt=(0, 1))
+def divergence_of_softmaxes(s, t):
+    p = np.exp(s) / np.exp(s).sum()
+    q = np.exp(t) / np.exp(t).sum()
+    return np.sum(p * np.log(p / q))
+
+
+@form("x log(x)", [(np.array([800.0, -800, 3]), np.array([0.0, 0.5, 0.5]))])
+def divergence_from_known(s, p):
+    q = np.exp(s) / np.exp(s).sum()
+    return -np.sum(p * np.log(q))
+
+
+# --- length -------------------------------------------------------------------------------------
+
+TINY = [[3e-170, 4e-170], [3e170, 4e170], [1e-300, 0.0], [0.0, 0.0], [3.0, 4.0], [1e-170, 1e170]]
+forms(
+    "length", [(np.array(v),) for v in [*TINY, [5e-200]]],
+    lambda x: np.sqrt(np.sum(x**2)),
+    lambda x: np.sqrt((x * x).sum()),
+    lambda x: np.sum(x**2) ** 0.5,
+    lambda x: np.sqrt(x @ x),
+    lambda x: np.sqrt(np.dot(x, x)),
+    lambda x: np.linalg.norm(x),
+    lambda x: np.sqrt(np.sum(np.square(x))),
+    lambda x: np.sqrt(np.sum(np.abs(x) ** 2)),
+)  # fmt: skip
+forms(
+    "length", [(np.array(TINY),), (np.array(TINY[:1]),), (np.array(TINY).T.copy(),)],
+    lambda X: np.sum(np.sqrt(np.sum(X**2, axis=1))),
+    lambda X: np.sum(np.sqrt(np.sum(X * X, axis=0))),
+    lambda X: np.sum(np.linalg.norm(X, axis=1)),
+    lambda X: np.linalg.norm(X),
+    lambda X: np.sqrt(np.sum(X**2)),
+)  # fmt: skip
+forms(
+    "length", numpy_numbers(*TINY),
+    lambda a, b: np.sqrt(a**2 + b**2),
+    lambda a, b: np.sqrt(a * a + b * b),
+    lambda a, b: (a**2 + b**2) ** 0.5,
+    lambda a, b: np.hypot(a, b),
+    wrt=(0, 1),
+)  # fmt: skip
+forms(
+    "length", scalars(at=[1e-170, -1e-170, 1e170, -3.0, 0.0, 1e-300]),
+    lambda x: np.sqrt(x**2),
+    lambda x: np.sqrt(x * x),
+    lambda x: (x**2) ** 0.5,
+    lambda x: np.sqrt(1 + x**2),
+)  # fmt: skip
+forms(
+    "length", [(np.array(v), np.array([1e-171, 2e-171])) for v in TINY[:1]],
+    lambda x, y: np.sqrt(np.sum((x - y) ** 2)),
+    lambda x, y: np.linalg.norm(x - y),
+    wrt=(0, 1),
+)  # fmt: skip
+
+# --- roots and quotients --------------------------------------------------------------------------
+
+POSITIVE = [1e-300, 1e-170, 3.0, 1e170, 1e300]
+forms(
+    "roots", scalars(at=POSITIVE),
+    lambda x: np.sqrt(x) ** 2,
+    lambda x: np.sqrt(x) * np.sqrt(x),
+    lambda x: np.sqrt(x**2),
+    lambda x: np.log(x**2),
+    lambda x: np.log(np.sqrt(x)),
+    lambda x: np.log(1 / x),
+    lambda x: np.exp(np.log(x)),
+    lambda x: np.log(x * x),
+)  # fmt: skip
+forms(
+    "quotients",
+    numpy_numbers(
+        (1e-170, 2e-170), (1e170, 2e170), (3e-170, 1e-170), (2.0, 3.0), (1e-160, 1e-150)
+    ),
+    lambda a, b: a**2 / b**2,
+    lambda a, b: a * a / (b * b),
+    lambda a, b: a**2 / (2 * b**2),
+    lambda a, b: (a**2 + b**2) / (2 * b**2),
+    lambda a, b: a / b / b * a,
+    lambda a, b: a**3 / b**3,
+    lambda a, b: 0.5 * a**2 / b**2,
+    lambda a, b: np.log(a**2 / b**2),
+    lambda a, b: np.log(a / b),
+    lambda a, b: np.sqrt(a) / np.sqrt(b),
+    lambda a, b: np.sqrt(a**2 / b**2),
+    wrt=(0, 1),
+)  # fmt: skip
+forms(
+    "quotients",
+    [(np.array([1e-170, 0.0]), np.array([2e-170, 1e-170]), np.array([3e-170, 1e-170]))],
+    lambda a, b, s: np.sum((a - b) ** 2 / s**2),
+    lambda a, b, s: 0.5 * np.sum((a - b) ** 2 / (2 * s**2)),
+    lambda a, b, s: np.sum((b**2 + (a - b) ** 2) / (2 * s**2) + np.log(s)),
+    lambda a, b, s: np.sum(((a - b) / s) ** 2),
+    wrt=(0, 1, 2),
+)  # fmt: skip
+forms(
+    "quotients", numpy_numbers((800.0, 799.0), (-800.0, -799.0), (1e3, 999.0), (30.0, 20.0)),
+    lambda a, b: np.exp(a) / np.exp(b),
+    lambda a, b: np.exp(a) / (np.exp(a) + np.exp(b)),
+    lambda a, b: 1 / (1 + np.exp(b) / np.exp(a)),
+    lambda a, b: np.exp(a) * np.exp(-b),
+    wrt=(0, 1),
+)  # fmt: skip
+
+# --- variance -------------------------------------------------------------------------------------
+
+SPREAD = [
+    [1e8 + 1e-3, 1e8, 1e8 - 2e-3],
+    [1e8 + 0.25, 1e8, 1e8 - 0.5],
+    [1e-170, 2e-170, -1e-170],
+    [3.0, 3.5, -1.0],
+]
+forms(
+    "variance", [(np.array(v),) for v in SPREAD if abs(v[0]) > 1e-100],
+    lambda x: np.var(x),
+    lambda x: np.mean((x - np.mean(x)) ** 2),
+    lambda x: np.mean(x**2) - np.mean(x) ** 2,
+    lambda x: np.mean(x * x) - x.mean() ** 2,
+    lambda x: np.sum(x**2) / len(x) - (np.sum(x) / len(x)) ** 2,
+    lambda x: (np.sum(x**2) - len(x) * np.mean(x) ** 2) / (len(x) - 1),
+    lambda x: np.log(np.mean(x**2) - np.mean(x) ** 2),
+)  # fmt: skip
+forms(
+    "variance", [(np.array(v),) for v in SPREAD],
+    lambda x: np.std(x),
+    lambda x: np.sqrt(np.var(x)),
+    lambda x: np.sqrt(np.mean((x - x.mean()) ** 2)),
+)  # fmt: skip
+forms(
+    "variance", [(np.array(SPREAD[:2]),), (np.array(SPREAD[:1]),)],
+    lambda X: np.sum(np.mean(X**2, axis=1) - np.mean(X, axis=1) ** 2),
+    lambda X: np.sum(np.mean(X**2, axis=1, keepdims=True) - X.mean(axis=1, keepdims=True) ** 2),
+    lambda X: np.sum(np.var(X, axis=1)),
+)  # fmt: skip
+
+# --- own results ------------------------------------------------------------------------------------
+
+forms(
+    "tanh and sigmoid", scalars(at=[1e3, -1e3, 40.0, -40.0, 5.0, 1e-300, 0.0]),
+    lambda z: np.tanh(z),
+    lambda z: sigmoid(z),
+    lambda z: np.exp(z) / (1 + np.exp(z)),
+    lambda z: (np.exp(z) - np.exp(-z)) / (np.exp(z) + np.exp(-z)),
+    lambda z: (1 - np.exp(-2 * z)) / (1 + np.exp(-2 * z)),
+    lambda z: (np.exp(2 * z) - 1) / (np.exp(2 * z) + 1),
+    lambda z: 2 / (1 + np.exp(-2 * z)) - 1,
+    lambda z: z * sigmoid(z),
+    lambda z: z / (1 + np.exp(-z)),
+    lambda z: sigmoid(z) * (1 - sigmoid(z)),
+    scale=1.0,
+)  # fmt: skip
+
+# --- guards -----------------------------------------------------------------------------------------
+
+GUARDED = [-1.0, 0.0, 1e-300, 2.0]
+forms(
+    "guards", array_of(GUARDED),
+    lambda x: np.sum(np.where(x > 0, np.log(x), 0.0)),
+    lambda x: np.sum(np.where(x > 0, x * np.log(x), 0.0)),
+    lambda x: np.sum(np.where(x > 0, np.sqrt(x), 0.0)),
+    lambda x: np.sum(np.where(x > 0, np.sqrt(x) * x, x)),
+    lambda x: np.sum(np.where(x > 1, 1 / x, 0.0)),
+    lambda x: np.sum(np.where(x > 0, np.log(np.where(x > 0, x, 1.0)), 0.0)),
+    lambda x: np.sum(np.where(x <= 0, 0.0, np.log(x) ** 2)),
+    lambda x: np.sum(np.where(x > 1, x**1.5, x)),
+)  # fmt: skip
+forms(
+    "guards", array_of([-800.0, 0.0, 800.0, 2.0]),
+    lambda x: np.sum(np.where(x < 10, np.log(1 + np.exp(x)), x)),
+    lambda x: np.sum(np.where(x < 10, np.exp(x), x)),
+)  # fmt: skip
+forms(
+    "guards", scalars(at=GUARDED),
+    lambda x: np.where(x > 0, np.log(x), 0.0),
+    lambda x: np.where(x > 0, np.sqrt(x), 0.0),
+)  # fmt: skip
+
+# --- survival -------------------------------------------------------------------------------------
+
+forms(
+    "running logsumexp", vectors(),
+    lambda s: np.sum(np.log(np.cumsum(np.exp(s)))),
+    lambda s: np.sum(s - np.log(np.cumsum(np.exp(s)))),
+    lambda s: np.sum(np.logaddexp.accumulate(s)),
+    lambda s: np.sum(np.log(np.cumsum(np.exp(s)[::-1])[::-1])),
+    lambda s: np.sum(s.max() + np.log(np.cumsum(np.exp(s - s.max())))),
+)  # fmt: skip
+forms(
+    "running logsumexp", matrices(),
+    lambda S: np.sum(np.log(np.cumsum(np.exp(S), axis=1))),
+    lambda S: np.sum(np.log(np.cumsum(np.exp(S), axis=0))),
+)  # fmt: skip
+
+CASES = [(f, k) for f in FORMS for k in range(len(f.arguments))]
+
+
+def elements(f, arguments):
+    return [
+        (k, at if np.ndim(arguments[k]) else ())
+        for k in f.wrt
+        for at in np.ndindex(np.shape(arguments[k]))
+    ]
+
+
+def quiet(function, *arguments):
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return function(*arguments)
+
+
+def error_of(found, truth, scale):
+    if not np.isfinite(found):
+        return math.inf if abs(truth) <= LARGEST else 0.0
+    return float(abs(mpmath.mpf(float(found)) - truth) / max(abs(truth), scale, SMALLEST))
+
+
+def errors(f, arguments, value, gradients):
+    """Return the error of the value, and the largest of the gradient against its largest entry."""
+    at = elements(f, arguments)
+    exact, *slopes = evaluate(f.function, arguments, at, DIGITS)
+    worst = error_of(value, exact, f.scale)
+    gradients = dict(zip(f.wrt, gradients, strict=True))
+    for (k, where), truth in zip(at, slopes, strict=True):
+        scale = max(abs(t) for t, (j, _) in zip(slopes, at, strict=True) if j == k)
+        scale = min(scale, LARGEST)
+        worst = max(worst, error_of(np.asarray(gradients[k])[where], truth, max(scale, f.scale)))
+    return worst
+
+
+@pytest.mark.parametrize("f", FORMS, ids=str)
+def test_a_naive_form_is_exact_under_stress(f):
+    compiled = symgrad.compile(f.function, wrt=f.wrt)
+    bad = {}
+    for arguments in f.arguments:
+        value, gradients = quiet(compiled.value_and_grad, *arguments)
+        again, residuals = quiet(compiled.forward, *arguments)
+        apart = quiet(compiled.backward, residuals)
+        for way, y, g in (("at once", value, gradients), ("in two passes", again, apart)):
+            assert [np.shape(x) for x in g] == [np.shape(arguments[k]) for k in f.wrt]
+            if (worst := errors(f, arguments, y, g)) > RELATIVE:
+                bad[f"{arguments} {way}"] = worst
+    assert not bad
