@@ -476,7 +476,6 @@ LEFT_ALONE = [
     lambda x: op.exp(x) / largest(op.exp(x)),
     lambda x: total(op.exp(x)) / op.exp(x),
     lambda x: op.exp2(x) / total(op.exp2(x)),
-    lambda x: op.log(op.mean(op.exp(x), axis=(1,), keepdims=True)),
     lambda x: op.log(total(x)),
     lambda x: op.log2(total(op.exp(x))),
     lambda x: op.min(x, axis=(1,), keepdims=True) + log_total(shifted(x)),

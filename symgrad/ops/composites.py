@@ -150,10 +150,20 @@ def _expand_logsumexp(x: Value, axis: Any, keepdims: bool) -> Value:
     flat = None if keepdims else _known("sum", e, axis=axes, keepdims=False)
     if flat is not None and len(axes) < x.ndim:
         return _flat_max(largest, x, axes) + op.log(flat)
-    total = largest + op.log(_sum_over(e, axes))
+    return _laid_out(largest + op.log(_sum_over(e, axes)), x, axes, keepdims)
+
+
+def _laid_out(total: Value, x: Value, axes: tuple[int, ...], keepdims: bool) -> Value:
     if keepdims == (len(axes) < x.ndim):
         return total
     return (op.expand_dims if keepdims else op.squeeze)(total, axis=axes)
+
+
+def _expand_logmeanexp(x: Value, axis: Any, keepdims: bool) -> Value:
+    axes = normal_axes(axis, x.ndim)
+    largest, shifted = _shifted(x, axes)
+    mean = _reduced_over("mean", op.exp(shifted), axes)
+    return _laid_out(largest + op.log(mean), x, axes, keepdims)
 
 
 def _flat_max(largest: Value, x: Value, axes: tuple[int, ...]) -> Value:
@@ -187,6 +197,13 @@ structural(
     vjp=lambda ct, y, x, axis, keepdims: kept(ct, x, axis, keepdims)
     * _softmax_over(x, normal_axes(axis, x.ndim)),
     numpy=None, tex=r"\operatorname{{logsumexp}} {0}", role="logsumexp",
+)  # fmt: skip
+structural(
+    "logmeanexp", "log of a mean of exponentials, without overflow.", params=REDUCE, defaults=WHOLE,
+    aval=_reduced, expand=_expand_logmeanexp,
+    vjp=lambda ct, y, x, axis, keepdims: kept(ct, x, axis, keepdims)
+    * _softmax_over(x, normal_axes(axis, x.ndim)),
+    numpy=None, tex=r"\operatorname{{logmeanexp}} {0}", role="logmeanexp",
 )  # fmt: skip
 structural(
     "softmax", "exp(x) normalised to sum 1 along an axis.", params=("axis",), aval=_same,

@@ -11,12 +11,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from symgrad.errors import Location
-from symgrad.graph import Builder, Equation, Graph, Operand, Static, Sym
+from symgrad.graph import OPS, Aval, Builder, Equation, Graph, Operand, Static, Sym
 from symgrad.recognise import (
     exponentials,
     length,
+    logarithms,
     logistic_loss,
     matrices,
     powers,
@@ -33,6 +35,7 @@ RULES = (
     *softmax.RULES,
     *written.RULES,
     *length.RULES,
+    *logarithms.RULES,
     *exponentials.RULES,
     *matrices.RULES,
     *powers.RULES,
@@ -71,7 +74,7 @@ def recognise(
             eqn = _with_bodies_searched(eqn, exact, without, firings)
         builder.keep(eqn, moved, graph)
         if eqn.rhs.name in rules:
-            _try_rules(rules[eqn.rhs.name], builder, eqn, moved, graph, firings)
+            _try_rules(rules, builder, eqn, moved, graph, firings)
     builder.carry_cotangents(moved, graph)
     outputs = [moved.get(y, y) if type(y) is Sym else y for y in graph.outputs]
     return builder.graph(outputs), tuple(firings)
@@ -90,26 +93,50 @@ def _with_bodies_searched(
 
 
 def _try_rules(
-    rules: Sequence[Rule],
+    rules: Mapping[str, Sequence[Rule]],
     builder: Builder,
     eqn: Equation,
     moved: dict[Sym, Operand],
     graph: Graph,
     firings: list[Firing],
 ) -> None:
-    """Replace the value that ``eqn`` binds by what the first law that fits makes of it."""
+    """Replace the value that ``eqn`` binds by what the first law that fits makes of it.
+
+    The logarithms that a law takes of parts go through the laws of logarithms in their turn.
+    """
     y = eqn.lhs[0]
     operands = tuple([moved.get(x, x) if type(x) is Sym else x for x in eqn.rhs.operands])
     builder.origin = graph.notes.origins.get(y)
-    for rule in rules:
-        found = rule.apply(builder, operands, eqn.rhs.settings)
-        if type(found) is Sym and builder.may_replace(builder.avals[found], graph.avals[y]):
+    again = [functools.partial(_by_rule, rule, firings) for rule in rules.get("log", ())]
+    builder.laws = {"log": again}
+    for rule in rules[eqn.rhs.name]:
+        found = _by_rule(rule, firings, builder, operands, eqn.rhs.settings, graph.avals[y])
+        if found is not None:
             moved[y] = found
             builder.notes.copy(y, found, graph.notes)
-            where = graph.notes.location(y)
-            firings.append(Firing(rule.law, found, where, rule.kind == "stability"))
             break
-    builder.origin = None
+    builder.laws, builder.origin = {}, None
+
+
+def _by_rule(
+    rule: Rule,
+    firings: list[Firing],
+    builder: Builder,
+    operands: tuple[Operand, ...],
+    settings: tuple[Any, ...],
+    want: Aval | None = None,
+) -> Sym | None:
+    """Return what a law makes of an application, and note that it did, or return None."""
+    known = len(firings)
+    found = rule.apply(builder, operands, settings)
+    if type(found) is Sym:
+        want = want or builder.infer(OPS[rule.op], operands, settings)[0]
+        if builder.may_replace(builder.avals[found], want):
+            where = Location.of(*builder.origin) if builder.origin else None
+            firings.append(Firing(rule.law, found, where, rule.kind == "stability"))
+            return found
+    del firings[known:]  # of logarithms that nobody takes
+    return None
 
 
 @functools.cache

@@ -16,13 +16,13 @@ from symgrad.recognise.rule import Rule
 
 def _root_of_squares(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     r = reduction(b, operands[0])
-    x = _squared(b, r.x) if r and r.name == "sum" else None
+    x = squared(b, r.x) if r and r.name == "sum" else None
     if r is None or x is None:
         return None
     return reduced_like(b, operands[0], Reduction("root_of_squares", x, r.axes))
 
 
-def _squared(b: Builder, v: Operand) -> Operand | None:
+def squared(b: Builder, v: Operand) -> Operand | None:
     """Return x where ``v`` is x**2 or x * x of real floating numbers."""
     factors = operands_of(b, v, "multiply")
     if factors and factors[0] is factors[1]:

@@ -188,7 +188,6 @@ class Numbers(np.ndarray):
             found = found.astype(bool)
         return found.view(Numbers) if isinstance(found, np.ndarray) else found
 
-
     def __array_function__(self, function, types, args, kwargs):
         found = super().__array_function__(function, types, args, kwargs)
         if function is np.where and found.dtype == object:
