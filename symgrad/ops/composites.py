@@ -81,6 +81,35 @@ elementwise(
     partials=(lambda y, x: op.exp(x - y),),
     expand=_expand_softplus, numpy=None, tex=r"\log(1 + e^{{{0}}})", role="softplus",
 )  # fmt: skip
+
+
+def _expand_log_plus_exp(a: Value, b: Value, x: Value) -> Value:
+    # Whichever of 1 and exp(x) is larger is taken out, so any sign of a and b will do.
+    e = op.exp(-op.absolute(x))
+    scaled = e if b.literal == 1 else b * e
+    inside = op.where(op.greater(x, 0), a * e + b, a + scaled)
+    return op.maximum(x, 0) + op.log(inside)
+
+
+elementwise(
+    "log_plus_exp", "log(a + b exp(x)) without overflow.",
+    dtype=promoted, arity=3, math=lambda a, b, x: sp.log(a + b * sp.exp(x)),
+    partials=(
+        lambda y, a, b, x: op.exp(-y),
+        lambda y, a, b, x: op.exp(x - y),
+        lambda y, a, b, x: op.exp(x - y) if b.literal == 1 else b * op.exp(x - y),
+    ),
+    expand=_expand_log_plus_exp, numpy=None, tex=r"\log({0} + {1} e^{{{2}}})", role="log",
+    domain=(0.5, 2.0),
+)  # fmt: skip
+LOG_TWO = 0.6931471805599453
+elementwise(
+    "logcosh", "log(cosh(x)) without overflow.",
+    dtype=ufunc_dtype(np.exp), math=lambda x: sp.log(sp.cosh(x)),
+    partials=(lambda y, x: op.tanh(x),),
+    expand=lambda x: op.absolute(x) + op.log1p(op.exp(-2 * op.absolute(x))) - LOG_TWO,
+    numpy=None, tex=r"\log\cosh {0}", role="log",
+)  # fmt: skip
 elementwise(
     "logistic_loss", "-(y log(sigmoid(z)) + (1 - y) log(1 - sigmoid(z))) without overflow.",
     dtype=promoted, arity=2, math=lambda z, y: sp.log(1 + sp.exp(z)) - y * z,

@@ -24,6 +24,8 @@ from symgrad.recognise import (
     powers,
     sigmoid,
     softmax,
+    squares,
+    sums,
     written,
 )
 from symgrad.recognise.rule import Rule
@@ -35,10 +37,12 @@ RULES = (
     *softmax.RULES,
     *written.RULES,
     *length.RULES,
+    *sums.RULES,
     *logarithms.RULES,
     *exponentials.RULES,
     *matrices.RULES,
     *powers.RULES,
+    *squares.RULES,
 )
 
 

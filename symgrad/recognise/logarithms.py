@@ -12,8 +12,8 @@ import math
 from typing import Any
 
 from symgrad.graph import Builder, Op, Operand, Static, Value
-from symgrad.recognise.moves import gathered
 from symgrad.recognise.length import squared
+from symgrad.recognise.moves import gathered
 from symgrad.recognise.reading import Operands, argument, is_number, operands_of
 from symgrad.recognise.rule import Rule
 
