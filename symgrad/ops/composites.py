@@ -13,6 +13,7 @@ import sympy as sp
 
 from symgrad.dims import Shape, Shapes
 from symgrad.graph import OPS, Aval, Static, Value
+from symgrad.ops import indexing
 from symgrad.ops.reductions import REDUCE, WHOLE, kept, reduced_shape
 from symgrad.ops.table import (
     accept,
@@ -24,6 +25,7 @@ from symgrad.ops.table import (
     promoted,
     structural,
     ufunc_dtype,
+    zero,
 )
 
 ALL = slice(None, None, None)
@@ -244,6 +246,53 @@ structural(
     expand=_expand_log_softmax,
     vjp=lambda ct, y, x, axis: ct - op.softmax(x, axis=axis) * _sum_over(ct, (axis,)),
     numpy=None, tex=r"\operatorname{{logsoftmax}} {0}", role="log_p",
+)  # fmt: skip
+
+
+# A running sum has no one shift that serves all its elements: below the first, what is summed
+# later must not overflow, and the first must not vanish.  Between them there is room for a spread
+# of 1360 in float64, of 118 in float32, and where the user's own form is finite the shift is 0.
+
+ROOM = {8: 680, 4: 59}  # log of the largest float, less that of as many terms as memory holds
+
+
+def _expand_shift_in_room(x: Value, axis: int) -> Value:
+    room = ROOM[x.dtype.itemsize]
+    first = indexing.index(x, (*[ALL] * axis, slice(0, 1, None)) if x.ndim > 1 else (0,))
+    largest = op.max(x, axis=(axis,), keepdims=x.ndim > 1)
+    return op.maximum(op.minimum(first + room, 0), largest - room)
+
+
+structural(
+    "shift_in_room", "A shift by which no running sum of exponentials overflows or vanishes.",
+    params=("axis",), vjp=zero,  # what it shifts does not depend on it
+    aval=lambda shapes, x, axis: array_aval(
+        reduced_shape(x.shape, (axis,), len(x.shape) > 1), x.dtype),
+    expand=_expand_shift_in_room, numpy=None, tex=r"c({0})", role="shift",
+)  # fmt: skip
+
+
+def _running_exp(x: Value, axis: int) -> tuple[Value, Value, Value]:
+    shift = op.shift_in_room(x, axis=axis)
+    e = op.exp(x - shift)
+    return shift, e, op.cumsum(e, axis=axis)
+
+
+def _expand_running_logsumexp(x: Value, axis: int) -> Value:
+    shift, _, total = _running_exp(x, axis)
+    return shift + op.log(total)
+
+
+def _running_logsumexp_vjp(ct: Value, y: Value, x: Value, axis: int) -> Value:
+    _, e, total = _running_exp(x, axis)
+    back = op.cumsum(op.flip(ct / total, axis=(axis,)), axis=axis)
+    return op.flip(back, axis=(axis,)) * e
+
+
+structural(
+    "running_logsumexp", "log of running sums of exponentials, without overflow.",
+    params=("axis",), aval=_same, expand=_expand_running_logsumexp, vjp=_running_logsumexp_vjp,
+    numpy=None, tex=r"\log\operatorname{{cumsum}} e^{{{0}}}", role="running",
 )  # fmt: skip
 
 

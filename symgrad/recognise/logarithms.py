@@ -14,7 +14,7 @@ from typing import Any
 from symgrad.graph import Builder, Op, Operand, Static, Value
 from symgrad.recognise.length import squared
 from symgrad.recognise.moves import gathered
-from symgrad.recognise.reading import Operands, argument, is_number, operands_of
+from symgrad.recognise.reading import Operands, argument, is_number, negated, operands_of
 from symgrad.recognise.rule import Rule
 
 DEEPEST = 3  # parts of parts that are looked at: each look-up stays constant
@@ -81,9 +81,15 @@ def _log(b: Builder, v: Operand, like: Operand) -> Value:
 def _log_of_product(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     (v,) = operands
     parts = operands_of(b, v, "multiply")
-    if not parts or not _parts_have_logs(b, parts, DEEPEST):
+    if not parts or not (_parts_have_logs(b, parts, DEEPEST) or _is_difference(b, *parts)):
         return None
     return (_log(b, parts[0], v) + _log(b, parts[1], v)).symbol
+
+
+def _is_difference(b: Builder, e: Operand, v: Operand) -> bool:
+    """Return whether e v is exp(x) (1 - exp(y)): its sign is that of the second factor."""
+    inner = negated(b, v)  # 1 - exp(y) is -expm1(y) by now
+    return bool(operands_of(b, e, "exp") and inner is not None and operands_of(b, inner, "expm1"))
 
 
 def _log_of_quotient(b: Builder, operands: Operands, settings: Any) -> Operand | None:

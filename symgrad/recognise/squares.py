@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from symgrad.dims import product
-from symgrad.graph import Builder, Operand, Static, Value
+from symgrad.graph import OPS, Builder, Operand, Static, Value
 from symgrad.ops.table import normal_axes
 from symgrad.recognise.length import squared
 from symgrad.recognise.reading import Operands, argument, operands_of, orders
@@ -74,11 +74,26 @@ def _times(b: Builder, number: Operand | None, x: Value) -> Value:
     return x if number is None else b.wrap(number) * x
 
 
-def _quotient_of_cubes(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    x, y = (argument(b, v, "cube") if v not in b.notes.names else None for v in operands)
-    if x is None or y is None:
+def _quotient_of_powers(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    above, below = (_whole_power(b, v) for v in operands)
+    if above is None or below is None or above[1] != below[1]:
         return None
-    return b.apply("cube", b.wrap(x) / b.wrap(y)).symbol
+    ratio = b.wrap(above[0]) / b.wrap(below[0])
+    name = "cube" if operands_of(b, operands[0], "cube") else "power"
+    return b.apply(name, ratio, *[above[1]] * (name == "power")).symbol
+
+
+def _whole_power(b: Builder, v: Operand) -> tuple[Operand, Any] | None:
+    """Return (x, n) where ``v`` is x**n for a whole number n, of any sign of x."""
+    if v in b.notes.names:
+        return None
+    x = argument(b, v, "cube")
+    if x is not None:
+        return x, 3
+    pair = operands_of(b, v, "power")
+    if not pair or type(pair[1]) is not Static or pair[1].value != int(pair[1].value):
+        return None
+    return (pair[0], pair[1].value) if _is_real(b, pair[0]) else None
 
 
 # --- lengths ----------------------------------------------------------------------------------
@@ -124,6 +139,13 @@ def _by_half_power(law: Any) -> Any:
 def _root_of_square(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     x = squared(b, operands[0])
     return b.apply("absolute", x).symbol if x is not None else None
+
+
+def _root_of_variance(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    row = b.definition(operands[0])
+    if row is None or row.name != "var":
+        return None
+    return b.bind(OPS["std"], row.operands, row.settings)[0]
 
 
 # --- variances --------------------------------------------------------------------------------
@@ -191,13 +213,14 @@ def _sum_about_mean(b: Builder, operands: Operands, settings: Any) -> Operand | 
 RULES = (
     Rule("(a x**2 + b y**2 + ...) / (c s**2) = (a (x / s)**2 + b (y / s)**2 + ...) / c", "divide",
          _quotient_of_squares, "stability"),
-    Rule("x**3 / y**3 = (x / y)**3", "divide", _quotient_of_cubes, "stability"),
+    Rule("x**n / y**n = (x / y)**n, n whole", "divide", _quotient_of_powers, "stability"),
     Rule("sqrt(x**2 + y**2) = hypot(x, y)", "sqrt", _root_of_two_squares, "stability"),
     Rule("(x**2 + y**2)**0.5 = hypot(x, y)", "power", _by_half_power(_root_of_two_squares),
          "stability"),
     Rule("sqrt(x x) = |x|", "sqrt", _root_of_product_with_itself, "stability"),
     Rule("(x**2)**0.5 = |x|", "power", _by_half_power(_root_of_square), "stability"),
     Rule("sqrt(x @ x) = norm(x)", "sqrt", _root_of_dot, "rounding"),
+    Rule("sqrt(var(x)) = std(x)", "sqrt", _root_of_variance, "exact"),
     Rule("mean(x**2) - mean(x)**2 = var(x)", "subtract", _variance, "stability"),
     Rule("sum(x**2) - n mean(x)**2 = n var(x)", "subtract", _sum_about_mean, "stability"),
 )  # fmt: skip

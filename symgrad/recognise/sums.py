@@ -11,6 +11,7 @@ import math
 from typing import Any, NamedTuple
 
 from symgrad.graph import Builder, Operand, Static, Value
+from symgrad.recognise.moves import gathered, regathered
 from symgrad.recognise.reading import (
     Operands,
     argument,
@@ -136,6 +137,20 @@ def _minus_one_plus_exp(b: Builder, operands: Operands, settings: Any) -> Operan
     return None
 
 
+def _log_of_running_sum(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    """Return the running logsumexp, also of exponentials in reverse order, and so taken back."""
+    total, back = gathered(b, operands[0])
+    row = b.definition(total)
+    if row is None or row.name != "cumsum":
+        return None
+    e, path = gathered(b, row.operands[0])
+    x = argument(b, e, "exp")
+    if x is None or b.aval(x).dtype.itemsize not in (4, 8):
+        return None
+    y = b.apply("running_logsumexp", regathered(b, x, path), axis=row.setting("axis"))
+    return regathered(b, y.symbol, back)
+
+
 # --- quotients --------------------------------------------------------------------------------
 
 
@@ -198,6 +213,8 @@ RULES = (
          "stability"),
     Rule("log(exp(x) - exp(y)) = x + log1mexp(y - x)", "log", _log_of_difference, "stability"),
     Rule("log(expm1(x)) = x + log1mexp(-x)", "log", _log_of_expm1, "stability"),
+    Rule("log(cumsum(exp(x))) = c + log(cumsum(exp(x - c)))", "log", _log_of_running_sum,
+         "stability"),
     Rule("log(cosh(x)) = logcosh(x)", "log", _log_of_cosh, "stability"),
     Rule("x - softplus(x) = -softplus(-x)", "subtract", _minus_softplus, "stability"),
     Rule("exp(x) + (-1) = expm1(x)", "add", _minus_one_plus_exp, "stability"),
