@@ -110,6 +110,7 @@ forms(
     lambda s: np.log(sum(np.exp(s))),
     lambda s: np.log(np.exp(s) @ np.ones(len(s))),
     lambda s: np.logaddexp.reduce(s),
+    scale=1.0,
 )  # fmt: skip
 forms(
     "logsumexp", vectors(also={}),
@@ -118,6 +119,7 @@ forms(
     lambda s: np.log(np.exp(s[0]) + np.exp(s[1])),
     lambda s: np.log(0.2 * np.exp(s[0]) + 0.5 * np.exp(s[1]) + 0.3 * np.exp(s[2])),
     lambda s: np.log(np.sum(np.array([0.2, 0.5, 0.3]) * np.exp(s))),
+    scale=1.0,
 )  # fmt: skip
 forms(
     "logsumexp", matrices(),
@@ -192,7 +194,7 @@ def nll_of_one_by_difference(s, k):
     return -(s[k] - np.log(np.sum(np.exp(s))))
 
 
-@form("softmax, then the log-likelihood", vectors(also=ONE))
+@form("softmax, then the log-likelihood", vectors(also=ONE), scale=1.0)
 def nll_of_first(s):
     p = np.exp(s) / sum(np.exp(s))
     return -np.log(p[0])
@@ -248,6 +250,7 @@ forms(
     lambda z: z - np.log(1 + np.exp(z)),
     lambda z: np.log(sigmoid(z)) - np.log(1 - sigmoid(z)),
     lambda z: np.log(sigmoid(z) / (1 - sigmoid(z))),
+    scale=1.0,
 )  # fmt: skip
 forms(
     "log of sigmoid", array_of(),
@@ -308,6 +311,7 @@ forms(
     lambda z: np.log(np.exp(z) + np.exp(-z)),
     lambda z: np.log(np.cosh(z)),
     lambda z: 0.5 * np.log(1 + np.exp(2 * z)),
+    scale=1.0,
 )  # fmt: skip
 forms(
     "softplus", array_of(),
@@ -386,7 +390,7 @@ forms(
 )  # fmt: skip
 
 
-@form("x log(x)", vectors(also={}))
+@form("x log(x)", vectors(also={}), scale=1.0)
 def entropy_of_softmax(s):
     p = np.exp(s) / np.exp(s).sum()
     return -np.sum(p * np.log(p))
@@ -530,7 +534,7 @@ forms(
     lambda X: np.sum(np.var(X, axis=1)),
 )  # fmt: skip
 
-# --- own results ------------------------------------------------------------------------------------
+# --- own results --------------------------------------------------------------------------------
 
 forms(
     "tanh and sigmoid", scalars(at=[1e3, -1e3, 40.0, -40.0, 5.0, 1e-300, 0.0]),
@@ -547,7 +551,7 @@ forms(
     scale=1.0,
 )  # fmt: skip
 
-# --- guards -----------------------------------------------------------------------------------------
+# --- guards -------------------------------------------------------------------------------------
 
 GUARDED = [-1.0, 0.0, 1e-300, 2.0]
 forms(
@@ -581,6 +585,7 @@ forms(
     lambda s: np.sum(np.logaddexp.accumulate(s)),
     lambda s: np.sum(np.log(np.cumsum(np.exp(s)[::-1])[::-1])),
     lambda s: np.sum(s.max() + np.log(np.cumsum(np.exp(s - s.max())))),
+    scale=1.0,
 )  # fmt: skip
 forms(
     "running logsumexp", matrices(),

@@ -104,6 +104,18 @@ elementwise(
     expand=_expand_log_plus_exp, numpy=None, tex=r"\log({0} + {1} e^{{{2}}})", role="log",
     domain=(0.5, 2.0),
 )  # fmt: skip
+elementwise(
+    "gamma_deviance", "(y - m) / m - log(y / m), exact where y is nearly m.",
+    dtype=ufunc_dtype(np.divide), arity=2, math=lambda y, m: (y - m) / m - sp.log(y / m),
+    partials=(
+        lambda deviance, y, m: (y - m) / m / y,
+        lambda deviance, y, m: -((y - m) / m / m),
+    ),
+    # Near 1 a quotient less 1 is exact, and what its own rounding changes is of second order.
+    expand=lambda y, m: (y / m - 1) - op.log(y / m),
+    numpy=None, tex=r"\frac{{{0} - {1}}}{{{1}}} - \log\frac{{{0}}}{{{1}}}", role="losses",
+    domain=(0.5, 2.0),
+)  # fmt: skip
 LOG_TWO = 0.6931471805599453
 elementwise(
     "logcosh", "log(cosh(x)) without overflow.",
@@ -318,6 +330,38 @@ structural(
     defaults=WHOLE, aval=_reduced, vjp=_norm_vjp, kinks="0 at 0",
     expand=lambda x, axis, keepdims: op.sqrt(op.sum(op.square(x), axis=axis, keepdims=keepdims)),
     numpy=None, tex=r"\|{0}\|", role="norm",
+)  # fmt: skip
+
+
+def _unit(x: Value, axes: tuple[int, ...]) -> tuple[Value, Value]:
+    length = _reduced_over("norm", x, axes)
+    return x / length, length
+
+
+def _distance_of_units(a: Value, b: Value, axis: Any, keepdims: bool) -> Value:
+    apart = _unit(a, axis)[0] - _unit(b, axis)[0]
+    return op.sum(op.square(apart), axis=axis, keepdims=keepdims) / 2
+
+
+def _cosine_distance_vjp(sign: int) -> Any:
+    # Petersen and Pedersen, The Matrix Cookbook, 2.7.1: with unit vectors u and v and the
+    # distance h, the derivative by a is (u - v - h u) / |a|.
+    def vjp(ct: Value, y: Value, a: Value, b: Value, axis: Any, keepdims: bool) -> Value:
+        (u, p), (v, q) = _unit(a, axis), _unit(b, axis)
+        h = kept(y, a, axis, keepdims)
+        inner = u - v - h * u if sign > 0 else v - u - h * v
+        return kept(ct, a, axis, keepdims) / (p if sign > 0 else q) * inner
+
+    return vjp
+
+
+structural(
+    "cosine_distance", "1 - a b / (|a| |b|) along axes, exact for vectors that are nearly parallel.",
+    params=REDUCE, defaults=WHOLE,
+    aval=lambda shapes, a, b, axis, keepdims: _reduced(shapes, a, axis, keepdims),
+    expand=_distance_of_units, vjp=(_cosine_distance_vjp(1), _cosine_distance_vjp(-1)),
+    numpy=None, tex=r"1 - \cos({0}, {1})", role="distance",
+    source="Petersen and Pedersen, The Matrix Cookbook, 2.7.1",
 )  # fmt: skip
 
 

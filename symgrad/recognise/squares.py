@@ -13,7 +13,9 @@ from symgrad.dims import product
 from symgrad.graph import OPS, Builder, Operand, Static, Value
 from symgrad.ops.table import normal_axes
 from symgrad.recognise.length import squared
-from symgrad.recognise.reading import Operands, argument, operands_of, orders
+from symgrad.recognise.moves import rearranged
+from symgrad.recognise.reading import Operands, argument, is_number, operands_of, orders
+from symgrad.recognise.reductions import keepdims_like, reduction
 from symgrad.recognise.rule import Rule
 
 MOST_TERMS = 4  # of a sum that is read: each look-up stays constant
@@ -148,6 +150,41 @@ def _root_of_variance(b: Builder, operands: Operands, settings: Any) -> Operand 
     return b.bind(OPS["std"], row.operands, row.settings)[0]
 
 
+# --- angles -----------------------------------------------------------------------------------
+
+
+def _one_minus_cosine(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    one, cosine = operands
+    pair = operands_of(b, cosine, "divide") if cosine not in b.notes.names else ()
+    if not pair or not is_number(one, 1):
+        return None
+    r = reduction(b, pair[0])
+    factors = operands_of(b, r.x, "multiply") if r and r.name == "sum" else ()
+    lengths = [_length(b, v) for v in operands_of(b, pair[1], "multiply")]
+    if r is None or not factors or len(lengths) != 2 or None in lengths:
+        return None
+    if set(lengths) != {(x, r.axes) for x in factors} or not _are_alike(b, factors):
+        return None
+    keepdims = keepdims_like(b, cosine, r)
+    if keepdims is None:
+        return None
+    return b.apply("cosine_distance", *factors, axis=r.axes, keepdims=keepdims).symbol
+
+
+def _length(b: Builder, v: Operand) -> tuple[Operand, tuple[int, ...]] | None:
+    """Return x and axes where ``v`` holds the lengths of x over them."""
+    row = b.definition(rearranged(b, v))
+    if row is None or row.name not in ("norm", "root_of_squares"):
+        return None
+    x = row.operands[0]
+    return x, normal_axes(row.setting("axis"), len(b.aval(x).shape))
+
+
+def _are_alike(b: Builder, xs: Operands) -> bool:
+    one, two = (b.aval(x) for x in xs)
+    return one.dtype == two.dtype and b.shapes.same_shape(one.shape, two.shape)
+
+
 # --- variances --------------------------------------------------------------------------------
 
 
@@ -220,6 +257,8 @@ RULES = (
     Rule("sqrt(x x) = |x|", "sqrt", _root_of_product_with_itself, "stability"),
     Rule("(x**2)**0.5 = |x|", "power", _by_half_power(_root_of_square), "stability"),
     Rule("sqrt(x @ x) = norm(x)", "sqrt", _root_of_dot, "rounding"),
+    Rule("1 - sum(a b) / (|a| |b|) = sum((a / |a| - b / |b|)**2) / 2", "subtract",
+         _one_minus_cosine, "stability"),
     Rule("sqrt(var(x)) = std(x)", "sqrt", _root_of_variance, "exact"),
     Rule("mean(x**2) - mean(x)**2 = var(x)", "subtract", _variance, "stability"),
     Rule("sum(x**2) - n mean(x)**2 = n var(x)", "subtract", _sum_about_mean, "stability"),

@@ -151,6 +151,17 @@ def _log_of_running_sum(b: Builder, operands: Operands, settings: Any) -> Operan
     return regathered(b, y.symbol, back)
 
 
+def _deviance(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    ratio, log = operands
+    pair, quotient = operands_of(b, ratio, "divide"), operands_of(b, log, "log")
+    above = operands_of(b, pair[0], "subtract") if pair else ()
+    if not quotient or not above or above[1] is not pair[1]:
+        return None
+    if operands_of(b, quotient[0], "divide") != above:
+        return None
+    return b.apply("gamma_deviance", *above).symbol
+
+
 # --- quotients --------------------------------------------------------------------------------
 
 
@@ -217,6 +228,8 @@ RULES = (
          "stability"),
     Rule("log(cosh(x)) = logcosh(x)", "log", _log_of_cosh, "stability"),
     Rule("x - softplus(x) = -softplus(-x)", "subtract", _minus_softplus, "stability"),
+    Rule("(y - m) / m - log(y / m) = (q - 1) - log(q), q = y / m", "subtract", _deviance,
+         "stability"),
     Rule("exp(x) + (-1) = expm1(x)", "add", _minus_one_plus_exp, "stability"),
     Rule("exp(x) / (exp(x) + exp(y)) = sigmoid(x - y)", "divide", _share_of_two, "stability"),
     Rule("c / (1 + exp(-z)) = c sigmoid(z)", "divide", _number_over_one_plus_exp, "stability"),
