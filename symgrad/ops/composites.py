@@ -261,6 +261,39 @@ structural(
 )  # fmt: skip
 
 
+# Terms of weight 0 count for nothing, however large: they are moved out of the way.
+
+
+def _counted(w: Value, x: Value) -> Value:
+    lowest = -1e300 if x.dtype.itemsize > 4 else -1e38
+    return op.where(op.not_equal(w, 0), x, lowest)
+
+
+def _expand_weighted_logsumexp(w: Value, x: Value, axis: Any, keepdims: bool) -> Value:
+    counted = _counted(w, x)
+    axes = normal_axes(axis, counted.ndim)
+    largest, shifted = _shifted(counted, axes)
+    total = largest + op.log(_sum_over(w * op.exp(shifted), axes))
+    return _laid_out(total, counted, axes, keepdims)
+
+
+def _by_weights(ct: Value, y: Value, w: Value, x: Value, axis: Any, keepdims: bool) -> Value:
+    return kept(ct, x, axis, keepdims) * op.exp(x - kept(y, x, axis, keepdims))
+
+
+def _by_exponents(ct: Value, y: Value, w: Value, x: Value, axis: Any, keepdims: bool) -> Value:
+    share = w * op.exp(_counted(w, x) - kept(y, x, axis, keepdims))
+    return kept(ct, x, axis, keepdims) * share
+
+
+structural(
+    "weighted_logsumexp", "log of a weighted sum of exponentials, without overflow.",
+    params=REDUCE, defaults=WHOLE, vjp=(_by_weights, _by_exponents),
+    aval=lambda shapes, w, x, axis, keepdims: _reduced(shapes, x, axis, keepdims),
+    expand=_expand_weighted_logsumexp, numpy=None, tex=r"\log\sum {0} e^{{{1}}}",
+    role="logsumexp",
+)  # fmt: skip
+
 # A running sum has no one shift that serves all its elements: below the first, what is summed
 # later must not overflow, and the first must not vanish.  Between them there is room for a spread
 # of 1360 in float64, of 118 in float32, and where the user's own form is finite the shift is 0.
@@ -356,7 +389,7 @@ def _cosine_distance_vjp(sign: int) -> Any:
 
 
 structural(
-    "cosine_distance", "1 - a b / (|a| |b|) along axes, exact for vectors that are nearly parallel.",
+    "cosine_distance", "1 - a b / (|a| |b|) along axes, exact where a and b are nearly parallel.",
     params=REDUCE, defaults=WHOLE,
     aval=lambda shapes, a, b, axis, keepdims: _reduced(shapes, a, axis, keepdims),
     expand=_distance_of_units, vjp=(_cosine_distance_vjp(1), _cosine_distance_vjp(-1)),

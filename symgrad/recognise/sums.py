@@ -22,6 +22,7 @@ from symgrad.recognise.reading import (
     operands_of,
     orders,
 )
+from symgrad.recognise.reductions import keepdims_like, reduction
 from symgrad.recognise.rule import Rule
 
 MOST_TERMS = 8  # of a sum that is read: each look-up stays constant
@@ -137,6 +138,52 @@ def _minus_one_plus_exp(b: Builder, operands: Operands, settings: Any) -> Operan
     return None
 
 
+def _log_of_weighted_sum(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    """Return log(sum(w exp(x))), also where exp(x) is a softmax."""
+    r = reduction(b, operands[0])
+    if r is None or r.name != "sum":
+        return None
+    for w, e in orders(operands_of(b, r.x, "multiply")):
+        x = _log_of_share(b, e)
+        if x is not None and _may_weigh(b, w, e, r.x):
+            keepdims = keepdims_like(b, operands[0], r)
+            if keepdims is not None:
+                y = b.apply("weighted_logsumexp", w, x, axis=r.axes, keepdims=keepdims)
+                return y.symbol
+    return None
+
+
+def _log_of_share(b: Builder, v: Operand) -> Operand | None:
+    """Return x where ``v`` is exp(x), and log_softmax(x) where it is softmax(x)."""
+    row = b.definition(v)
+    if row is not None and row.name == "softmax":
+        return b.apply("log_softmax", row.operands[0], axis=row.setting("axis")).symbol
+    return argument(b, v, "exp")
+
+
+def _may_weigh(b: Builder, w: Operand, e: Operand, product: Operand) -> bool:
+    have, want = b.aval(e), b.aval(product)
+    is_whole = b.shapes.same_shape(have.shape, want.shape) and have.dtype == want.dtype
+    return type(w) is not Static and is_whole and have.dtype.itemsize in (4, 8)
+
+
+def _log_of_weighted_dot(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    row = b.definition(operands[0])
+    if row is None or row.name != "contract" or len(row.operands) != 2:
+        return None
+    terms, out = row.settings
+    for k in (0, 1):
+        e, w = row.operands[k], row.operands[1 - k]
+        inner, outer = terms[k], terms[1 - k]
+        x = argument(b, e, "exp")
+        if x is None or len(outer) != 1 or inner != (*out, *outer):
+            continue
+        if b.aval(w).dtype == b.aval(x).dtype and b.aval(x).dtype.itemsize in (4, 8):
+            axis = (len(inner) - 1,)
+            return b.apply("weighted_logsumexp", w, x, axis=axis, keepdims=False).symbol
+    return None
+
+
 def _log_of_running_sum(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     """Return the running logsumexp, also of exponentials in reverse order, and so taken back."""
     total, back = gathered(b, operands[0])
@@ -224,6 +271,10 @@ RULES = (
          "stability"),
     Rule("log(exp(x) - exp(y)) = x + log1mexp(y - x)", "log", _log_of_difference, "stability"),
     Rule("log(expm1(x)) = x + log1mexp(-x)", "log", _log_of_expm1, "stability"),
+    Rule("log(sum(w exp(x))) = m + log(sum(w exp(x - m))), m = max(x where w != 0)", "log",
+         _log_of_weighted_sum, "stability"),
+    Rule("log(exp(x) @ w) = m + log(exp(x - m) @ w), m = max(x where w != 0)", "log",
+         _log_of_weighted_dot, "stability"),
     Rule("log(cumsum(exp(x))) = c + log(cumsum(exp(x - c)))", "log", _log_of_running_sum,
          "stability"),
     Rule("log(cosh(x)) = logcosh(x)", "log", _log_of_cosh, "stability"),

@@ -12,6 +12,7 @@ from symgrad.ops.indexing import ARRAY, indexed_shape
 from symgrad.ops.table import op
 from symgrad.simplify.reading import (
     is_scalar,
+    is_signed,
     is_zeros,
     literal_of,
     mask_and_value,
@@ -39,6 +40,24 @@ def _join_masks(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | Non
     first, second = (one, two) if one[2] else (two, one)
     joined = op.where(*(value_of(b, v) for v in (one[0], first[1], second[1])))
     return joined.symbol
+
+
+def _under_one_mask(head: str) -> Rewrite:
+    def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+        one, two = mask_and_value(b, xs[0]), mask_and_value(b, xs[1])
+        if one is None or two is None or one[0] != two[0] or one[2] != two[2]:
+            return None
+        if not (is_signed(b, one[1]) and is_signed(b, two[1])):
+            return None  # sums and differences of booleans are others in NumPy
+        return where_mask(b, one[0], b.apply(head, one[1], two[1]), one[2]).symbol
+
+    return rewrite
+
+
+rule("add", "where(m, a, 0) + where(m, b, 0) = where(m, a + b, 0)", "where")(_under_one_mask("add"))
+rule("subtract", "where(m, a, 0) - where(m, b, 0) = where(m, a - b, 0)", "where")(
+    _under_one_mask("subtract")
+)
 
 
 # --- masks -----------------------------------------------------------------------------------
