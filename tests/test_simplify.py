@@ -290,8 +290,7 @@ AXES = [
     Case(
         "multiply: (a + b) g",
         lambda p: (op.where(p.m, p.x, 0) + op.where(op.greater(p.x, 0), p.y, 0)) * op.sqrt(p.y),
-        "add(where(m, multiply(x, sqrt(y)), 0), "
-        "where(greater(x, 0), multiply(y, sqrt(y)), 0))",
+        "add(where(m, multiply(x, sqrt(y)), 0), where(greater(x, 0), multiply(y, sqrt(y)), 0))",
     ),
     Case(
         "multiply: (a + b) g",

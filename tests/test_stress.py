@@ -290,7 +290,7 @@ forms(
 )  # fmt: skip
 forms(
     "sigmoid, then focal loss",
-    [(np.array(POINTS), BITS, 2.0), (np.array(POINTS), 1 - BITS, 2.0), (np.array(POINTS), BITS, 0.5)],
+    [(np.array(POINTS), y, gamma) for y in (BITS, 1 - BITS) for gamma in (2.0, 0.5)],
     lambda z, y, gamma: np.sum(
         -y * (1 - sigmoid(z)) ** gamma * np.log(sigmoid(z))
         - (1 - y) * sigmoid(z) ** gamma * np.log(1 - sigmoid(z))

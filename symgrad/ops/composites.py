@@ -87,10 +87,13 @@ elementwise(
 
 def _expand_log_plus_exp(a: Value, b: Value, x: Value) -> Value:
     # Whichever of 1 and exp(x) is larger is taken out, so any sign of a and b will do.
-    e = op.exp(-op.absolute(x))
+    e, is_large = op.exp(-op.absolute(x)), op.greater(x, 0)
     scaled = e if b.literal == 1 else b * e
-    inside = op.where(op.greater(x, 0), a * e + b, a + scaled)
-    return op.maximum(x, 0) + op.log(inside)
+    if a.literal == 1:
+        logs = op.where(is_large, op.log(e + b), op.log1p(scaled))
+    else:
+        logs = op.log(op.where(is_large, a * e + b, a + scaled))
+    return op.maximum(x, 0) + logs
 
 
 elementwise(

@@ -77,14 +77,6 @@ def _over_one_plus_exp(b: Builder, operands: Operands, settings: Any) -> Operand
 # --- sums that cancel or overflow ----------------------------------------------------------------
 
 
-def _log_of_two_exps(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    terms = operands_of(b, operands[0], "add")
-    exponents = [argument(b, v, "exp") for v in terms]
-    if len(exponents) != 2 or None in exponents:
-        return None
-    return b.apply("logaddexp", *exponents).symbol
-
-
 def _one_minus(b: Builder, v: Operand) -> Operand | None:
     """Return x where ``v`` is 1 - x of real floating numbers."""
     terms = operands_of(b, v, "subtract")
@@ -132,7 +124,6 @@ RULES = (
     Rule("exp(x) / exp(y) = exp(x - y)", "divide", _quotient_of_exps, "stability"),
     Rule("1 / exp(x) = exp(-x)", "divide", _inverse_of_exp, "stability"),
     Rule("x / (1 + exp(-z)) = x sigmoid(z)", "divide", _over_one_plus_exp, "stability"),
-    Rule("log(exp(x) + exp(y)) = logaddexp(x, y)", "log", _log_of_two_exps, "stability"),
     Rule("log(1 - exp(x)) = log1mexp(x)", "log", _log_of_one_minus_exp, "stability"),
     Rule("log1p(-exp(x)) = log1mexp(x)", "log1p", _log1p_of_minus_exp, "stability"),
     Rule("log(1 + x) = log1p(x)", "log", _log_of_one_plus, "stability"),

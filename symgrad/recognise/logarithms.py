@@ -13,7 +13,7 @@ from typing import Any
 
 from symgrad.graph import Builder, Op, Operand, Static, Value
 from symgrad.recognise.length import squared
-from symgrad.recognise.moves import gathered
+from symgrad.recognise.moves import gathered, regathered
 from symgrad.recognise.reading import Operands, argument, is_number, negated, operands_of
 from symgrad.recognise.rule import Rule
 
@@ -76,6 +76,12 @@ def _log(b: Builder, v: Operand, like: Operand) -> Value:
     found = b.apply("log", v)
     is_weak = b.aval(v).kind == "python" and b.aval(like).dtype != found.dtype
     return b.apply("as_float", found) if is_weak else found
+
+
+def _log_of_elements(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    e, path = gathered(b, operands[0])
+    x = argument(b, e, "exp") if path else None
+    return regathered(b, x, path) if x is not None else None
 
 
 def _log_of_product(b: Builder, operands: Operands, settings: Any) -> Operand | None:
@@ -159,6 +165,7 @@ def _power_of_sigmoid(b: Builder, operands: Operands, settings: Any) -> Operand 
 
 
 RULES = (
+    Rule("log(exp(x)[k]) = x[k]", "log", _log_of_elements, "stability"),
     Rule("log(mean(exp(x))) = logmeanexp(x)", "log", _log_of_mean_of_exp, "stability"),
     Rule("log(x**2) = 2 log|x|", "log", _log_of_square, "stability"),
     Rule("log(a b) = log(a) + log(b), a > 0, b > 0", "log", _log_of_product, "stability"),

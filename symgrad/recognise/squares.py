@@ -133,7 +133,7 @@ def _is_real(b: Builder, v: Operand) -> bool:
 def _by_half_power(law: Any) -> Any:
     def apply(b: Builder, operands: Operands, settings: Any) -> Operand | None:
         half = type(operands[1]) is Static and operands[1].value == 0.5
-        return law(b, operands, settings) if half else None  # type: ignore[no-any-return]
+        return law(b, operands, settings) if half else None
 
     return apply
 

@@ -71,10 +71,10 @@ def _is_positive(v: Operand) -> bool:
 def _exponent(b: Builder, term: _Term) -> Value:
     """Return z where the term is exp(z), its weight being a positive number."""
     if term.x is None:
-        return b.wrap(Static(math.log(term.weight.value)))  # type: ignore[union-attr]
+        return b.wrap(Static(math.log(term.weight.value)))
     if is_number(term.weight, 1):
         return b.wrap(term.x)
-    return b.wrap(term.x) + math.log(term.weight.value)  # type: ignore[union-attr]
+    return b.wrap(term.x) + math.log(term.weight.value)
 
 
 def _log_of_exps(b: Builder, operands: Operands, settings: Any) -> Operand | None:
@@ -98,7 +98,7 @@ def _log_of_weighted_exp(b: Builder, operands: Operands, settings: Any) -> Opera
     other, e = sorted(terms, key=lambda t: t.x is not None)
     if any(b.aval(t.weight).dtype.kind not in "fi" for t in terms):
         return None
-    if is_number(other.weight, 0):
+    if e.x is None or b.aval(e.x).dtype != b.aval(operands[0]).dtype:
         return None
     return b.apply("log_plus_exp", other.weight, e.weight, e.x).symbol
 
@@ -202,7 +202,7 @@ def _deviance(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     ratio, log = operands
     pair, quotient = operands_of(b, ratio, "divide"), operands_of(b, log, "log")
     above = operands_of(b, pair[0], "subtract") if pair else ()
-    if not quotient or not above or above[1] is not pair[1]:
+    if not quotient or not above or above[1] != pair[1]:
         return None
     if operands_of(b, quotient[0], "divide") != above:
         return None
