@@ -145,6 +145,7 @@ def with_functions(exp, log, log1p, sqrt, largest):
         "cosh": lambda x: (exp(x) + exp(-x)) / 2,
         "tanh": lambda x: (exp(x) - exp(-x)) / (exp(x) + exp(-x)),
         "hypot": lambda a, b: sqrt(a * a + b * b),
+        "x_log_ratio": lambda x, q: x * log(x / q),
         "gamma_deviance": lambda y, m: (y - m) / m - log(y / m),
         "std": lambda x, axis, ddof, keepdims: sqrt(variance(x, axis, keepdims)),
         "norm": length,

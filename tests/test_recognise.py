@@ -387,6 +387,16 @@ LOGARITHMS = [
         lambda x: op.log(op.mean(op.exp(x), axis=(1,), keepdims=True)),
         "logmeanexp(x, axis=(1,), keepdims=True)",
     ),
+    (
+        "stability",
+        lambda x: (2 + op.square(x)) * op.log(2 + op.square(x)),
+        "x_log_ratio(add(2, square(x)), 1)",
+    ),
+    (
+        "stability",
+        lambda x: -op.log((2 + op.square(x)) / 3) * (2 + op.square(x)),
+        "negative(x_log_ratio(add(2, square(x)), 3))",
+    ),
     ("stability", lambda x: op.log(op.square(x)), "multiply(2, log(absolute(x)))"),
     ("stability", lambda x: op.log(x * x), "multiply(2, log(absolute(x)))"),
     ("stability", lambda x: op.log(op.square(sigmoid(x))), f"multiply(2, {MINUS_LOG})"),

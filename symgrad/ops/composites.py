@@ -119,6 +119,17 @@ elementwise(
     numpy=None, tex=r"\frac{{{0} - {1}}}{{{1}}} - \log\frac{{{0}}}{{{1}}}", role="losses",
     domain=(0.5, 2.0),
 )  # fmt: skip
+elementwise(
+    "x_log_ratio", "x log(x / q), which is 0 at x = 0.",
+    dtype=ufunc_dtype(np.divide), arity=2, math=lambda x, q: x * sp.log(x / q),
+    partials=(
+        lambda y, x, q: op.log(x if q.literal == 1 else x / q) + 1,
+        lambda y, x, q: -(x / q),
+    ),
+    expand=lambda x, q: op.where(
+        op.equal(x, 0), 0, x * op.log(x if q.literal == 1 else x / q)),
+    numpy=None, tex=r"{0} \log\frac{{{0}}}{{{1}}}", role="information", domain=(0.5, 2.0),
+)  # fmt: skip
 LOG_TWO = 0.6931471805599453
 elementwise(
     "logcosh", "log(cosh(x)) without overflow.",

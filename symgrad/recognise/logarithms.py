@@ -14,7 +14,7 @@ from typing import Any
 from symgrad.graph import Builder, Op, Operand, Static, Value
 from symgrad.recognise.length import squared
 from symgrad.recognise.moves import gathered, regathered
-from symgrad.recognise.reading import Operands, argument, is_number, negated, operands_of
+from symgrad.recognise.reading import Operands, argument, is_number, negated, operands_of, orders
 from symgrad.recognise.rule import Rule
 
 DEEPEST = 3  # parts of parts that are looked at: each look-up stays constant
@@ -164,7 +164,27 @@ def _power_of_sigmoid(b: Builder, operands: Operands, settings: Any) -> Operand 
     return b.apply("exp", b.wrap(exponent) * b.apply("log", v)).symbol
 
 
+def _x_log_x(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    for factor, log in orders(operands):
+        v, sign = _without_sign(b, log)
+        x, other = _without_sign(b, factor)
+        found = operands_of(b, v, "log")
+        if not found or b.aval(x).dtype.kind != "f":
+            continue
+        pair = operands_of(b, found[0], "divide")
+        if found[0] is x or (pair and pair[0] is x):
+            y = b.apply("x_log_ratio", x, 1 if found[0] is x else pair[1])
+            return (y if sign == other else -y).symbol
+    return None
+
+
+def _without_sign(b: Builder, v: Operand) -> tuple[Operand, int]:
+    inner = negated(b, v)
+    return (v, 1) if inner is None else (inner, -1)
+
+
 RULES = (
+    Rule("x log(x / q) = 0 at x = 0", "multiply", _x_log_x, "stability"),
     Rule("log(exp(x)[k]) = x[k]", "log", _log_of_elements, "stability"),
     Rule("log(mean(exp(x))) = logmeanexp(x)", "log", _log_of_mean_of_exp, "stability"),
     Rule("log(x**2) = 2 log|x|", "log", _log_of_square, "stability"),
