@@ -169,7 +169,7 @@ MPMATH = with_functions(
 )
 SYMPY = with_functions(sp.exp, sp.log, lambda x: sp.log(1 + x), sp.sqrt, unknown_max)
 LOGS = {float(np.log(k)) * sign: sign * sp.log(k) for k in (2, 4) for sign in (1, -1)}
-SYMPY["literal"] = lambda number: LOGS.get(number, None) or sp.Rational(str(number))
+SYMPY["literal"] = lambda number: LOGS.get(number) or sp.Rational(str(number))
 
 
 def evaluate(graph, table, *inputs):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import symgrad
+from tests.benchmarks.stress import markdown, table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -54,3 +55,12 @@ def test_the_two_commands_are_those_of_the_continuous_check():
     script = (ROOT / ".ci/run").read_text()
     assert len(commands) == 2
     assert all(command in script for command in commands)
+
+
+def test_the_naive_forms_give_what_the_table_says():
+    names = ("form", "at", "as written", "symgrad")
+    head = f"| {' | '.join(names)} |\n"
+    shown = README[README.index(head) :].split("\n\n")[0].splitlines()[2:]
+    found = markdown(table(), names).splitlines()
+    assert len(shown) >= 8
+    assert set(shown) <= set(found)
