@@ -303,6 +303,11 @@ AXES = [
         "subtract(where(m, divide(x, y), 0), where(greater(x, 0), divide(y, y), 0))",
     ),
     Case(
+        "where: where(m, where(n, a, 0), 0)",
+        lambda p: op.where(op.greater(p.x, 0), op.where(p.m, p.x, 0), 0),
+        "where(m, where(greater(x, 0), x, 0), 0)",
+    ),
+    Case(
         "where: where(n, where(m, a, 0)",
         lambda p: op.where(op.greater(p.x, 0), op.where(p.m, p.x, 0), op.where(p.m, p.y, 0)),
         "where(m, where(greater(x, 0), x, y), 0)",

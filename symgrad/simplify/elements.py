@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.dims import product
-from symgrad.graph import OPS, Op, Operand
+from symgrad.graph import OPS, Op, Operand, Sym
 from symgrad.ops.indexing import ARRAY, indexed_shape
 from symgrad.ops.table import op
 from symgrad.simplify.reading import (
@@ -83,7 +83,7 @@ rule("divide", "where(m, a, 0) / g = where(m, a / g, 0)", "where")(_mask_out_of(
 
 # The zeros of a mask stay zeros where what they meet is not finite.
 
-DEEPEST_MASK = 4
+DEEPEST_MASK = 6
 
 
 def _holds_masks(b: Simplifier, x: Operand, depth: int = DEEPEST_MASK) -> bool:
@@ -141,6 +141,20 @@ def _mask_out_of_choice(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Opera
         return None
     chosen = op.where(*(value_of(b, v) for v in (xs[0], one[1], two[1])))
     return where_mask(b, one[0], chosen, one[2]).symbol
+
+
+@rule("where", "where(m, where(n, a, 0), 0) = where(n, where(m, a, 0), 0), n the earlier", "where")
+def _masks_in_order(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    """Put the earlier of two masks outside, so that sums under the same two are found."""
+    mask, *choices = xs
+    for k in (0, 1):
+        inner = mask_and_value(b, choices[k])
+        if literal_of(choices[1 - k]) != 0 or inner is None:
+            continue
+        if type(mask) is Sym and type(inner[0]) is Sym and inner[0].index < mask.index:
+            within = where_mask(b, mask, value_of(b, inner[1]), k == 0)
+            return where_mask(b, inner[0], within, inner[2]).symbol
+    return None
 
 
 @rule("where", "where(m, x, x) = x")
