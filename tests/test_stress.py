@@ -887,3 +887,58 @@ def test_a_logarithm_of_parts_obeys_what_is_switched_off():
     with_it, without = symgrad.compile(odds), symgrad.compile(odds, without=[law])
     assert any(fired.startswith(law) for fired in plain_report(with_it, np.float64(1.0)))
     assert not any(fired.startswith(law) for fired in plain_report(without, np.float64(1.0)))
+
+
+# --- matrices: by mpmath's own linear algebra and the rules of Giles (2008) ----------------------
+
+
+def exact_matrix(a):
+    return mpmath.matrix([[mpmath.mpf(float(x)) for x in row] for row in np.atleast_2d(a)])
+
+
+HILBERT = 1 / (np.arange(6)[:, None] + np.arange(6) + 1.0)
+SCALED = [HILBERT, 1e-60 * HILBERT, 1e60 * HILBERT, 0.1 * np.eye(200) + 0.01]
+
+
+@pytest.mark.parametrize("a", SCALED, ids=["Hilbert", "1e-360", "1e360", "200 rows"])
+@pytest.mark.parametrize(
+    "function",
+    [lambda A: np.log(np.linalg.det(A)), lambda A: -0.5 * np.log(np.linalg.det(A))],
+    ids=["log det", "half"],
+)
+def test_the_log_of_a_determinant_neither_vanishes_nor_overflows(function, a):
+    value, gradient = quiet(symgrad.compile(function).value_and_grad, a)
+    factor = 1.0 if function(np.eye(2) * math.e) > 1 else -0.5
+    with mpmath.workdps(60):
+        if len(a) < 10:
+            log_det = mpmath.log(mpmath.det(exact_matrix(a)))
+            inverse = np.array((exact_matrix(a).T ** -1).tolist(), float)
+        else:  # 0.1 I + 0.01 J, by the matrix determinant lemma
+            n = len(a)
+            log_det = n * mpmath.log(mpmath.mpf(0.1)) + mpmath.log(1 + n * mpmath.mpf(0.01) / 0.1)
+            inverse = np.eye(n) / 0.1 - 0.01 / 0.1**2 / (1 + n * 0.01 / 0.1)
+    assert value == pytest.approx(float(factor * log_det), rel=1e-10)  # condition 1.5e7
+    scale = np.abs(inverse).max()
+    assert np.abs(gradient - factor * inverse).max() <= 1e-8 * abs(factor) * scale
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda A, b: np.sum((np.linalg.inv(A) @ b) ** 2),
+        lambda A, b: np.sum(np.dot(np.linalg.inv(A), b) ** 2),
+        lambda A, b: np.sum(np.linalg.solve(A, b) ** 2),
+    ],
+    ids=["inv @ b", "dot(inv, b)", "solve"],
+)
+def test_a_system_leaves_the_residual_of_a_solver(function):
+    b = HILBERT @ np.arange(1.0, 7.0)
+    value, gradient = symgrad.compile(function).value_and_grad(HILBERT, b)
+    with mpmath.workdps(60):
+        x = mpmath.lu_solve(exact_matrix(HILBERT), exact_matrix(b[:, None]))
+        back = mpmath.lu_solve(exact_matrix(HILBERT).T, 2 * x)
+        truth = -np.array((back * x.T).tolist(), float)
+        total = float(sum(t**2 for t in x))
+    # Its condition number is 1.5e7: so many digits the best solver loses.
+    assert value == pytest.approx(total, rel=1e-8)
+    assert np.abs(gradient - truth).max() <= 1e-8 * np.abs(truth).max()
