@@ -390,23 +390,25 @@ def _distance_of_units(a: Value, b: Value, axis: Any, keepdims: bool) -> Value:
     return op.sum(op.square(apart), axis=axis, keepdims=keepdims) / 2
 
 
-def _cosine_distance_vjp(sign: int) -> Any:
-    # Petersen and Pedersen, The Matrix Cookbook, 2.7.1: with unit vectors u and v and the
-    # distance h, the derivative by a is (u - v - h u) / |a|.
-    def vjp(ct: Value, y: Value, a: Value, b: Value, axis: Any, keepdims: bool) -> Value:
-        (u, p), (v, q) = _unit(a, axis), _unit(b, axis)
-        h = kept(y, a, axis, keepdims)
-        inner = u - v - h * u if sign > 0 else v - u - h * v
-        return kept(ct, a, axis, keepdims) / (p if sign > 0 else q) * inner
+# Petersen and Pedersen, The Matrix Cookbook, 2.7.1: with unit vectors u and v and the distance h,
+# the derivative by a is (u - v - h u) / |a|.
 
-    return vjp
+
+def _by_first(ct: Value, y: Value, a: Value, b: Value, axis: Any, keepdims: bool) -> Value:
+    (u, length), (v, _) = _unit(a, axis), _unit(b, axis)
+    return kept(ct, a, axis, keepdims) / length * ((u - v) - kept(y, a, axis, keepdims) * u)
+
+
+def _by_second(ct: Value, y: Value, a: Value, b: Value, axis: Any, keepdims: bool) -> Value:
+    (u, _), (v, length) = _unit(a, axis), _unit(b, axis)
+    return -kept(ct, a, axis, keepdims) / length * ((u - v) + kept(y, a, axis, keepdims) * v)
 
 
 structural(
     "cosine_distance", "1 - a b / (|a| |b|) along axes, exact where a and b are nearly parallel.",
     params=REDUCE, defaults=WHOLE,
     aval=lambda shapes, a, b, axis, keepdims: _reduced(shapes, a, axis, keepdims),
-    expand=_distance_of_units, vjp=(_cosine_distance_vjp(1), _cosine_distance_vjp(-1)),
+    expand=_distance_of_units, vjp=(_by_first, _by_second),
     numpy=None, tex=r"1 - \cos({0}, {1})", role="distance",
     source="Petersen and Pedersen, The Matrix Cookbook, 2.7.1",
 )  # fmt: skip
