@@ -82,15 +82,22 @@ ARRANGE = {
     "squared_deviation": variance,
     "var": variance,
     "where": np.where,
+    "greater": np.greater,
+    "not_equal": np.not_equal,
+    "cumsum": lambda x, axis: np.cumsum(x, axis=axis),
     "cells_of_rows": lambda i, width: (i[:, None] * width + np.arange(width)).ravel(),
 }
 
 UFUNCS = """
     add subtract multiply divide negative power square reciprocal exp exp2 expm1 log log1p log2
-    sqrt tanh absolute maximum minimum clip logaddexp greater less equal
+    sqrt tanh cosh hypot absolute maximum minimum clip logaddexp greater less equal
 """
 NUMPY = ARRANGE | {name: getattr(np, name) for name in UFUNCS.split()}
 NUMPY |= {"max": reduce_by(np.max), "min": reduce_by(np.min), "var": np.var}
+NUMPY |= {
+    "std": lambda x, axis, ddof, keepdims: np.std(x, axis=axis, keepdims=keepdims),
+    "norm": lambda x, axis, keepdims: np.linalg.norm(x, axis=axis[0], keepdims=keepdims),
+}
 
 
 def elementwise_on_objects(function, arity=1):
@@ -100,6 +107,13 @@ def elementwise_on_objects(function, arity=1):
 def with_functions(exp, log, log1p, sqrt, largest):
     """Return the table for object arrays whose numbers have these functions."""
     exp, log, log1p, sqrt = map(elementwise_on_objects, (exp, log, log1p, sqrt))
+
+    def length(x, axis, keepdims):
+        return sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+
+    def cosine_distance(a, b, axis, keepdims):
+        dot = np.sum(a * b, axis=axis, keepdims=keepdims)
+        return 1 - dot / (length(a, axis, keepdims) * length(b, axis, keepdims))
 
     def total(x, axis, keepdims=True):
         return np.sum(exp(x), axis=axis, keepdims=keepdims)
@@ -129,9 +143,22 @@ def with_functions(exp, log, log1p, sqrt, largest):
         "softmax": lambda x, axis: exp(x) / total(x, axis),
         "log_softmax": lambda x, axis: x - log(total(x, axis)),
         "logsumexp": lambda x, axis, keepdims: log(total(x, axis, keepdims)),
-        "root_of_squares": lambda x, axis, keepdims: sqrt(
-            np.sum(x * x, axis=axis, keepdims=keepdims)
+        "logmeanexp": lambda x, axis, keepdims: log(np.mean(exp(x), axis=axis, keepdims=keepdims)),
+        "weighted_logsumexp": lambda w, x, axis, keepdims: log(
+            np.sum(w * exp(x), axis=axis, keepdims=keepdims)
         ),
+        "running_logsumexp": lambda x, axis: log(np.cumsum(exp(x), axis=axis)),
+        "log_plus_exp": lambda a, b, x: log(a + b * exp(x)),
+        "logcosh": lambda x: log((exp(x) + exp(-x)) / 2),
+        "cosh": lambda x: (exp(x) + exp(-x)) / 2,
+        "tanh": lambda x: (exp(x) - exp(-x)) / (exp(x) + exp(-x)),
+        "hypot": lambda a, b: sqrt(a * a + b * b),
+        "x_log_ratio": lambda x, q: x * log(x / q),
+        "gamma_deviance": lambda y, m: (y - m) / m - log(y / m),
+        "std": lambda x, axis, ddof, keepdims: sqrt(variance(x, axis, ddof, keepdims)),
+        "norm": length,
+        "root_of_squares": length,
+        "cosine_distance": cosine_distance,
     }
 
 
@@ -149,7 +176,10 @@ MPMATH = with_functions(
     PRECISE.exp, PRECISE.log, lambda x: PRECISE.log(1 + x), PRECISE.sqrt, reduce_by(np.max)
 )
 SYMPY = with_functions(sp.exp, sp.log, lambda x: sp.log(1 + x), sp.sqrt, unknown_max)
-SYMPY["literal"] = lambda number: sp.E if number == math.e else sp.Rational(str(number))
+LOGS = {float(np.log(k)) * sign: sign * sp.log(k) for k in (2, 4) for sign in (1, -1)}
+SYMPY["literal"] = lambda number: (
+    sp.E if number == math.e else LOGS.get(number) or sp.Rational(str(number))
+)
 MPMATH["literal"] = lambda number: PRECISE.e if number == math.e else number  # np.e means e
 SYMPY["full"] = lambda shape, value, dtype: np.full(shape, sp.Rational(str(value)))
 SYMPY["astype"] = lambda x, dtype: x

@@ -724,3 +724,53 @@ program("slogdet", lambda s: np.linalg.slogdet(s)[1], S)
 program("slogdet by name", lambda s: np.linalg.slogdet(s).logabsdet * np.linalg.slogdet(s).sign, S)
 program("solve for a vector", lambda s, b: np.linalg.solve(s, b), S, real(3))
 program("solve for a matrix", lambda s, b: np.linalg.solve(s, b), S, real(3, 2))
+
+# --- cross products -------------------------------------------------------------------------------
+
+T, U = real(4, 3), real(4, 3, seed=1)
+program("cross", lambda a, b: np.cross(a, b) * b, T, U)
+program("cross of vectors", lambda a, b: np.cross(a, b), T[0], U[0])
+program("cross with one vector", lambda a, b: np.cross(a, b), T, U[0])
+program("cross along the first axis", lambda a, b: np.cross(a, b, axis=0), T.T.copy(), U.T.copy())
+program(
+    "cross along axes of their own",
+    lambda a, b: np.cross(a, b, axisa=0, axisb=1, axisc=0), T.T.copy(), U,
+)  # fmt: skip
+program("cross of stacks", lambda a, b: np.cross(a, b, axisc=1), real(2, 1, 3), U)
+
+# --- logaddexp over axes --------------------------------------------------------------------------
+
+program("logaddexp.reduce", lambda x: np.logaddexp.reduce(x) * x[0], X)
+program("logaddexp.reduce of a vector", lambda x: np.logaddexp.reduce(x) * x, V)
+program("logaddexp.reduce, all", lambda x: np.logaddexp.reduce(x, axis=None) * x, X)
+program("logaddexp.reduce, last", lambda x: np.logaddexp.reduce(x, axis=-1, keepdims=True) * x, X)
+program("logaddexp.reduce, two axes", lambda x: np.logaddexp.reduce(x, axis=(0, 1)) * x, X)
+program("logaddexp.reduce, initial", lambda x: np.logaddexp.reduce(x, axis=1, initial=0.3), X)
+program(
+    "logaddexp.reduce, where",
+    lambda x: np.logaddexp.reduce(x, axis=1, where=np.arange(4) > 0, initial=-1.0), X,
+)  # fmt: skip
+program("logaddexp.reduce in a dtype", lambda x: np.logaddexp.reduce(x, dtype=np.float64), X)
+program("logaddexp.accumulate", lambda x: np.logaddexp.accumulate(x) * x, X)
+program("logaddexp.accumulate, last", lambda x: np.logaddexp.accumulate(x, axis=-1) * x, X)
+program("logaddexp.accumulate of a vector", lambda x: np.logaddexp.accumulate(x) * x, V)
+program("logaddexp.accumulate of one", lambda x: np.logaddexp.accumulate(x) * x, real(1))
+
+# --- stability ------------------------------------------------------------------------------------
+
+
+def cosine_distance(a, b):
+    return 1 - np.sum(a * b, axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
+
+
+program("log of a mean of exp", lambda x: np.log(np.mean(np.exp(x), axis=1)), X)
+program("log of a weighted sum", lambda w, x: np.log(np.sum(w * np.exp(x), axis=1)), P, X)
+program("log of a weighted dot", lambda w, x: np.log(np.exp(x) @ w), P[0], X)
+program("log(a + b exp(x))", lambda a, b, x: np.log(a + b * np.exp(x)), P, Q, X)
+program("log(1 + b exp(x))", lambda b, x: np.log(1 + np.exp(x) / b), P, X)
+program("log cosh", lambda x: np.log(np.cosh(x)), X)
+program("log of a running sum", lambda x: np.log(np.cumsum(np.exp(x), axis=1)) * x, X)
+program("log of a running sum of a vector", lambda x: np.log(np.cumsum(np.exp(x))) * x, V)
+program("cosine distance", cosine_distance, T, U)
+program("gamma deviance", lambda y, m: (y - m) / m - np.log(y / m), P, Q)
+program("x log(x)", lambda x, q: x * np.log(x) - x * np.log(x / q), P, Q)

@@ -333,6 +333,7 @@ MISTAKES = [
     ("einsum with lists", TraceError, "write the subscripts as a string", lambda: grad(lambda a: np.einsum(a, [0]).sum(), X3)),
     ("take_along_axis", ShapeError, "same number of axes", lambda: grad(lambda a: np.take_along_axis(a, np.array([0]), axis=0).sum(), X23)),
     ("det of a vector", ShapeError, "a square matrix is needed, not (3,)", lambda: grad(lambda a: np.linalg.det(a), X3)),
+    ("cross of long vectors", ShapeError, "vectors of 2 or 3 numbers, not of 4 and 4", lambda: grad(lambda a: np.cross(a, a).sum(), np.ones(4))),
     ("solve of a stack", ShapeError, "no stacks yet", lambda: grad(lambda a: np.linalg.solve(a, np.ones(2)).sum(), np.ones((3, 2, 2)))),
     ("reshape beside 0", ShapeError, "beside a size of 0", lambda: grad(lambda a: a.reshape(0, -1).sum(), np.ones((0, 3)), specs={"a": (0, 3)})),
     ("reshape into parts", ShapeError, "cannot be divided into parts of 4", lambda: grad(lambda a: a.reshape(4, -1).sum(), X23, specs={"a": (2, 3)})),

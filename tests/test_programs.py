@@ -8,6 +8,7 @@ from oracles import assert_same, numerical_gradient, slope
 from programs import PROGRAMS
 
 import symgrad
+from symgrad.differentiate import differentiate
 from symgrad.expand import drop_dead, expand
 from symgrad.graph import OPS
 from symgrad.recognise import recognise
@@ -128,6 +129,8 @@ def test_every_op_is_reached_by_some_program():
         c, _, args = compiled(program)
         plainly(c.value_and_grad, *args)
         made = c._newest()
-        for graph in (made.traced.graph, recognise(made.traced.graph)[0], made.joint(True)):
+        found = recognise(made.traced.graph)[0]
+        wrt = [x for x in found.inputs if found.avals[x].inexact]
+        for graph in (made.traced.graph, found, differentiate(found, wrt), made.joint(True)):
             reached |= ops_of(graph) | ops_of(drop_dead(expand(graph)))
     assert set(OPS) - reached == set()

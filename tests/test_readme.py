@@ -8,6 +8,7 @@ import numpy as np
 
 import symgrad
 from symgrad.graph import OPS
+from tests.benchmarks.stress import markdown, table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -75,3 +76,12 @@ def test_the_attributes_of_the_report_exist():
     parts = re.findall(r"`(\w+)`", rows[0].split(" | ")[1])
     assert all(hasattr(report.functions["backward"], name) for name in parts)
     assert all(hasattr(report.residuals, name) for name in ("total", "additional"))
+
+
+def test_the_naive_forms_give_what_the_table_says():
+    names = ("form", "at", "as written", "symgrad")
+    head = f"| {' | '.join(names)} |\n"
+    shown = README[README.index(head) :].split("\n\n")[0].splitlines()[2:]
+    found = markdown(table(), names).splitlines()
+    assert len(shown) >= 8
+    assert set(shown) <= set(found)

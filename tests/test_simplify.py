@@ -297,6 +297,41 @@ ALGEBRA = [
     Case("subtract: f(copies", lambda p: copies(p.v, p.x) - p.x, "subtract(v, x)"),
 ]
 AXES = [
+    Case(
+        "add: where(m, a, 0) + where(m, b, 0)",
+        lambda p: op.where(p.m, p.x, 0) + op.where(p.m, p.y, 0),
+        "where(m, add(x, y), 0)",
+    ),
+    Case(
+        "subtract: where(m, a, 0) - where(m, b, 0)",
+        lambda p: op.where(p.m, 0, p.x) - op.where(p.m, 0, p.y),
+        "where(m, 0, subtract(x, y))",
+    ),
+    Case(
+        "multiply: (a + b) g",
+        lambda p: (op.where(p.m, p.x, 0) + op.where(op.greater(p.x, 0), p.y, 0)) * op.sqrt(p.y),
+        "add(where(m, multiply(x, sqrt(y)), 0), where(greater(x, 0), multiply(y, sqrt(y)), 0))",
+    ),
+    Case(
+        "multiply: (a + b) g",
+        lambda p: op.log(p.y) * op.where(op.greater(p.x, 0), op.where(p.m, p.x, 0), p.y),
+        "where(greater(x, 0), where(m, multiply(log(y), x), 0), multiply(log(y), y))",
+    ),
+    Case(
+        "divide: (a + b) / g",
+        lambda p: (op.where(p.m, p.x, 0) - op.where(op.greater(p.x, 0), p.y, 0)) / p.y,
+        "subtract(where(m, divide(x, y), 0), where(greater(x, 0), divide(y, y), 0))",
+    ),
+    Case(
+        "where: where(m, where(n, a, 0), 0)",
+        lambda p: op.where(op.greater(p.x, 0), op.where(p.m, p.x, 0), 0),
+        "where(m, where(greater(x, 0), x, 0), 0)",
+    ),
+    Case(
+        "where: where(n, where(m, a, 0)",
+        lambda p: op.where(op.greater(p.x, 0), op.where(p.m, p.x, 0), op.where(p.m, p.y, 0)),
+        "where(m, where(greater(x, 0), x, y), 0)",
+    ),
     Case("multiply: where", lambda p: op.where(p.m, p.x, 0) * p.y, "where(m, multiply(x, y), 0)"),
     Case("multiply: where", lambda p: p.y * op.where(p.m, 0, p.x), "where(m, 0, multiply(y, x))"),
     Case("multiply: where", lambda p: p.s * op.where(p.m, p.x, 0), "where(m, multiply(s, x), 0)"),
@@ -851,7 +886,6 @@ LEFT_ALONE = [
     lambda p: p.s * p.x + p.t * p.y,
     lambda p: p.s * p.x - p.t * p.y,
     lambda p: op.where(p.m, p.x, 0) + op.where(op.greater(p.x, 0), 0, p.y),
-    lambda p: op.where(p.m, p.x, 0) + op.where(p.m, p.y, 0),
     lambda p: op.where(p.m, p.x, 1) + op.where(p.m, 1, p.y),
     lambda p: op.where(p.m, p.x, 1) * p.y,
     lambda p: p.y / op.where(p.m, p.x, 0),

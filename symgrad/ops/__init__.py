@@ -10,6 +10,7 @@ from symgrad.ops import (
     functions,
     indexing,
     linalg,
+    logsums,
     reductions,
     shaping,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "functions",
     "indexing",
     "linalg",
+    "logsums",
     "op",
     "reductions",
     "shaping",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,15 @@ from symgrad.dims import Shapes, Size, product
 from symgrad.errors import ShapeError
 from symgrad.graph import Aval, Value
 from symgrad.ops.contraction import matmul
-from symgrad.ops.table import accept, array_aval, op, structural
+from symgrad.ops.table import (
+    FRONT,
+    accept,
+    array_aval,
+    broadcast,
+    op,
+    promoted,
+    structural,
+)
 
 
 def _turned(x: Value) -> Value:
@@ -124,3 +133,41 @@ structural(
 @accept(np.linalg.solve)
 def solve(a: Any, b: Any) -> Any:
     return op.solve(a, b)
+
+
+def _cross_aval(shapes: Shapes, a: Aval, b: Aval) -> Aval:
+    shape = broadcast(shapes, a.shape[:-1], b.shape[:-1])
+    return Aval((*shape, 3), promoted(a, b))
+
+
+structural(
+    "cross", "Cross product of vectors in space, along the last axis.", aval=_cross_aval,
+    vjp=(lambda ct, y, a, b: op.cross(b, ct), lambda ct, y, a, b: op.cross(ct, a)),
+    numpy="np.cross({0}, {1})", tex=r"{0} \times {1}", role="cross", flops=3,
+)  # fmt: skip
+
+
+@accept(np.cross)
+def cross(
+    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> Any:
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    (a, m), (b, n) = _vectors(a, axisa), _vectors(b, axisb)
+    if not {m, n} <= {2, 3}:
+        raise ShapeError(f"cross takes vectors of 2 or 3 numbers, not of {m} and {n}")
+    if m == n == 2:
+        return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    found = op.cross(*(x if k == 3 else _in_space(x) for x, k in ((a, m), (b, n))))
+    return FRONT[np.moveaxis](found, -1, axisc)
+
+
+def _vectors(x: Any, axis: int) -> tuple[Any, int]:
+    """Return vectors along the last axis, and of how many numbers: a size is fixed by it."""
+    x = FRONT[np.asarray](x)
+    return FRONT[np.moveaxis](x, axis, -1), operator.index(x.shape[axis])
+
+
+def _in_space(x: Any) -> Any:
+    """Return vectors of two numbers as such of three, the last of which is 0."""
+    return FRONT[np.concatenate]([x, FRONT[np.zeros_like](x[..., :1])], -1)

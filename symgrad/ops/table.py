@@ -63,10 +63,14 @@ def flops_of(shapes: Shapes, rhs: Op, xs: Sequence[Aval], y: Aval) -> Size:
     return flops * product(y.shape)
 
 
-def transcendentals_of(rhs: Op, y: Aval) -> Size:
-    """Return how many values of ``exp``, ``log``, ``tanh``, a power ... ``rhs`` works out."""
-    is_transcendental = rhs.facts.elementwise and rhs.facts.cost == "slow"
-    return product(y.shape) if is_transcendental else 0
+def transcendentals_of(rhs: Op, xs: Sequence[Aval], y: Aval) -> Size:
+    """Return how many values of ``exp``, ``log``, ``tanh``, a power ... ``rhs`` works out.
+
+    A reduction by such a function works out one for each element it reads.
+    """
+    if rhs.facts.cost != "slow":
+        return 0
+    return product(y.shape if rhs.facts.elementwise else xs[0].shape)
 
 
 def has_kink(rhs: Op, operands: Sequence[tuple[Aval, Op | None]]) -> bool:

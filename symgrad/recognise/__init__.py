@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from symgrad.errors import Location
-from symgrad.graph import Aval, Equation, Graph, Op, Operand, Static, Sym
+from symgrad.graph import OPS, Aval, Builder, Equation, Graph, Law, Op, Operand, Static, Sym
 from symgrad.recognise import (
     chains,
     elements,
@@ -23,6 +23,7 @@ from symgrad.recognise import (
     gathers,
     identities,
     length,
+    logarithms,
     logistic_loss,
     matrices,
     powers,
@@ -30,6 +31,8 @@ from symgrad.recognise import (
     sigmoid,
     signs,
     softmax,
+    squares,
+    sums,
     written,
 )
 from symgrad.recognise.moves import before_move
@@ -48,9 +51,12 @@ COMPOSITES = (
     *softmax.RULES,
     *written.RULES,
     *length.RULES,
+    *sums.RULES,
+    *logarithms.RULES,
     *exponentials.RULES,
     *matrices.RULES,
     *powers.RULES,
+    *squares.RULES,
 )
 SUMS = (*elements.RULES, *chains.RULES, *products.RULES)
 RULES = (*COMPOSITES, *SUMS)
@@ -132,6 +138,7 @@ class _Search:
     ``unmoved`` holds what is the same value as a symbol of the user's, its reshapes and
     transposes after the other steps: nobody reads it unless a law fits there.  ``same`` holds
     what a step without effect left as it was, and ``written`` the user's symbol for a law's.
+    The logarithms that a law takes of parts go through the laws of ``logarithms`` in their turn.
     """
 
     graph: Graph
@@ -142,12 +149,16 @@ class _Search:
     unmoved: dict[Sym, Operand] = field(default_factory=dict)
     same: dict[Sym, Sym] = field(default_factory=dict)
     written: dict[Operand, Sym] = field(default_factory=dict)
+    logarithms: Mapping[str, Sequence[Law]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.logarithms = {"log": [self._again(rule) for rule in self.rules.get("log", ())]}
 
     def try_laws(self, eqn: Equation) -> None:
         """Replace the value that ``eqn`` binds by what the first law that fits makes of it."""
         y, rhs, notes = eqn.lhs[0], eqn.rhs, self.graph.notes
         operands = tuple([self.moved.get(x, x) if type(x) is Sym else x for x in rhs.operands])
-        self.builder.origin = notes.origins.get(y)
+        self.builder.laws, self.builder.origin = self.logarithms, notes.origins.get(y)
         want = self.graph.avals[y]
         found = self._by_law(rhs.name, operands, rhs.settings, want)
         if found is not None and self.firings[-1].law in identities.LAWS:
@@ -158,21 +169,38 @@ class _Search:
             self.moved[y] = found
             self.written.setdefault(found, y)
             self.builder.notes.copy(y, found, notes)
-        self.builder.origin = None
+        self.builder.laws, self.builder.origin = {}, None
 
     def _by_law(
         self, name: str, operands: tuple[Operand, ...], settings: tuple[Any, ...], want: Aval
     ) -> Sym | None:
         """Return what a law of the op gives, or a law of another op that it may be spelled by."""
-        b = self.builder
-        for other, read in ((name, operands), *respelled(b, name, operands)):
+        for other, read in ((name, operands), *respelled(self.builder, name, operands)):
             for rule in self.rules.get(other, ()):
-                found = rule.apply(b, read, settings)
-                if type(found) is Sym and b.may_replace(b.avals[found], want):
-                    where = Location.of(*b.origin) if b.origin else None
-                    self.firings.append(Firing(rule, found, where))
+                found = self._by_rule(rule, read, settings, want)
+                if found is not None:
                     return found
         return None
+
+    def _by_rule(
+        self, rule: Rule, operands: tuple[Operand, ...], settings: tuple[Any, ...], want: Aval
+    ) -> Sym | None:
+        """Return what a law makes of an application, and note that it did, or return None."""
+        b, known = self.builder, len(self.firings)
+        found = rule.apply(b, operands, settings)
+        if type(found) is Sym and b.may_replace(b.avals[found], want):
+            where = Location.of(*b.origin) if b.origin else None
+            self.firings.append(Firing(rule, found, where))
+            return found
+        del self.firings[known:]  # of logarithms that nobody takes
+        return None
+
+    def _again(self, rule: Rule) -> Law:
+        def law(b: Builder, operands: tuple[Operand, ...], settings: Any) -> Operand | None:
+            want = b.infer(OPS[rule.op], operands, settings)[0]
+            return self._by_rule(rule, operands, settings, want)
+
+        return law
 
     def _before_move(self, y: Sym, rhs: Op, operands: tuple[Operand, ...]) -> Sym | None:
         """Return what a law gives if reshapes and transposes come after the op, not before."""

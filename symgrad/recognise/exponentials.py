@@ -84,14 +84,6 @@ def _over_one_plus_exp(b: Builder, operands: Operands, settings: Any) -> Operand
 # --- sums that cancel or overflow ----------------------------------------------------------------
 
 
-def _log_of_two_exps(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    terms = operands_of(b, operands[0], "add")
-    exponents = [argument(b, v, "exp") for v in terms]
-    if len(exponents) != 2 or None in exponents:
-        return None
-    return b.apply("logaddexp", *exponents).symbol
-
-
 def _one_minus(b: Builder, v: Operand) -> Operand | None:
     """Return x where ``v`` is 1 - x of real floating numbers."""
     terms = operands_of(b, v, "subtract")
@@ -152,8 +144,6 @@ RULES = (
          "exp(x) overflows above x = 709, where its inverse is small but not 0"),
     Rule("x / (1 + exp(-z)) = x sigmoid(z)", "divide", _over_one_plus_exp, "stability",
          "exp(-z) overflows below z = -709, and the derivative is inf / inf"),
-    Rule("log(exp(x) + exp(y)) = logaddexp(x, y)", "log", _log_of_two_exps, "stability",
-         "exp(x) overflows above x = 709 and underflows below -745"),
     Rule("log(1 - exp(x)) = log1mexp(x)", "log", _log_of_one_minus_exp, "stability",
          "1 - exp(x) cancels for x near 0"),
     Rule("log1p(-exp(x)) = log1mexp(x)", "log1p", _log1p_of_minus_exp, "stability",

@@ -21,7 +21,7 @@ def _root_of_squares(b: Builder, operands: Operands, settings: Any) -> Operand |
 
 def _summed_squares(b: Builder, v: Operand) -> Reduction | None:
     r = reduction(b, v)
-    x = _squared(b, r.x) if r and r.name == "sum" else None
+    x = squared(b, r.x) if r and r.name == "sum" else None
     return Reduction("root_of_squares", x, r.axes) if r and x is not None else None
 
 
@@ -33,12 +33,12 @@ def _contracted_squares(b: Builder, v: Operand) -> Reduction | None:
     (one, *others), out = row.settings
     rest = tuple([label for label in one if label in out])
     x = argument(b, v, "contract")
-    if others != [one] or len(set(one)) < len(one) or rest != out or x is None:
+    if not out or others != [one] or len(set(one)) < len(one) or rest != out or x is None:
         return None
     return Reduction("root_of_squares", x, tuple(k for k, c in enumerate(one) if c not in out))
 
 
-def _squared(b: Builder, v: Operand) -> Operand | None:
+def squared(b: Builder, v: Operand) -> Operand | None:
     """Return x where ``v`` is x**2 or x * x of real floating numbers."""
     factors = operands_of(b, v, "multiply")
     if factors and factors[0] is factors[1]:

@@ -88,6 +88,22 @@ def _softmax(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     return _along(b, "softmax", _unshifted(b, r.x, r.axes), r.axes) if r else None
 
 
+def _softmax_of_turned(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    """Return the softmax where a matrix is turned so that sums without keepdims meet its rows."""
+    row, r = b.definition(operands[0]), reduction(b, operands[1])
+    if row is None or row.name != "transpose" or r is None or r.name != "sum":
+        return None
+    u = argument(b, r.x, "exp") if row.operands[0] is r.x and len(r.axes) == 1 else None
+    if u is None or len(b.aval(u).shape) != 2 or row.setting("axes") != (1, 0):
+        return None
+    axis = 1 - r.axes[0]
+    kept = reduced_shape(b.aval(operands[0]).shape, (axis,), True)
+    if not b.shapes.same_shape(aligned(b.aval(operands[1]).shape, 2), kept):
+        return None
+    x = b.apply("transpose", _unshifted(b, u, r.axes), axes=(1, 0))
+    return _along(b, "softmax", x.symbol, (axis,))
+
+
 # --- logsumexp --------------------------------------------------------------------------------
 
 

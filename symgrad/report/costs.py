@@ -100,7 +100,7 @@ def cost_of(plan: Plan, extra: Sequence[Operand], laws: Counter[str]) -> Cost:
         tally.times += times
         if eqn.rhs.name != "add_at" or signs.get(eqn.rhs.operands[1]) != "=":
             tally.flops[flops_of(graph.shapes, eqn.rhs, xs, ys[0])] += times
-        tally.transcendentals[transcendentals_of(eqn.rhs, ys[0])] += times
+        tally.transcendentals[transcendentals_of(eqn.rhs, xs, ys[0])] += times
         for aval in (*xs, *ys):
             moved[product(aval.shape)] += times * aval.dtype.itemsize
     total = _Tally()

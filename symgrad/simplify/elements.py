@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from symgrad.dims import product
-from symgrad.graph import OPS, Operand, Value
+from symgrad.graph import OPS, Op, Operand, Sym, Value
 from symgrad.ops.indexing import ARRAY, indexed_shape
 from symgrad.ops.table import op
 from symgrad.simplify.reading import (
+    NOT_ALWAYS_FINITE,
     is_once_a_line,
     is_scalar,
+    is_signed,
     is_zeros,
     literal_of,
     mask_and_value,
@@ -42,6 +44,24 @@ def _join_masks(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | Non
     return joined.symbol
 
 
+def _under_one_mask(head: str) -> Rewrite:
+    def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+        one, two = mask_and_value(b, xs[0]), mask_and_value(b, xs[1])
+        if one is None or two is None or one[0] != two[0] or one[2] != two[2]:
+            return None
+        if not (is_signed(b, one[1]) and is_signed(b, two[1])):
+            return None  # sums and differences of booleans are others in NumPy
+        return where_mask(b, one[0], b.apply(head, one[1], two[1]), one[2]).symbol
+
+    return rewrite
+
+
+rule("add", "where(m, a, 0) + where(m, b, 0) = where(m, a + b, 0)", "where")(_under_one_mask("add"))
+rule("subtract", "where(m, a, 0) - where(m, b, 0) = where(m, a - b, 0)", "where")(
+    _under_one_mask("subtract")
+)
+
+
 # --- masks -----------------------------------------------------------------------------------
 
 
@@ -60,6 +80,82 @@ def _mask_out_of(head: str) -> Rewrite:
 
 rule("multiply", "where(m, a, 0) g = where(m, a g, 0)", "where")(_mask_out_of("multiply"))
 rule("divide", "where(m, a, 0) / g = where(m, a / g, 0)", "where")(_mask_out_of("divide"))
+
+
+# The zeros of a mask stay zeros where what they meet is not finite.
+
+DEEPEST_MASK = 6
+
+
+def _holds_masks(b: Simplifier, x: Operand, depth: int = DEEPEST_MASK) -> bool:
+    """Return whether ``x`` is a new sum or choice of values some of which are masked."""
+    if depth == 0:
+        return False
+    if mask_and_value(b, x) is not None:
+        return True
+    row = b.new(x, "where")
+    if row is not None:
+        return any(_holds_masks(b, v, depth - 1) for v in row.operands[1:])
+    row = b.new(x, "multiply")
+    if row is not None:
+        return any(_holds_masks(b, v, depth - 1) for v in row.operands)
+    row = b.new(x, "add") or b.new(x, "subtract")
+    return row is not None and all(_holds_masks(b, v, depth - 1) for v in row.operands)
+
+
+def _masks_met(head: str) -> Rewrite:
+    def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+        for k in (0, 1) if head == "multiply" else (0,):
+            other = b.definition(xs[1 - k])
+            if head == "multiply" and (other is None or other.name not in NOT_ALWAYS_FINITE):
+                continue
+            row = b.definition(xs[k])
+            if row is None or not _holds_masks(b, xs[k]):
+                continue
+            met = [b.apply(head, *((v, xs[1]) if k == 0 else (xs[0], v))) if _meets(b, row, n)
+                   else v for n, v in enumerate(row.operands)]  # fmt: skip
+            return b.apply(row.name, *met).symbol
+        return None
+
+    return rewrite
+
+
+def _meets(b: Simplifier, row: Op, n: int) -> bool:
+    """Return whether operand ``n`` of a sum, choice or product is what meets the other factor."""
+    if row.name == "where":
+        return n > 0
+    if row.name != "multiply":
+        return True
+    return n == next(k for k, v in enumerate(row.operands) if _holds_masks(b, v))
+
+
+rule("multiply", "(a + b) g = a g + b g, where(m, a, b) g = where(m, a g, b g), masked a or b",
+     "add", "subtract", "where", "multiply")(_masks_met("multiply"))  # fmt: skip
+rule("divide", "(a + b) / g = a / g + b / g, where(m, a, b) / g = where(m, a / g, b / g), masked",
+     "add", "subtract", "where", "multiply")(_masks_met("divide"))  # fmt: skip
+
+
+@rule("where", "where(n, where(m, a, 0), where(m, b, 0)) = where(m, where(n, a, b), 0)", "where")
+def _mask_out_of_choice(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    one, two = mask_and_value(b, xs[1]), mask_and_value(b, xs[2])
+    if one is None or two is None or one[0] != two[0] or one[2] != two[2] or one[0] == xs[0]:
+        return None
+    chosen = op.where(*(value_of(b, v) for v in (xs[0], one[1], two[1])))
+    return where_mask(b, one[0], chosen, one[2]).symbol
+
+
+@rule("where", "where(m, where(n, a, 0), 0) = where(n, where(m, a, 0), 0), n the earlier", "where")
+def _masks_in_order(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    """Put the earlier of two masks outside, so that sums under the same two are found."""
+    mask, *choices = xs
+    for k in (0, 1):
+        inner = mask_and_value(b, choices[k])
+        if literal_of(choices[1 - k]) != 0 or inner is None:
+            continue
+        if type(mask) is Sym and type(inner[0]) is Sym and inner[0].index < mask.index:
+            within = where_mask(b, mask, value_of(b, inner[1]), k == 0)
+            return where_mask(b, inner[0], within, inner[2]).symbol
+    return None
 
 
 @rule("where", "where(m, x, x) = x")

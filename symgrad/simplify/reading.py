@@ -124,10 +124,10 @@ def _is_risky(b: Simplifier, row: Op) -> bool:
     inside = [b.definition(x) for x in row.operands[1:]]
     if all(literal_of(x) is not None for x in row.operands[1:]):
         return True
-    return any(r is not None and r.name in _NOT_ALWAYS_FINITE for r in inside)
+    return any(r is not None and r.name in NOT_ALWAYS_FINITE for r in inside)
 
 
-_NOT_ALWAYS_FINITE = frozenset({
+NOT_ALWAYS_FINITE = frozenset({
     "divide", "log", "log1p", "log2", "log10", "sqrt", "power", "reciprocal", "exp", "expm1",
     "multiply", "negative",
 })  # fmt: skip

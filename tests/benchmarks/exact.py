@@ -74,12 +74,16 @@ class Dual:
 
     @_elementwise
     def __truediv__(self, other):
+        if not other.value:  # not a number, but `where` may still choose another branch
+            return Dual.combined(mpmath.nan, (mpmath.nan, self), (mpmath.nan, other))
         ratio = self.value / other.value
         return Dual.combined(ratio, (1 / other.value, self), (-ratio / other.value, other))
 
     @_elementwise
     def __pow__(self, other):
         n = other.value
+        if n == 0.5:
+            return self.sqrt()
         if other.slopes is None:
             n = int(n) if n == int(n) else n
             return self.chain(self.value**n, lambda: n * self.value ** (n - 1))
@@ -123,16 +127,35 @@ class Dual:
         y = mpmath.exp(self.value)
         return self.chain(y, lambda: y)
 
+    def expm1(self):
+        return self.chain(mpmath.expm1(self.value), lambda: mpmath.exp(self.value))
+
     def log(self):
-        return self.chain(mpmath.log(self.value), lambda: 1 / self.value)
+        # Not finite where the logarithm is not: `where` may still choose another branch.
+        if self.value > 0:
+            return self.chain(mpmath.log(self.value), lambda: 1 / self.value)
+        y = mpmath.ninf if self.value == 0 else mpmath.nan
+        return self.chain(y, lambda: mpmath.inf if self.value == 0 else mpmath.nan)
+
+    def log1p(self):
+        return (self + dual(1)).log()
 
     def sqrt(self):
+        if self.value < 0:
+            return self.chain(mpmath.nan, lambda: mpmath.nan)
         y = mpmath.sqrt(self.value)
         return self.chain(y, lambda: 1 / (2 * y) if y else y)
 
     def tanh(self):
         y = mpmath.tanh(self.value)
         return self.chain(y, lambda: mpmath.sech(self.value) ** 2)
+
+    def cosh(self):
+        return self.chain(mpmath.cosh(self.value), lambda: mpmath.sinh(self.value))
+
+    @_elementwise
+    def hypot(self, other):
+        return (self * self + other * other).sqrt()
 
     def sin(self):
         return self.chain(mpmath.sin(self.value), lambda: mpmath.cos(self.value))
@@ -153,6 +176,8 @@ class Numbers(np.ndarray):
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
         inputs = [np.asarray(x) for x in inputs]
+        if ufunc in TIES and method == "reduce" and options.get("axis", 0) is None:
+            inputs, options["axis"] = [inputs[0].ravel()], 0
         if ufunc in TIES:
             inputs = [np.vectorize(dual, otypes=[object])(x) for x in inputs]
             ufunc = TIES[ufunc]
@@ -162,6 +187,12 @@ class Numbers(np.ndarray):
         if isinstance(found, np.ndarray) and found.dtype == object and ufunc in COMPARISONS:
             found = found.astype(bool)
         return found.view(Numbers) if isinstance(found, np.ndarray) else found
+
+    def __array_function__(self, function, types, args, kwargs):
+        found = super().__array_function__(function, types, args, kwargs)
+        if function is np.where and found.dtype == object:
+            found = np.vectorize(dual, otypes=[object])(found).view(Numbers)
+        return found
 
 
 COMPARISONS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
@@ -178,7 +209,11 @@ def _tied(better: Callable[[Any, Any], bool]) -> np.ufunc:
     return np.frompyfunc(pick, 2, 1)
 
 
-TIES = {np.maximum: _tied(operator.gt), np.minimum: _tied(operator.lt)}
+TIES = {
+    np.maximum: _tied(operator.gt),
+    np.minimum: _tied(operator.lt),
+    np.logaddexp: np.frompyfunc(lambda x, y: (x.exp() + y.exp()).log(), 2, 1),
+}
 
 
 def numbers(x: Any, seeds: dict[tuple[int, ...], int]) -> Any:
@@ -202,29 +237,33 @@ def once(
         seeds = {at: k for k, (where, at) in enumerate(elements) if where == position}
         given.append(numbers(x, seeds))
     found = function(*given)
-    found = found[()] if isinstance(found, np.ndarray) else found
+    found = dual(found[()] if isinstance(found, np.ndarray) else found)
     slopes = found.slopes or {}
     return (found.value, *(slopes.get(k, mpmath.mpf(0)) for k in range(len(elements))))
 
 
 def evaluate(
-    function: Callable[..., Any], arguments: tuple[Any, ...], elements: list[tuple[int, Any]]
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    elements: list[tuple[int, Any]],
+    digits: tuple[int, ...] = DIGITS,
 ) -> list[mpmath.mpf]:
     """Return value and derivatives of ``function`` at the very floats in ``arguments``.
 
     ``elements`` names what to differentiate by: (position of the argument, index in it).
-    Digits are added until two evaluations agree, since a naive spelling loses some.
+    Digits are added until two evaluations agree, since a naive spelling loses some; those before
+    1 + 1e-300 has a digit of its own may agree on what is wrong.
 
     Raises ArithmeticError where they never do: the function has no finite value there.
     """
     before: tuple[mpmath.mpf, ...] | None = None
-    for digits in DIGITS:
-        with mpmath.workdps(digits), contextlib.suppress(ZeroDivisionError):
+    for count in digits:
+        with mpmath.workdps(count), contextlib.suppress(ZeroDivisionError):
             found = once(function, arguments, elements)
             if before is not None and all(map(_agree, before, found)):
                 return list(found)
             before = found if all(map(mpmath.isfinite, found)) else None
-    raise ArithmeticError(f"{function.__name__} has no finite value to {DIGITS[-1]} digits")
+    raise ArithmeticError(f"{function.__name__} has no finite value to {digits[-1]} digits")
 
 
 def _agree(a: mpmath.mpf, b: mpmath.mpf) -> bool:
