@@ -143,7 +143,8 @@ def _cross_aval(shapes: Shapes, a: Aval, b: Aval) -> Aval:
 structural(
     "cross", "Cross product of vectors in space, along the last axis.", aval=_cross_aval,
     vjp=(lambda ct, y, a, b: op.cross(b, ct), lambda ct, y, a, b: op.cross(ct, a)),
-    numpy="np.cross({0}, {1})", tex=r"{0} \times {1}", role="cross", flops=3,
+    numpy="np.cross({0}, {1})", tex=r"{0} \times {1}", role="cross",
+    flops=lambda shapes, xs, y: 3 * product(y.shape),  # two products and a difference
 )  # fmt: skip
 
 
