@@ -15,7 +15,14 @@ from symgrad.emit.interface import interface_of
 from symgrad.emit.layout import bracketed, exploded, fits
 from symgrad.emit.signature import declaration, fill_lines, guard_lines, unpack_lines
 from symgrad.emit.spell import holds_other_floats, literal
-from symgrad.emit.views import FunctionView, Guard, Interface, ModuleView, Parameter
+from symgrad.emit.views import (
+    FunctionView,
+    Guard,
+    Interface,
+    ModuleView,
+    Parameter,
+    Section,
+)
 from symgrad.graph import FLOAT64, Aval, Equation, Graph, Operand, Sym
 from symgrad.schedule import Half, Names, Schedule
 from symgrad.templating import environment
@@ -53,7 +60,7 @@ class ModuleWriter:
         inputs, taken = self.input_names(graph)
         writer = Writer(half, self.interface, self.np, _definitions(graph), (), inputs)
         self._reserve_value(writer, graph)
-        body = writer.lines(taken)
+        body = writer.sections(taken)
         head = self._head(writer, graph)
         returns = self._returned(writer, graph.outputs, values, writer.plan.copies)
         doc = f"Return {self._value_words()} and {self._gradient_words(writer)}."
@@ -63,7 +70,7 @@ class ModuleWriter:
                 declaration("value_and_grad", self.interface.parameters, self.interface.captured)
             ),
             self._doc(doc),
-            (*head, *body, *returns),
+            sections_with(head, body, returns),
         )
 
     def halves(self, schedule: Schedule, joint: Graph) -> tuple[FunctionView, FunctionView]:
@@ -82,7 +89,7 @@ class ModuleWriter:
             half, self.interface, self.np, _definitions(graph), tuple(residuals), inputs
         )
         self._reserve_value(writer, graph)
-        body = writer.lines(taken)
+        body = writer.sections(taken)
         head = self._head(writer, graph)
         kept = [writer.name(x) for x in residuals if isinstance(x, Sym)]
         mirrored = self._mirrored()
@@ -93,7 +100,7 @@ class ModuleWriter:
             "forward",
             tuple(declaration("forward", self.interface.parameters, self.interface.captured)),
             self._doc(doc),
-            (*head, *body, *returns),
+            sections_with(head, body, returns),
         )
         return view, {
             y: writer.names.of[slot]
@@ -120,7 +127,7 @@ class ModuleWriter:
             tuple(seeds), forward_names,
         )  # fmt: skip
         taken = [*preset.values(), "residuals"]
-        body = writer.lines(taken)
+        body = writer.sections(taken)
         unpack = _unpack_residuals([*self._mirrored(), *kept_names.values()])
         sizes = writer.size_lines()
         grads = self._gradient_text(writer, graph.outputs, writer.plan.copies)
@@ -133,7 +140,7 @@ class ModuleWriter:
             "backward",
             tuple(signature),
             self._doc(doc),
-            (*unpack, *seed_lines, *sizes, *body, *returns),
+            sections_with([*unpack, *seed_lines, *sizes], body, returns),
         )
 
     # --- parts
@@ -240,6 +247,15 @@ class ModuleWriter:
         return [f"def backward(residuals, {word}):"], lines, word
 
 
+def sections_with(
+    head: Sequence[str], body: Sequence[Section], returns: Sequence[str]
+) -> tuple[Section, ...]:
+    """Return the sections of a function's body with what stands before and after."""
+    body[0].lines[:0] = head
+    body[-1].lines.extend(returns)
+    return tuple(section for section in body if section.lines)
+
+
 def result_text(tree: Tree, names: Sequence[str], owner: str = "") -> str:
     """Return the text that rebuilds a nested result from its leaves."""
     return tree.spell(iter(names), owner)
@@ -314,7 +330,7 @@ def value_name(function: str) -> str:
 
 def print_module(view: ModuleView) -> str:
     """Return the module's text, printed by the template; what is not used is not imported."""
-    lines = (line for f in view.functions for line in (*f.signature, *f.lines))
+    lines = (line for f in view.functions for line in f.code)
     if not any(f"{view.np}." in line for line in lines):
         view = replace(view, np="")
     template = environment().get_template("numpy/module.py.jinja")

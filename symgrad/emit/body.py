@@ -13,8 +13,9 @@ from typing import Any
 
 from symgrad.dims import Dim, Shape, dims_in
 from symgrad.emit.layout import bracketed, exploded, fits, with_note, wrapped
+from symgrad.emit.sections import gradient_sections
 from symgrad.emit.spell import Speller, Spelling
-from symgrad.emit.views import Guard, Interface
+from symgrad.emit.views import Guard, Interface, Section
 from symgrad.graph import FLOAT64, Aval, Equation, Op, Operand, Sym, sizes_read
 from symgrad.ops.indexing import key_text, never_meet, writes_once
 from symgrad.ops.table import PRODUCT
@@ -71,8 +72,21 @@ class Writer:
         operands = (x for eqn in graph.equations for x in eqn.rhs.operands)
         self.read = frozenset((*operands, *graph.outputs, *self.extra)) | self._shows_a_size()
 
-    def lines(self, taken: Sequence[str]) -> list[str]:
-        """Return the statements, planned again until every line fits."""
+    def sections(self, taken: Sequence[str]) -> list[Section]:
+        """Return the statements in sections; the first is without a comment, and may be empty."""
+        written = self._written(taken)
+        value = () if self.seeds else self.half.primal
+        origins = self.half.graph.notes.origins
+        comments = gradient_sections(self.plan.statements, origins, value)
+        sections = [Section("", [])]
+        for k, lines in enumerate(written):
+            if k in comments:
+                sections.append(Section(comments[k], []))
+            sections[-1].lines.extend(part for line in lines for part in wrapped(line, 4))
+        return sections
+
+    def _written(self, taken: Sequence[str]) -> list[list[str]]:
+        """Return the lines of each statement, planned again until every line fits."""
         keep = self._shows_a_size()
         while True:
             self.plan = plan(self.half, self.extra, keep)
@@ -89,7 +103,7 @@ class Writer:
                 for x in self._to_unfold(s.eqn, longest)
             }
             if not too_long:
-                return [part for lines in written for line in lines for part in wrapped(line, 4)]
+                return written
             # Other lines stay as they are, or a long sum would be divided anew from its cut on.
             keep = keep | too_long | {y for s in self.plan.statements for y in s.eqn.lhs}
 

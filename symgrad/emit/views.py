@@ -52,13 +52,26 @@ class Interface:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """Lines that belong together, below a comment where it says anything."""
+
+    comment: str
+    lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionView:
     """One function as the template prints it: strings only."""
 
     name: str
     signature: tuple[str, ...]
     doc: str
-    lines: tuple[str, ...]
+    sections: tuple[Section, ...]
+
+    @property
+    def code(self) -> list[str]:
+        """Return the lines of code, without comments."""
+        return [*self.signature, *(line for section in self.sections for line in section.lines)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ def own_outputs(graph: Graph, values: int, wrt: Sequence[Sym]) -> Graph:
     outputs = list(graph.outputs[:values])
     with building(builder):
         for y, x in zip(graph.outputs[values:], wrt, strict=True):
+            builder.origin = builder.notes.origins.get(y)
             own = _own_output(builder, y, x)
             if isinstance(own, Sym):
                 builder.notes.cotangent_of.setdefault(own, x)

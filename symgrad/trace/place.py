@@ -6,10 +6,10 @@ Invariant: the place is the innermost frame that is neither symgrad's nor NumPy'
 from __future__ import annotations
 
 import sys
-from types import CodeType
 from typing import Any
 
 from symgrad.errors import Location, is_users
+from symgrad.graph import Origin
 
 
 def _user_frame() -> Any:
@@ -28,7 +28,7 @@ def user_location() -> Location | None:
     return Location(frame.f_code.co_filename, frame.f_lineno) if frame else None
 
 
-def user_origin() -> tuple[CodeType, int] | None:
+def user_origin() -> Origin | None:
     """Return the code and instruction that run, from which a line is looked up if asked for."""
     frame = _user_frame()
-    return (frame.f_code, frame.f_lasti) if frame is not None else None
+    return Origin(frame.f_code, frame.f_lasti) if frame is not None else None

@@ -31,13 +31,21 @@ def forward(Wq, Wk, Wv, X, target):
 def backward(residuals, dvalue=1.0):
     """Return dWq, dWk, dWv: the gradient of the value times `dvalue`."""
     X, Q, K, V, sqrt, weights, diff = residuals
+
+    # np.sum((weights @ V - target) ** 2)
     ddiff = 2 * dvalue * diff  # (n, p)
     dV = weights.T @ ddiff  # (n, p)
     dweights = ddiff @ V.T  # (n, n)
+
+    # weights = weights / weights.sum(axis=-1, keepdims=True)
     dscores = weights * (dweights - np.sum(dweights * weights, axis=1, keepdims=True))  # (n, n)
+
+    # scores = Q @ K.T / np.sqrt(K.shape[-1])
     dz = dscores / sqrt  # (n, n)
     dQ = dz @ K  # (n, m)
     dK = dz.T @ Q  # (n, m)
+
+    # Q, K, V = X @ Wq, X @ Wk, X @ Wv
     dWv = X.T @ dV  # (d, p)
     dWk = X.T @ dK  # (d, m)
     dWq = X.T @ dQ  # (d, m)
@@ -61,13 +69,21 @@ def value_and_grad(Wq, Wk, Wv, X, target):
     weights = weights / weights.sum(axis=1, keepdims=True)  # (n, n)
     diff = weights @ V - target  # (n, p)
     value = np.sum(diff**2)
+
+    # np.sum((weights @ V - target) ** 2)
     ddiff = 2 * diff  # (n, p)
     dV = weights.T @ ddiff  # (n, p)
     dweights = ddiff @ V.T  # (n, n)
+
+    # weights = weights / weights.sum(axis=-1, keepdims=True)
     dscores = weights * (dweights - np.sum(dweights * weights, axis=1, keepdims=True))  # (n, n)
+
+    # scores = Q @ K.T / np.sqrt(K.shape[-1])
     dz = dscores / sqrt  # (n, n)
     dQ = dz @ K  # (n, m)
     dK = dz.T @ Q  # (n, m)
+
+    # Q, K, V = X @ Wq, X @ Wk, X @ Wv
     dWv = X.T @ dV  # (d, p)
     dWk = X.T @ dK  # (d, m)
     dWq = X.T @ dQ  # (d, m)

@@ -33,15 +33,23 @@ def backward(residuals, dvalue=1.0):
     """Return dX, dgamma, dbeta, dW: the gradient of the value times `dvalue`."""
     gamma, W, centred, sqrt, ratio, tanh_out, diff = residuals
     n = centred.shape[0]
+
+    # np.mean((np.tanh(out) @ W - y) ** 2)
     ddiff = 2 * dvalue / n * diff  # (n,)
     dW = tanh_out.T @ ddiff  # (d,)
     dout = np.outer(ddiff, W) * (1 - tanh_out**2)  # (n, d)
+
+    # out = gamma * centred / np.sqrt(var + 1e-5) + beta
     dbeta = dout.sum(axis=0)  # (d,)
     dscaled = dout / sqrt  # (n, d)
     ratio2 = np.sum(dscaled * ratio, axis=0) / sqrt  # (d,)
     dgamma = np.sum(dscaled * centred, axis=0)  # (d,)
+
+    # var = np.mean(centred**2, axis=0)
     scaled = ratio2 / n * centred  # (n, d)
     dcentred = dscaled * gamma - scaled  # (n, d)
+
+    # mu = X.mean(axis=0)
     dX = dcentred - dcentred.sum(axis=0) / n  # (n, d)
     return dX, dgamma, dbeta, dW
 
@@ -64,14 +72,22 @@ def value_and_grad(X, gamma, beta, W, y):
     tanh_out = np.tanh(out)  # (n, d)
     diff = tanh_out @ W - y  # (n,)
     value = np.mean(diff**2)
+
+    # np.mean((np.tanh(out) @ W - y) ** 2)
     ddiff = 2 / n * diff  # (n,)
     dW = tanh_out.T @ ddiff  # (d,)
     dout = np.outer(ddiff, W) * (1 - tanh_out**2)  # (n, d)
+
+    # out = gamma * centred / np.sqrt(var + 1e-5) + beta
     dbeta = dout.sum(axis=0)  # (d,)
     dscaled = dout / sqrt  # (n, d)
     ratio2 = np.sum(dscaled * ratio, axis=0) / sqrt  # (d,)
     dgamma = np.sum(dscaled * centred, axis=0)  # (d,)
+
+    # var = np.mean(centred**2, axis=0)
     scaled = ratio2 / n * centred  # (n, d)
     dcentred = dscaled * gamma - scaled  # (n, d)
+
+    # mu = X.mean(axis=0)
     dX = dcentred - dcentred.sum(axis=0) / n  # (n, d)
     return value, (dX, dgamma, dbeta, dW)

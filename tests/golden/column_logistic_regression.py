@@ -41,6 +41,7 @@ def value_and_grad(w, b, X, Y):
     a = w.T @ X + b  # (1, m)
     A = 1 / (1 + np.exp(-a))  # (1, m)
     value = np.sum(np.maximum(a, 0) - Y * a + np.log1p(np.exp(-np.abs(a)))) / m
+
     da = (A - Y) / m  # (1, m)
     db = da.sum()
     dw = X @ da.T  # (n, 1)

@@ -27,14 +27,20 @@ def forward(signal, kernel, target):
 def backward(residuals, dvalue=1.0):
     """Return dsignal, dkernel: the gradient of the value times `dvalue`."""
     signal, kernel, diff = residuals
+
+    # 0.5 * np.sum((out - target) ** 2)
     a = kernel[0]
     b = kernel[1]
     c = kernel[2]
     dout = dvalue * diff  # (max(d - 2, 0),)
+
+    # out = a * signal[:-2] + b * signal[1:-1] + c * signal[2:]
     dsignal = np.zeros_like(signal)
     dsignal[2:] = c * dout
     dsignal[1:-1] += b * dout
     dsignal[:-2] += a * dout
+
+    # a, b, c = kernel
     dkernel = np.zeros_like(kernel)
     dkernel[0] = dout @ signal[:-2]
     dkernel[1] = dout @ signal[1:-1]
@@ -55,10 +61,14 @@ def value_and_grad(signal, kernel, target):
     out = a * signal[:-2] + b * signal[1:-1] + c * signal[2:]  # (max(d - 2, 0),)
     diff = out - target  # (max(d - 2, 0),)
     value = 0.5 * np.sum(diff**2)
+
+    # out = a * signal[:-2] + b * signal[1:-1] + c * signal[2:]
     dsignal = np.zeros_like(signal)
     dsignal[2:] = c * diff
     dsignal[1:-1] += b * diff
     dsignal[:-2] += a * diff
+
+    # a, b, c = kernel
     dkernel = np.zeros_like(kernel)
     dkernel[0] = diff @ signal[:-2]
     dkernel[1] = diff @ signal[1:-1]

@@ -26,5 +26,6 @@ def value_and_grad(x):
     """Return the value and dx."""
     squared = x**2
     value = np.exp(np.sin(squared))
+
     dx = 2 * x * value * np.cos(squared)
     return value, dx

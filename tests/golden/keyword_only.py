@@ -34,6 +34,7 @@ def value_and_grad(w, x, *, target, power=2, lam=0.1):
     diff = x @ w - target  # (k,)
     magnitude = np.abs(diff)  # (k,)
     value = np.mean(magnitude**power) + lam * np.sum(np.abs(w))
+
     chosen = np.where(np.logical_and(magnitude == 0, power == 0), 1, power - 1)  # (k,)
     ddiff = np.sign(diff) * magnitude**chosen  # (k,)
     ddiff *= power / k

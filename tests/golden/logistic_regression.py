@@ -37,6 +37,7 @@ def value_and_grad(w, b, X, y):
     a = X @ w + b  # (n,)
     p = 1 / (1 + np.exp(-a))  # (n,)
     value = np.mean(np.maximum(a, 0) - y * a + np.log1p(np.exp(-np.abs(a))))
+
     da = (p - y) / n  # (n,)
     db = da.sum()
     dw = X.T @ da  # (d,)

@@ -60,6 +60,7 @@ def value_and_grad(U, V, i, j, ratings, lam):
     diff = predicted - ratings  # (n,)
     fit = np.mean(diff**2)
     value = fit + lam * (np.sum(U**2) + np.sum(V**2))
+
     scaled = 2 / n * diff[:, None]  # (n, 1)
     summed = np.zeros(k * m)
     np.add.at(summed, (j[:, None] * k + np.arange(k)).ravel(), (scaled * U_i).ravel())

@@ -31,9 +31,15 @@ def backward(residuals, dvalue=1.0):
     """Return dparams: the gradient of the value times `dvalue`."""
     W2, X, h, diff = residuals
     n = X.shape[0]
+
+    # np.mean((out - y) ** 2)
     dout = 2 * dvalue / n * diff  # (n,)
+
+    # out = h @ second["W"] + second["b"]
     db2 = dout.sum()
     dW2 = h.T @ dout  # (k,)
+
+    # h = np.maximum(X @ first["W"] + first["b"], 0)
     da = np.outer(dout, W2) * (h > 0)  # (n, k)
     db = da.sum(axis=0)  # (k,)
     dW = X.T @ da  # (d, k)
@@ -56,9 +62,15 @@ def value_and_grad(params, X, y):
     out = h @ W2 + b2  # (n,)
     diff = out - y  # (n,)
     value = np.mean(diff**2)
+
+    # np.mean((out - y) ** 2)
     dout = 2 / n * diff  # (n,)
+
+    # out = h @ second["W"] + second["b"]
     db2 = dout.sum()
     dW2 = h.T @ dout  # (k,)
+
+    # h = np.maximum(X @ first["W"] + first["b"], 0)
     da = np.outer(dout, W2) * (h > 0)  # (n, k)
     db = da.sum(axis=0)  # (k,)
     dW = X.T @ da  # (d, k)

@@ -36,6 +36,7 @@ def value_and_grad(w, x):
         raise ValueError(f"x has shape {x.shape}, expected {(max(d - 1, 0),)}")
     s = w[:-1] @ x + w[-1]
     value = 1 / (1 + np.exp(-s))
+
     ds = value * (1 - value)
     dx = ds * w[:-1]  # (max(d - 1, 0),)
     dw = np.zeros_like(w)

@@ -35,5 +35,6 @@ def value_and_grad(x, target):
     total = x.cumsum()  # (n,)
     diff = total - target  # (n,)
     value = np.sum(diff**2)
+
     dx = np.cumsum((2 * diff)[::-1])[::-1]  # (n,)
     return value, dx

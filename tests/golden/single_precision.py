@@ -40,6 +40,7 @@ def value_and_grad(W, x, y):
     s = np.tanh(x @ W)  # (n, k)
     diff = s - y  # (n, k)
     value = 0.5 * np.sum(diff**2) / n
+
     dz = (1 - s**2) * diff  # (n, k)
     dz /= n
     dW = x.T @ dz  # (d, k)

@@ -25,7 +25,11 @@ def forward(x, alpha):
 def backward(residuals, dvalue=1.0):
     """Return dx, dalpha: the gradient of the value times `dvalue`."""
     x, alpha, diff, a, a2, out = residuals
+
+    # np.sum(out**2)
     dout = 2 * dvalue * out  # (4,)
+
+    # out[t] = alpha * x[t] + (1 - alpha) * out[t - 1]
     da2 = dout[2] + diff * dout[3]
     da = dout[1] + diff * da2
     ddiff = x[0] * da + a * da2 + a2 * dout[3]
@@ -34,6 +38,8 @@ def backward(residuals, dvalue=1.0):
     dx[0] = dout[0] + diff * da
     dx[1] = alpha * da
     dx[2] = alpha * da2
+
+    # out[0] = x[0]
     dx[3] = alpha * dout[3]
     return dx, dalpha
 
@@ -49,7 +55,11 @@ def value_and_grad(x, alpha):
     out[2] = a2
     out[3] = alpha * x[3] + diff * a2
     value = np.sum(out**2)
+
+    # np.sum(out**2)
     dout = 2 * out  # (4,)
+
+    # out[t] = alpha * x[t] + (1 - alpha) * out[t - 1]
     da2 = dout[2] + diff * dout[3]
     da = dout[1] + diff * da2
     ddiff = x[0] * da + a * da2 + a2 * dout[3]
@@ -58,5 +68,7 @@ def value_and_grad(x, alpha):
     dx[0] = dout[0] + diff * da
     dx[1] = alpha * da
     dx[2] = alpha * da2
+
+    # out[0] = x[0]
     dx[3] = alpha * dout[3]
     return value, (dx, dalpha)

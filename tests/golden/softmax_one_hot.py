@@ -48,6 +48,7 @@ def value_and_grad(W, b, X, Y):
     E = np.exp(diff)  # (n, k)
     total_E = E.sum(axis=1, keepdims=True)  # (n, 1)
     value = -np.sum(Y * (diff - np.log(total_E))) / n
+
     scaled = -1 / n * Y  # (n, k)
     dZ = scaled - E / total_E * scaled.sum(axis=1, keepdims=True)  # (n, k)
     db = dZ.sum(axis=0)  # (k,)

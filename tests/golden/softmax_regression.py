@@ -50,6 +50,7 @@ def value_and_grad(W, b, X, y):
     total_exp_scores = exp_scores.sum(axis=1, keepdims=True)  # (n, 1)
     rows = np.arange(n)
     value = -(scores - np.log(total_exp_scores))[rows, y].mean()
+
     dscores = exp_scores / total_exp_scores  # (n, k)
     dscores[rows, y] -= 1
     dscores /= n

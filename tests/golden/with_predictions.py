@@ -39,6 +39,7 @@ def value_and_grad(w, X, y):
     diff = p - y  # (n,)
     value = np.mean(diff**2)
     mean = np.mean((p > 0.5) == (y > 0.5))
+
     dz = p * (1 - p) * diff  # (n,)
     dz *= 2 / n
     dw = X.T @ dz  # (d,)

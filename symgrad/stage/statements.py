@@ -1,0 +1,125 @@
+"""What the user's own text says at a place of staged code.
+
+Given: the tree of a staged function and the text of its file.  Returned: the statement that
+stands on a line, in one line and without comments.  Invariant: the text is the one that was
+proved to be the source, for the staged code itself holds it.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import io
+import re
+import tokenize
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+from symgrad.stage.scopes import Comprehension, FunctionNode, body_of
+
+_Place = tuple[int, int]  # line, and column in bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statement:
+    """What stands on a line, a `return` by its value alone.
+
+    ``has_rounds`` says that it holds a comprehension, and so goes back within itself.
+    """
+
+    text: str
+    has_rounds: bool
+
+
+class Source:
+    """The text of one function; its staged code holds it as a constant."""
+
+    def __init__(self, text: str, function: FunctionNode):
+        self.lines = re.split("\r\n|\r|\n", text)
+        self.function = function
+
+    @functools.cached_property
+    def by_line(self) -> dict[int, Statement]:
+        """Return the statement on each line; those that share a line are one."""
+        found: dict[int, list[ast.AST]] = {}
+        for outer in body_of(self.function):
+            for node in ast.walk(outer):
+                if isinstance(node, ast.stmt) or node is outer:
+                    for line in _lines(node):
+                        found.setdefault(line, []).append(node)
+        made: dict[tuple[ast.AST, ...], Statement] = {}
+        for nodes in map(tuple, found.values()):
+            made[nodes] = made.get(nodes) or self._statement(nodes)
+        return {line: made[tuple(nodes)] for line, nodes in found.items()}
+
+    def _statement(self, nodes: Sequence[ast.AST]) -> Statement:
+        inside = [node for whole in nodes for node in ast.walk(whole)]
+        has_rounds = any(isinstance(node, Comprehension) for node in inside)
+        return Statement("; ".join(map(self._text, nodes)), has_rounds)
+
+    def _text(self, node: Any) -> str:
+        if isinstance(node, ast.Return) and node.value is not None:
+            return self._text(node.value)
+        if isinstance(node, ast.AnnAssign) and node.value is not None:
+            return f"{self._text(node.target)} = {self._text(node.value)}"
+        inner = _first_inside(node)
+        end = (node.end_lineno, node.end_col_offset) if inner is None else _start(inner)
+        return _on_one_line(self._between(_start(node), end))
+
+    def _between(self, start: _Place, end: _Place) -> list[str]:
+        rows = [line.encode() for line in self.lines[start[0] - 1 : end[0]]]
+        rows[-1] = rows[-1][: end[1]]
+        rows[0] = rows[0][start[1] :]
+        return [row.decode() for row in rows]
+
+
+def statement_at(code: CodeType, lasti: int) -> Statement | None:
+    """Return the user's statement where staged code stands at an instruction."""
+    source = next((c for c in code.co_consts if type(c) is Source), None)
+    if source is None:
+        return None
+    line = next((n for start, end, n in code.co_lines() if start <= lasti < end), None)
+    return source.by_line.get(line) if line is not None else None
+
+
+def _lines(node: Any) -> range:
+    """Return the lines of a simple statement, or of what stands before a block."""
+    inner = _first_inside(node)
+    return range(node.lineno, node.end_lineno + 1 if inner is None else _start(inner)[0])
+
+
+def _first_inside(node: ast.AST) -> Any:
+    """Return the first statement of the blocks that ``node`` holds, if it holds any."""
+    inside = [
+        child for child in ast.walk(node) if isinstance(child, ast.stmt) and child is not node
+    ]
+    return min(inside, key=_start, default=None)
+
+
+def _start(node: Any) -> _Place:
+    first = min([node, *getattr(node, "decorator_list", ())], key=lambda part: part.lineno)
+    return first.lineno, first.col_offset
+
+
+def _on_one_line(rows: Sequence[str]) -> str:
+    """Return the lines of a statement joined, without comments and what lines alone need."""
+    joined = ""
+    for row in _without_comments(rows):
+        part = row.rstrip("\\").strip()
+        if not part:
+            continue
+        if part[0] in ")]}":
+            joined = joined.removesuffix(",")
+        is_close = not joined or joined[-1] in "([{" or part[0] in ")]}."
+        joined += part if is_close else f" {part}"
+    return joined
+
+
+def _without_comments(rows: Sequence[str]) -> list[str]:
+    ends = [len(row) for row in rows]
+    for token in tokenize.generate_tokens(io.StringIO("\n".join(rows)).readline):
+        if token.type == tokenize.COMMENT:
+            ends[token.start[0] - 1] = token.start[1]
+    return [row[:end] for row, end in zip(rows, ends, strict=True)]
