@@ -29,12 +29,12 @@ def backward(residuals, dvalue=1.0):
     signal, kernel, diff = residuals
 
     # 0.5 * np.sum((out - target) ** 2)
-    a = kernel[0]
-    b = kernel[1]
-    c = kernel[2]
     dout = dvalue * diff  # (max(d - 2, 0),)
 
     # out = a * signal[:-2] + b * signal[1:-1] + c * signal[2:]
+    c = kernel[2]
+    b = kernel[1]
+    a = kernel[0]
     dsignal = np.zeros_like(signal)
     dsignal[2:] = c * dout
     dsignal[1:-1] += b * dout

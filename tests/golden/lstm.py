@@ -106,7 +106,6 @@ def backward(residuals, dvalue=1.0):
     hidden = i.shape[1]
 
     # np.mean((h - target) ** 2)
-    h3 = np.zeros((p, hidden))
     dh3 = 2 * dvalue / (hidden * p) * diff  # (p, hidden)
 
     # h = o * np.tanh(c)
@@ -156,6 +155,7 @@ def backward(residuals, dvalue=1.0):
     dc += dc2 * f2
 
     # g = np.tanh(z[:, 3 * hidden :])
+    h3 = np.zeros((p, hidden))
     dz3 = np.zeros((p, k))
     dz3[:, 3 * hidden :] = dc * i * (1 - g**2)
 
