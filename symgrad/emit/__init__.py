@@ -21,7 +21,6 @@ from symgrad.emit.views import (
     Interface,
     ModuleView,
     Parameter,
-    Section,
 )
 from symgrad.graph import FLOAT64, Aval, Equation, Graph, Operand, Sym
 from symgrad.schedule import Half, Names, Schedule
@@ -248,12 +247,13 @@ class ModuleWriter:
 
 
 def sections_with(
-    head: Sequence[str], body: Sequence[Section], returns: Sequence[str]
-) -> tuple[Section, ...]:
+    head: Sequence[str], body: Sequence[Sequence[str]], returns: Sequence[str]
+) -> tuple[tuple[str, ...], ...]:
     """Return the sections of a function's body with what stands before and after."""
-    body[0].lines[:0] = head
-    body[-1].lines.extend(returns)
-    return tuple(section for section in body if section.lines)
+    sections = list(map(tuple, body))
+    sections[0] = (*head, *sections[0])
+    sections[-1] = (*sections[-1], *returns)
+    return tuple(section for section in sections if section)
 
 
 def result_text(tree: Tree, names: Sequence[str], owner: str = "") -> str:
@@ -330,8 +330,8 @@ def value_name(function: str) -> str:
 
 def print_module(view: ModuleView) -> str:
     """Return the module's text, printed by the template; what is not used is not imported."""
-    lines = (line for f in view.functions for line in f.code)
-    if not any(f"{view.np}." in line for line in lines):
+    lines = (line for f in view.functions for part in (f.signature, *f.sections) for line in part)
+    if not any(f"{view.np}." in line for line in lines if not line.startswith("#")):
         view = replace(view, np="")
     template = environment().get_template("numpy/module.py.jinja")
     return str(template.render(module=view))

@@ -13,9 +13,9 @@ from typing import Any
 
 from symgrad.dims import Dim, Shape, dims_in
 from symgrad.emit.layout import bracketed, exploded, fits, with_note, wrapped
-from symgrad.emit.sections import gradient_sections
+from symgrad.emit.sections import divide
 from symgrad.emit.spell import Speller, Spelling
-from symgrad.emit.views import Guard, Interface, Section
+from symgrad.emit.views import Guard, Interface
 from symgrad.graph import FLOAT64, Aval, Equation, Op, Operand, Sym, sizes_read
 from symgrad.ops.indexing import key_text, never_meet, writes_once
 from symgrad.ops.table import PRODUCT
@@ -72,17 +72,21 @@ class Writer:
         operands = (x for eqn in graph.equations for x in eqn.rhs.operands)
         self.read = frozenset((*operands, *graph.outputs, *self.extra)) | self._shows_a_size()
 
-    def sections(self, taken: Sequence[str]) -> list[Section]:
-        """Return the statements in sections; the first is without a comment, and may be empty."""
+    def sections(self, taken: Sequence[str]) -> list[list[str]]:
+        """Return the statements in sections, with their comments."""
         written = self._written(taken)
-        value = () if self.seeds else self.half.primal
-        origins = self.half.graph.notes.origins
-        comments = gradient_sections(self.plan.statements, origins, value)
-        sections = [Section("", [])]
+        division = divide(
+            self.plan.statements, list(map(len, written)), self.half.graph.notes.origins,
+            () if self.seeds else self.half.primal,
+            self.interface.rewritten, self.interface.comments,
+        )  # fmt: skip
+        sections: list[list[str]] = [[]]
         for k, lines in enumerate(written):
-            if k in comments:
-                sections.append(Section(comments[k], []))
-            sections[-1].lines.extend(part for line in lines for part in wrapped(line, 4))
+            if k in division.blank:
+                sections.append([])
+            if said := division.comments.get(k):
+                sections[-1].append(f"# {said}")
+            sections[-1] += [part for line in lines for part in wrapped(line, 4)]
         return sections
 
     def _written(self, taken: Sequence[str]) -> list[list[str]]:

@@ -7,10 +7,10 @@ is said of lines is the user's own text, in one comment that nothing in it can e
 
 from __future__ import annotations
 
-import functools
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from symgrad.emit.layout import WIDTH
 from symgrad.graph import Origin, Sym
@@ -34,23 +34,73 @@ def comment(text: str) -> str:
     return "" if _DIRECTIVE.match(shown) else shown
 
 
-def gradient_sections(
-    statements: Sequence[Statement], origins: Mapping[Sym, Origin], value: Collection[Sym]
-) -> dict[int, str]:
-    """Return at which statements the parts of the gradient begin, each with its comment.
+@dataclass(frozen=True, slots=True)
+class Division:
+    """Before which statements a blank line or a comment goes."""
 
-    ``value`` is what the value needs, if the same function computes it.
+    blank: frozenset[int] = frozenset()
+    comments: Mapping[int, str] = field(default_factory=dict)
 
-    Parts are made only where they help: there are two at least, and clearly more lines.
+
+class Lines:
+    """The user's lines that statements come from."""
+
+    def __init__(self, statements: Sequence[Statement], origins: Mapping[Sym, Origin]):
+        self.origins = [origins.get(s.eqn.lhs[0]) for s in statements]
+        self._known: dict[tuple[int, int], UsersLine | None] = {}
+
+    def at(self, origin: Origin | None) -> UsersLine | None:
+        if origin is None:
+            return None
+        key = id(origin.code), origin.lasti
+        if key not in self._known:
+            self._known[key] = statement_at(origin.code, origin.lasti)
+        return self._known[key]
+
+
+def divide(
+    statements: Sequence[Statement],
+    heights: Sequence[int],
+    origins: Mapping[Sym, Origin],
+    value: Collection[Sym],
+    rewritten: Iterable[Origin],
+    comments: bool,
+) -> Division:
+    """Return the division of a function: the value, then the gradient in parts.
+
+    ``heights`` counts each statement's lines; ``value`` is what the value needs, if the same
+    function computes it; ``rewritten`` says where the user wrote what a law computes otherwise.
     """
-    found = [origins.get(s.eqn.lhs[0]) for s in statements]
+    lines = Lines(statements, origins)
     first = max([k + 1 for k, s in enumerate(statements) if s.eqn.lhs[0] in value], default=0)
-    starts = _not_too_often(_rounds(found, first))
-    lines = len(statements) - first
-    if len(starts) < 2 or lines < FEWEST_LINES or 3 * lines < 4 * len(starts):
-        starts = {}
-    begin = {first: ""} if 0 < first < len(statements) else {}
-    return begin | {k: comment(line.text) for k, line in starts.items()}
+    parts = _parts(lines, heights, first)
+    blank = {*parts, *([first] if 0 < first < len(statements) else [])}
+    spoken = {**_rewritten(lines, first, rewritten), **parts} if comments else {}
+    return Division(frozenset(blank), {k: comment(line.text) for k, line in spoken.items()})
+
+
+def _rewritten(lines: Lines, end: int, places: Iterable[Origin]) -> dict[int, UsersLine]:
+    """Return where the value comes to a line of which a law made something else."""
+    wanted = {line for place in places if (line := lines.at(place)) is not None}
+    found: dict[int, UsersLine] = {}
+    now = None
+    for k in range(end) if wanted else ():
+        line = lines.at(lines.origins[k])
+        if line is not now and line in wanted:
+            found[k] = line
+        now = line
+    return found
+
+
+def _parts(lines: Lines, heights: Sequence[int], first: int) -> dict[int, UsersLine]:
+    """Return where the gradient comes to another line of the user's, where it helps to see it.
+
+    There must be two at least, and clearly more lines than parts.
+    """
+    starts = _not_too_often(_rounds(lines, first))
+    count = sum(heights[first:])
+    is_helped = len(starts) > 1 and count >= FEWEST_LINES and 2 * count >= 3 * len(starts)
+    return starts if is_helped else {}
 
 
 def _not_too_often(starts: Mapping[int, UsersLine]) -> dict[int, UsersLine]:
@@ -68,19 +118,17 @@ def _not_too_often(starts: Mapping[int, UsersLine]) -> dict[int, UsersLine]:
     return kept
 
 
-def _rounds(origins: Sequence[Origin | None], first: int) -> dict[int, UsersLine]:
-    """Return where the gradient comes to another line of the user's, or to another round of it.
+def _rounds(lines: Lines, first: int) -> dict[int, UsersLine]:
+    """Return where the gradient comes to another line, or to another round of the same.
 
     What belongs to none, such as a value that is computed again, goes with what follows.
     """
-    line_of = functools.cache(statement_at)
     starts: dict[int, UsersLine] = {}
-    now: UsersLine | None = None
-    before, start = None, first
-    for k in range(first, len(origins)):
-        origin = origins[k]
-        line = line_of(origin.code, origin.lasti) if origin and origin.step >= 0 else None
-        if origin is None or line is None:
+    now, before, start = None, None, first
+    for k in range(first, len(lines.origins)):
+        origin = lines.origins[k]
+        line = lines.at(origin) if origin is not None and origin.step >= 0 else None
+        if line is None or origin is None:
             continue
         if line is not now or _goes_round(line, before, origin):
             starts[start] = now = line

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgrad.dims import Guard as SizeGuard
-from symgrad.graph import Sym
+from symgrad.graph import Origin, Sym
 from symgrad.trees import Tree
 
 
@@ -49,14 +49,8 @@ class Interface:
     value_name: str
     guards: tuple[Guard, ...] = ()
     conditions: tuple[SizeGuard, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Lines that belong together, below a comment where it says anything."""
-
-    comment: str
-    lines: list[str]
+    rewritten: tuple[Origin, ...] = ()  # where laws made something else of what the user wrote
+    comments: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +60,7 @@ class FunctionView:
     name: str
     signature: tuple[str, ...]
     doc: str
-    sections: tuple[Section, ...]
-
-    @property
-    def code(self) -> list[str]:
-        """Return the lines of code, without comments."""
-        return [*self.signature, *(line for section in self.sections for line in section.lines)]
+    sections: tuple[tuple[str, ...], ...]  # lines, with a blank one between two sections
 
 
 @dataclass(frozen=True, slots=True)

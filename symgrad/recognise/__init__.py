@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from symgrad.errors import Location
-from symgrad.graph import Builder, Equation, Graph, Operand, Static, Sym
+from symgrad.graph import Builder, Equation, Graph, Operand, Origin, Static, Sym
 from symgrad.recognise import (
     exponentials,
     length,
@@ -45,8 +45,12 @@ class Firing:
 
     law: str
     symbol: Sym
-    location: Location | None
+    origin: Origin | None
     stability: bool
+
+    @property
+    def location(self) -> Location | None:
+        return Location.of(self.origin.code, self.origin.lasti) if self.origin else None
 
 
 def recognise(
@@ -106,8 +110,7 @@ def _try_rules(
         if type(found) is Sym and builder.may_replace(builder.avals[found], graph.avals[y]):
             moved[y] = found
             builder.notes.copy(y, found, graph.notes)
-            where = graph.notes.location(y)
-            firings.append(Firing(rule.law, found, where, rule.kind == "stability"))
+            firings.append(Firing(rule.law, found, builder.origin, rule.kind == "stability"))
             break
     builder.origin = None
 

@@ -56,12 +56,12 @@ def next_to_first_reader(graph: Graph, value: frozenset[Sym]) -> Graph:
     for eqn in graph.equations:
         y, operands = eqn.lhs[0], eqn.rhs.operands
         origin = graph.notes.origins.get(y)
-        is_gradient = origin is not None and origin.step >= 0
-        if y not in value and not is_gradient and len(eqn.lhs) == 1:
-            if all(type(x) is not Sym or x in free for x in operands):
-                free.add(y)
-                waiting[y] = eqn
-                continue
+        is_made_again = y not in value and (origin is None or origin.step < 0)
+        is_free = len(eqn.lhs) == 1 and all(type(x) is not Sym or x in free for x in operands)
+        if is_made_again and is_free:
+            free.add(y)
+            waiting[y] = eqn
+            continue
         ordered += _taken(waiting, operands)
         ordered.append(eqn)
     ordered += _taken(waiting, tuple(waiting))

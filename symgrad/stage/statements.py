@@ -8,12 +8,12 @@ proved to be the source, for the staged code itself holds it.
 from __future__ import annotations
 
 import ast
+import bisect
 import functools
 import io
 import re
 import tokenize
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
@@ -22,42 +22,22 @@ from symgrad.stage.scopes import Comprehension, FunctionNode, body_of
 _Place = tuple[int, int]  # line, and column in bytes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """What stands on a line, a `return` by its value alone.
+    """What stands on a line of a function."""
 
-    ``has_rounds`` says that it holds a comprehension, and so goes back within itself.
-    """
-
-    text: str
-    has_rounds: bool
-
-
-class Source:
-    """The text of one function; its staged code holds it as a constant."""
-
-    def __init__(self, text: str, function: FunctionNode):
-        self.lines = re.split("\r\n|\r|\n", text)
-        self.function = function
+    def __init__(self, rows: Sequence[str], nodes: Sequence[ast.AST]):
+        self.rows, self.nodes = rows, nodes  # of the whole file; what shares the line
 
     @functools.cached_property
-    def by_line(self) -> dict[int, Statement]:
-        """Return the statement on each line; those that share a line are one."""
-        found: dict[int, list[ast.AST]] = {}
-        for outer in body_of(self.function):
-            for node in ast.walk(outer):
-                if isinstance(node, ast.stmt) or node is outer:
-                    for line in _lines(node):
-                        found.setdefault(line, []).append(node)
-        made: dict[tuple[ast.AST, ...], Statement] = {}
-        for nodes in map(tuple, found.values()):
-            made[nodes] = made.get(nodes) or self._statement(nodes)
-        return {line: made[tuple(nodes)] for line, nodes in found.items()}
+    def has_rounds(self) -> bool:
+        """Whether it goes back within itself: it holds a comprehension."""
+        inside = [node for whole in self.nodes for node in ast.walk(whole)]
+        return any(isinstance(node, Comprehension) for node in inside)
 
-    def _statement(self, nodes: Sequence[ast.AST]) -> Statement:
-        inside = [node for whole in nodes for node in ast.walk(whole)]
-        has_rounds = any(isinstance(node, Comprehension) for node in inside)
-        return Statement("; ".join(map(self._text, nodes)), has_rounds)
+    @functools.cached_property
+    def text(self) -> str:
+        """Its text on one line; a `return` says its value, and annotations are left out."""
+        return "; ".join(map(self._text, self.nodes))
 
     def _text(self, node: Any) -> str:
         if isinstance(node, ast.Return) and node.value is not None:
@@ -69,19 +49,49 @@ class Source:
         return _on_one_line(self._between(_start(node), end))
 
     def _between(self, start: _Place, end: _Place) -> list[str]:
-        rows = [line.encode() for line in self.lines[start[0] - 1 : end[0]]]
+        rows = [row.encode() for row in self.rows[start[0] - 1 : end[0]]]
         rows[-1] = rows[-1][: end[1]]
         rows[0] = rows[0][start[1] :]
         return [row.decode() for row in rows]
 
 
+class Source:
+    """The text of one function; its staged code holds it as a constant."""
+
+    def __init__(self, text: str, function: FunctionNode):
+        self.text, self.function = text, function
+        self._tables: dict[int, tuple[CodeType, list[int], list[int | None]]] = {}
+
+    @functools.cached_property
+    def by_line(self) -> dict[int, Statement]:
+        """The statement on each line; those that share a line are one."""
+        rows = re.split("\r\n|\r|\n", self.text)
+        found: dict[int, list[ast.AST]] = {}
+        for outer in body_of(self.function):
+            for node in ast.walk(outer):
+                if isinstance(node, ast.stmt) or node is outer:
+                    for line in _lines(node):
+                        found.setdefault(line, []).append(node)
+        made: dict[tuple[ast.AST, ...], Statement] = {}
+        for nodes in map(tuple, found.values()):
+            made[nodes] = made.get(nodes) or Statement(rows, nodes)
+        return {line: made[tuple(nodes)] for line, nodes in found.items()}
+
+    def line(self, code: CodeType, lasti: int) -> int | None:
+        """Return the line of an instruction of this function, or of one inside it."""
+        if id(code) not in self._tables:
+            spans = list(code.co_lines())
+            starts, lines = [start for start, _, _ in spans], [line for _, _, line in spans]
+            self._tables[id(code)] = code, starts, lines
+        _, starts, lines = self._tables[id(code)]
+        return lines[bisect.bisect_right(starts, lasti) - 1]
+
+
 def statement_at(code: CodeType, lasti: int) -> Statement | None:
     """Return the user's statement where staged code stands at an instruction."""
-    source = next((c for c in code.co_consts if type(c) is Source), None)
-    if source is None:
-        return None
-    line = next((n for start, end, n in code.co_lines() if start <= lasti < end), None)
-    return source.by_line.get(line) if line is not None else None
+    source = next((c for c in reversed(code.co_consts) if type(c) is Source), None)
+    line = source.line(code, lasti) if source is not None else None
+    return source.by_line.get(line) if source is not None and line is not None else None
 
 
 def _lines(node: Any) -> range:

@@ -16,6 +16,7 @@ def forward(w, b, X, Y):
     if Y.shape != (1, m):
         raise ValueError(f"Y has shape {Y.shape}, expected {(1, m)}")
     a = w.T @ X + b  # (1, m)
+    # -np.sum(Y * np.log(A) + (1 - Y) * np.log(1 - A)) / m
     value = np.sum(np.maximum(a, 0) - Y * a + np.log1p(np.exp(-np.abs(a)))) / m
     return value, (X, Y, a)
 
@@ -40,6 +41,7 @@ def value_and_grad(w, b, X, Y):
         raise ValueError(f"Y has shape {Y.shape}, expected {(1, m)}")
     a = w.T @ X + b  # (1, m)
     A = 1 / (1 + np.exp(-a))  # (1, m)
+    # -np.sum(Y * np.log(A) + (1 - Y) * np.log(1 - A)) / m
     value = np.sum(np.maximum(a, 0) - Y * a + np.log1p(np.exp(-np.abs(a)))) / m
 
     da = (A - Y) / m  # (1, m)

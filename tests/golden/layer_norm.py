@@ -32,22 +32,12 @@ def backward(residuals, dvalue=1.0):
     """Return dx, dgain, dbias: the gradient of the value times `dvalue`."""
     gain, diff, sqrt, x_hat, diff2 = residuals
     n, d = diff.shape
-
-    # np.mean((out - target) ** 2)
     dout = 2 * dvalue / (n * d) * diff2  # (n, d)
-
-    # out = gain * x_hat + bias
     dbias = dout.sum(axis=0)  # (d,)
     dgain = np.sum(dout * x_hat, axis=0)  # (d,)
-
-    # x_hat = (x - mu) / np.sqrt(var + 1e-5)
     ddiff = dout * gain / sqrt  # (n, d)
-
-    # var = x.var(axis=-1, keepdims=True)
     ratio = np.sum(ddiff * x_hat, axis=1, keepdims=True) / sqrt / d  # (n, 1)
     dx = ddiff - ratio * diff  # (n, d)
-
-    # mu = x.mean(axis=-1, keepdims=True)
     dx -= ddiff.sum(axis=1, keepdims=True) / d
     return dx, dgain, dbias
 
@@ -70,20 +60,11 @@ def value_and_grad(x, gain, bias, target):
     diff2 = out - target  # (n, d)
     value = np.mean(diff2**2)
 
-    # np.mean((out - target) ** 2)
     dout = 2 / (n * d) * diff2  # (n, d)
-
-    # out = gain * x_hat + bias
     dbias = dout.sum(axis=0)  # (d,)
     dgain = np.sum(dout * x_hat, axis=0)  # (d,)
-
-    # x_hat = (x - mu) / np.sqrt(var + 1e-5)
     ddiff = dout * gain / sqrt  # (n, d)
-
-    # var = x.var(axis=-1, keepdims=True)
     ratio = np.sum(ddiff * x_hat, axis=1, keepdims=True) / sqrt / d  # (n, 1)
     dx = ddiff - ratio * diff  # (n, d)
-
-    # mu = x.mean(axis=-1, keepdims=True)
     dx -= ddiff.sum(axis=1, keepdims=True) / d
     return value, (dx, dgain, dbias)

@@ -14,6 +14,7 @@ def forward(w, b, X, y):
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     a = X @ w + b  # (n,)
+    # -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
     value = np.mean(np.maximum(a, 0) - y * a + np.log1p(np.exp(-np.abs(a))))
     return value, (X, y, a)
 
@@ -36,6 +37,7 @@ def value_and_grad(w, b, X, y):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     a = X @ w + b  # (n,)
     p = 1 / (1 + np.exp(-a))  # (n,)
+    # -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
     value = np.mean(np.maximum(a, 0) - y * a + np.log1p(np.exp(-np.abs(a))))
 
     da = (p - y) / n  # (n,)

@@ -20,6 +20,7 @@ def forward(W, b, X, Y):
     diff = Z - Z.max(axis=1, keepdims=True)  # (n, k)
     E = np.exp(diff)  # (n, k)
     total_E = E.sum(axis=1, keepdims=True)  # (n, 1)
+    # -np.sum(Y * np.log(P)) / len(X)
     value = -np.sum(Y * (diff - np.log(total_E))) / n
     return value, (X, Y, E, total_E)
 
@@ -47,6 +48,7 @@ def value_and_grad(W, b, X, Y):
     diff = Z - Z.max(axis=1, keepdims=True)  # (n, k)
     E = np.exp(diff)  # (n, k)
     total_E = E.sum(axis=1, keepdims=True)  # (n, 1)
+    # -np.sum(Y * np.log(P)) / len(X)
     value = -np.sum(Y * (diff - np.log(total_E))) / n
 
     scaled = -1 / n * Y  # (n, k)

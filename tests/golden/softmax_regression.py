@@ -20,6 +20,7 @@ def forward(W, b, X, y):
     scores = scores - scores.max(axis=1, keepdims=True)  # (n, k)
     exp_scores = np.exp(scores)  # (n, k)
     total_exp_scores = exp_scores.sum(axis=1, keepdims=True)  # (n, 1)
+    # -np.mean(np.log(probs[np.arange(len(y)), y]))
     value = -(scores - np.log(total_exp_scores))[np.arange(n), y].mean()
     return value, (X, y, exp_scores, total_exp_scores)
 
@@ -28,9 +29,13 @@ def backward(residuals, dvalue=1.0):
     """Return dW, db: the gradient of the value times `dvalue`."""
     X, y, exp_scores, total_exp_scores = residuals
     n = X.shape[0]
+
+    # -np.mean(np.log(probs[np.arange(len(y)), y]))
     dscores = exp_scores / total_exp_scores  # (n, k)
     dscores[np.arange(n), y] -= 1
     dscores *= dvalue / n
+
+    # scores = X @ W + b
     db = dscores.sum(axis=0)  # (k,)
     dW = X.T @ dscores  # (d, k)
     return dW, db
@@ -48,12 +53,16 @@ def value_and_grad(W, b, X, y):
     scores = scores - scores.max(axis=1, keepdims=True)  # (n, k)
     exp_scores = np.exp(scores)  # (n, k)
     total_exp_scores = exp_scores.sum(axis=1, keepdims=True)  # (n, 1)
+    # -np.mean(np.log(probs[np.arange(len(y)), y]))
     rows = np.arange(n)
     value = -(scores - np.log(total_exp_scores))[rows, y].mean()
 
+    # -np.mean(np.log(probs[np.arange(len(y)), y]))
     dscores = exp_scores / total_exp_scores  # (n, k)
     dscores[rows, y] -= 1
     dscores /= n
+
+    # scores = X @ W + b
     db = dscores.sum(axis=0)  # (k,)
     dW = X.T @ dscores  # (d, k)
     return value, (dW, db)
