@@ -7,6 +7,7 @@ is said of lines is the user's own text, in one comment that nothing in it can e
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -47,6 +48,7 @@ class Lines:
 
     def __init__(self, statements: Sequence[Statement], origins: Mapping[Sym, Origin]):
         self.origins = [origins.get(s.eqn.lhs[0]) for s in statements]
+        self.fills = [s.mode == "store" and s.starts == "own" for s in statements]
         self._known: dict[tuple[int, int], UsersLine | None] = {}
 
     def at(self, origin: Origin | None) -> UsersLine | None:
@@ -76,7 +78,7 @@ def divide(
     parts = _parts(lines, heights, first)
     blank = {*parts, *([first] if 0 < first < len(statements) else [])}
     spoken = {**_rewritten(lines, first, rewritten), **parts} if comments else {}
-    return Division(frozenset(blank), {k: comment(line.text) for k, line in spoken.items()})
+    return Division(frozenset(blank), {k: comment(line.text) for k, line in spoken.items() if line})
 
 
 def _rewritten(lines: Lines, end: int, places: Iterable[Origin]) -> dict[int, UsersLine]:
@@ -92,7 +94,7 @@ def _rewritten(lines: Lines, end: int, places: Iterable[Origin]) -> dict[int, Us
     return found
 
 
-def _parts(lines: Lines, heights: Sequence[int], first: int) -> dict[int, UsersLine]:
+def _parts(lines: Lines, heights: Sequence[int], first: int) -> dict[int, UsersLine | None]:
     """Return where the gradient comes to another line of the user's, where it helps to see it.
 
     There must be two at least, and clearly more lines than parts.
@@ -103,36 +105,41 @@ def _parts(lines: Lines, heights: Sequence[int], first: int) -> dict[int, UsersL
     return starts if is_helped else {}
 
 
-def _not_too_often(starts: Mapping[int, UsersLine]) -> dict[int, UsersLine]:
+def _not_too_often(starts: Mapping[int, UsersLine | None]) -> dict[int, UsersLine | None]:
     """Return the places but those of lines that the reader knows by now.
 
     Of a loop with many rounds only the first line of a round is shown again and again.
     """
-    often = [line for line, count in Counter(starts.values()).items() if count > OFTEN]
-    shown: Counter[UsersLine] = Counter()
+    rounds = Counter(line for line in starts.values() if line is not None)
+    often = [line for line, count in rounds.items() if count > OFTEN]
+    shown: Counter[UsersLine | None] = Counter()
     kept = {}
     for k, line in starts.items():
         shown[line] += 1
-        if shown[line] <= OFTEN or line is often[0]:
+        if line is None or shown[line] <= OFTEN or line is often[0]:
             kept[k] = line
     return kept
 
 
-def _rounds(lines: Lines, first: int) -> dict[int, UsersLine]:
+def _rounds(lines: Lines, first: int) -> dict[int, UsersLine | None]:
     """Return where the gradient comes to another line, or to another round of the same.
 
-    What belongs to none, such as a value that is computed again, goes with what follows.
+    What belongs to none, such as a value that is computed again, goes with what follows.  An
+    array that is filled from several lines is a part of its own.
     """
-    starts: dict[int, UsersLine] = {}
-    now, before, start = None, None, first
+    starts: dict[int, UsersLine | None] = {}
+    now, before, start, lowest = None, None, first, math.inf
     for k in range(first, len(lines.origins)):
         origin = lines.origins[k]
         line = lines.at(origin) if origin is not None and origin.step >= 0 else None
         if line is None or origin is None:
             continue
-        if line is not now or _goes_round(line, before, origin):
+        if origin.step > lowest or (starts and now is None and lines.fills[k]):
+            if now is not None and line is not now:
+                starts[start] = now = None
+        elif line is not now or _goes_round(line, before, origin):
             starts[start] = now = line
-        before, start = origin, k + 1
+        before, start, lowest = origin, k + 1, min(lowest, origin.step)
     return starts
 
 
