@@ -128,14 +128,15 @@ def _rounds(lines: Lines, first: int) -> dict[int, UsersLine | None]:
     array that is filled from several lines is a part of its own.
     """
     starts: dict[int, UsersLine | None] = {}
-    now, before, start, lowest = None, None, first, math.inf
+    now, before, start, lowest, is_moved = None, None, first, math.inf, False
     for k in range(first, len(lines.origins)):
         origin = lines.origins[k]
         line = lines.at(origin) if origin is not None and origin.step >= 0 else None
         if line is None or origin is None:
             continue
-        if origin.step > lowest or (starts and now is None and lines.fills[k]):
-            if now is not None and line is not now:
+        is_moved = origin.step > lowest or (is_moved and lines.fills[k])
+        if is_moved:
+            if line is not now and not lines.fills[k]:
                 starts[start] = now = None
         elif line is not now or _goes_round(line, before, origin):
             starts[start] = now = line

@@ -38,8 +38,6 @@ def backward(residuals, dvalue=1.0):
     dx[0] = dout[0] + diff * da
     dx[1] = alpha * da
     dx[2] = alpha * da2
-
-    # out[0] = x[0]
     dx[3] = alpha * dout[3]
     return dx, dalpha
 
@@ -68,7 +66,5 @@ def value_and_grad(x, alpha):
     dx[0] = dout[0] + diff * da
     dx[1] = alpha * da
     dx[2] = alpha * da2
-
-    # out[0] = x[0]
     dx[3] = alpha * dout[3]
     return value, (dx, dalpha)
