@@ -83,7 +83,7 @@ class ModuleWriter:
         self, half: Half, residuals: Sequence[Operand]
     ) -> tuple[FunctionView, dict[Sym, str]]:
         graph = half.graph
-        inputs, taken = self.input_names(graph, [f"d{self.interface.value_name}"])
+        inputs, taken = self.input_names(graph, [f"d{self.interface.value_name}", "residuals"])
         writer = Writer(
             half, self.interface, self.np, _definitions(graph), tuple(residuals), inputs
         )

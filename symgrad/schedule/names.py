@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import builtins
 import keyword
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from symgrad.graph import Equation, Graph, Notes, Op, Operand, Sym
+from symgrad.graph import Equation, Notes, Op, Operand, Sym
 from symgrad.ops.indexing import ARRAY
 
-_RESERVED = frozenset(keyword.kwlist) | {"residuals", "self", "_"}
+_RESERVED = frozenset(keyword.kwlist) | {"self", "_"}
 _ROLES: Mapping[str, str] = {
     "contract": "z", "add": "a", "subtract": "diff", "multiply": "scaled", "divide": "ratio",
     "negative": "minus", "square": "squared", "power": "powered", "where": "chosen",
@@ -19,8 +19,16 @@ _ROLES: Mapping[str, str] = {
     "equal": "hit", "not_equal": "mask", "logical_and": "mask", "logical_or": "mask",
     "full": "zeros", "eye": "eye", "clip": "clipped", "maximum": "peak", "minimum": "least",
     "transpose": "turned", "flip": "flipped", "astype": "cast", "absolute": "magnitude",
-    "expand_dims": "column", "squeeze": "line",
+    "expand_dims": "column", "squeeze": "line", "exp": "e", "sqrt": "root",
+    "max": "largest", "min": "smallest",
 }  # fmt: skip
+PHRASES: Mapping[str, str] = {
+    "add": "{}_plus_{}", "subtract": "{}_minus_{}", "multiply": "{}_{}", "divide": "{}_over_{}",
+    "negative": "minus_{}", "square": "{}_squared", "transpose": "{}_T",
+}  # fmt: skip
+NUMBERS: Mapping[object, str] = {0.5: "half", 1: "one", 2: "two"}
+SHIFTS: Mapping[str, str] = {"max": "shifted", "mean": "centred"}
+LONGEST = 16  # of a name that is put together
 
 
 class Names:
@@ -40,6 +48,7 @@ class Names:
         self.taken = set(taken) | _RESERVED
         self.of: dict[Sym, str] = {}
         self.numbers: dict[str, int] = {}
+        self._leads_to: dict[Operand, Sym] | None = None  # for steps, the named value of the line
 
     def claim(self, wanted: str, is_users: bool = False) -> str:
         """Return ``wanted``, or the first free name like it."""
@@ -53,7 +62,7 @@ class Names:
         self.taken.add(name)
         return name
 
-    def wanted(self, y: Sym, graph: Graph, defined: Mapping[Sym, Equation]) -> tuple[str, bool]:
+    def wanted(self, y: Sym, defined: Mapping[Sym, Equation]) -> tuple[str, bool]:
         """Return the name a person would give ``y``, and whether it is the user's."""
         users = self.notes.names.get(y)
         if users is not None:
@@ -61,20 +70,30 @@ class Names:
         primal = self.notes.cotangent_of.get(y)
         if primal is not None and y not in self.primal:
             base = self.known.get(primal) or self.of.get(primal) or self.notes.names.get(primal)
-            if base is None and primal in defined:
-                role = self._role(defined[primal])
+            is_phrase = primal not in self.notes.names and self._is_phrase(primal, defined)
+            if primal in defined and (base is None or is_phrase):  # `dx_plus_y` misleads
+                role = self._role(primal, defined, not is_phrase)
                 base = role if role not in self.taken and role not in self.owned else None
             if base is not None:
                 return f"d{base}", False
-        if y not in defined:
-            return "value", False
-        lhs, rhs = defined[y]
-        if len(lhs) > 1 and rhs.facts.role:
-            return rhs.facts.role.split()[lhs.index(y)], False  # "sign logdet"
-        return self._role(defined[y]), False
+        return self._role(y, defined) if y in defined else "value", False
 
     def _name(self, x: Operand) -> str | None:
         return (self.of.get(x) or self.notes.names.get(x)) if isinstance(x, Sym) else None
+
+    def _is_phrase(self, y: Sym, defined: Mapping[Sym, Equation]) -> bool:
+        eqn = defined.get(y)
+        return eqn is not None and eqn.rhs.name in PHRASES and self._phrase(eqn.rhs) is not None
+
+    def _role(self, y: Sym, defined: Mapping[Sym, Equation], in_words: bool = True) -> str:
+        """Return what an op gives, said with the user's names or by the op's role."""
+        lhs, row = defined[y]
+        if len(lhs) > 1 and row.facts.role:
+            return str(row.facts.role.split()[lhs.index(y)])  # "sign logdet"
+        said = self._part(row) if row.name == "index" else self._phrase(row)
+        if said is not None and in_words:
+            return said
+        return _role_of(row, defined, self._name) + self._number(y, defined)
 
     def _part(self, row: Op) -> str | None:
         """Return ``U_i`` for ``U[i]`` and ``X_0`` for ``X[:, 0]``."""
@@ -89,16 +108,74 @@ class Names:
             return None
         words = words or ["part"]
         name = "_".join([whole, *words])  # type: ignore[list-item]
-        return name if len(name) <= 16 else None
+        return name if len(name) <= LONGEST else None
 
-    def _role(self, eqn: Equation) -> str:
-        row = eqn.rhs
-        part = self._part(row) if row.name == "index" else None
-        if part is not None:
-            return part
-        base = row.facts.role or _ROLES.get(row.name, row.name)
-        x = next((x for x in row.operands if isinstance(x, Sym)), None)
-        of = (self.of.get(x) or self.notes.names.get(x)) if x is not None else None
-        if row.facts.role and of is not None and len(of) <= 12 and row.facts.role not in ("p",):
-            return f"{base}_{of}"
-        return base
+    def _phrase(self, row: Op) -> str | None:
+        """Return ``one_minus_p`` for ``1 - p`` and ``log_x`` for ``log(x)``: the op in words."""
+        phrase = PHRASES.get(row.name)
+        if row.name == "subtract" and all(isinstance(x, Sym) for x in row.operands):
+            return None  # a deviation, which has a name of its own
+        if phrase is None:
+            if not row.facts.role or row.facts.role == "p" or not row.operands:
+                return None
+            phrase = f"{row.facts.role}_{{}}"
+        words = [self._word(x) for x in row.operands[: phrase.count("{}")]]
+        if None in words:
+            return None
+        name = phrase.format(*words)
+        return name if len(name) <= LONGEST else None
+
+    def _word(self, x: Operand) -> str | None:
+        return self.notes.names.get(x) if isinstance(x, Sym) else NUMBERS.get(x.value)
+
+    def _number(self, y: Sym, defined: Mapping[Sym, Equation]) -> str:
+        """Return the number that the user gave the value which an unnamed one is a step of."""
+        if self._leads_to is None:
+            self._leads_to = {}
+            for (result, *_), rhs in reversed(list(defined.values())):
+                if result in self.primal:
+                    end = result if result in self.notes.names else self._leads_to.get(result)
+                    if end is not None:
+                        self._leads_to.update((x, end) for x in rhs.operands if type(x) is Sym)
+        end = self._leads_to.get(y)
+        name = (self.known.get(end) or self._name(end) or "") if end is not None else ""
+        return name[len(name.rstrip("0123456789")) :]
+
+
+def _role_of(
+    row: Op, defined: Mapping[Sym, Equation], name: Callable[[Operand], str | None]
+) -> str:
+    """Return the role of an op by what it is applied to."""
+    a, b = (*row.operands, None, None)[:2]
+    if row.name == "add" and any(_is_affine(x, defined, name) for x in (a, b)):
+        return "z"
+    if row.name == "subtract" and isinstance(a, Sym) and isinstance(b, Sym):
+        return _deviation(a, b, defined)
+    if row.name in ("maximum", "minimum") and any(getattr(x, "value", None) == 0 for x in (a, b)):
+        return {"maximum": "positive", "minimum": "negative"}[row.name]
+    return _ROLES.get(row.name) or row.facts.role or row.name
+
+
+def _deviation(a: Sym, b: Sym, defined: Mapping[Sym, Equation]) -> str:
+    """Return what a difference is called: from the own mean or largest, or of data from a fit."""
+    inner = defined.get(b)
+    while inner is not None and inner.rhs.name in ("expand_dims", "index", "reshape"):
+        x = inner.rhs.operands[0]
+        inner = defined.get(x) if isinstance(x, Sym) else None
+    if inner is not None and inner.rhs.operands[:1] == (a,) and inner.rhs.name in SHIFTS:
+        return SHIFTS[inner.rhs.name]
+    return "r" if (a in defined) != (b in defined) else "diff"
+
+
+def _is_affine(
+    x: Operand | None, defined: Mapping[Sym, Equation], name: Callable[[Operand], str | None]
+) -> bool:
+    """Return whether ``x`` is a product of matrices, or a sum with one, without a name."""
+    while isinstance(x, Sym) and x in defined and name(x) is None:
+        row = defined[x].rhs
+        if row.name == "contract":
+            return True
+        if row.name != "add":
+            return False
+        x = row.operands[0]
+    return False

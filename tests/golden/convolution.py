@@ -19,17 +19,17 @@ def forward(signal, kernel, target):
     b = kernel[1]
     c = kernel[2]
     out = a * signal[:-2] + b * signal[1:-1] + c * signal[2:]  # (max(d - 2, 0),)
-    diff = out - target  # (max(d - 2, 0),)
-    value = 0.5 * np.sum(diff**2)
-    return value, (signal, kernel, diff)
+    r = out - target  # (max(d - 2, 0),)
+    value = 0.5 * np.sum(r**2)
+    return value, (signal, kernel, r)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dsignal, dkernel: the gradient of the value times `dvalue`."""
-    signal, kernel, diff = residuals
+    signal, kernel, r = residuals
 
     # 0.5 * np.sum((out - target) ** 2)
-    dout = dvalue * diff  # (max(d - 2, 0),)
+    dout = dvalue * r  # (max(d - 2, 0),)
 
     # out = a * signal[:-2] + b * signal[1:-1] + c * signal[2:]
     c = kernel[2]
@@ -59,18 +59,18 @@ def value_and_grad(signal, kernel, target):
     b = kernel[1]
     c = kernel[2]
     out = a * signal[:-2] + b * signal[1:-1] + c * signal[2:]  # (max(d - 2, 0),)
-    diff = out - target  # (max(d - 2, 0),)
-    value = 0.5 * np.sum(diff**2)
+    r = out - target  # (max(d - 2, 0),)
+    value = 0.5 * np.sum(r**2)
 
     # out = a * signal[:-2] + b * signal[1:-1] + c * signal[2:]
     dsignal = np.zeros_like(signal)
-    dsignal[2:] = c * diff
-    dsignal[1:-1] += b * diff
-    dsignal[:-2] += a * diff
+    dsignal[2:] = c * r
+    dsignal[1:-1] += b * r
+    dsignal[:-2] += a * r
 
     # a, b, c = kernel
     dkernel = np.zeros_like(kernel)
-    dkernel[0] = diff @ signal[:-2]
-    dkernel[1] = diff @ signal[1:-1]
-    dkernel[2] = diff @ signal[2:]
+    dkernel[0] = r @ signal[:-2]
+    dkernel[1] = r @ signal[1:-1]
+    dkernel[2] = r @ signal[2:]
     return value, (dsignal, dkernel)

@@ -19,26 +19,26 @@ def forward(x, gain, bias, target):
         raise ValueError(f"target has shape {target.shape}, expected {(n, d)}")
     mu = x.mean(axis=1, keepdims=True)  # (n, 1)
     var = x.var(axis=1, keepdims=True)  # (n, 1)
-    diff = x - mu  # (n, d)
-    sqrt = np.sqrt(var + 1e-05)  # (n, 1)
-    x_hat = diff / sqrt  # (n, d)
+    centred = x - mu  # (n, d)
+    root = np.sqrt(var + 1e-05)  # (n, 1)
+    x_hat = centred / root  # (n, d)
     out = gain * x_hat + bias  # (n, d)
-    diff2 = out - target  # (n, d)
-    value = np.mean(diff2**2)
-    return value, (gain, diff, sqrt, x_hat, diff2)
+    r = out - target  # (n, d)
+    value = np.mean(r**2)
+    return value, (gain, centred, root, x_hat, r)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dx, dgain, dbias: the gradient of the value times `dvalue`."""
-    gain, diff, sqrt, x_hat, diff2 = residuals
-    n, d = diff.shape
-    dout = 2 * dvalue / (n * d) * diff2  # (n, d)
+    gain, centred, root, x_hat, r = residuals
+    n, d = centred.shape
+    dout = 2 * dvalue / (n * d) * r  # (n, d)
     dbias = dout.sum(axis=0)  # (d,)
     dgain = np.sum(dout * x_hat, axis=0)  # (d,)
-    ddiff = dout * gain / sqrt  # (n, d)
-    ratio = np.sum(ddiff * x_hat, axis=1, keepdims=True) / sqrt / d  # (n, 1)
-    dx = ddiff - ratio * diff  # (n, d)
-    dx -= ddiff.sum(axis=1, keepdims=True) / d
+    dcentred = dout * gain / root  # (n, d)
+    ratio = np.sum(dcentred * x_hat, axis=1, keepdims=True) / root / d  # (n, 1)
+    dx = dcentred - ratio * centred  # (n, d)
+    dx -= dcentred.sum(axis=1, keepdims=True) / d
     return dx, dgain, dbias
 
 
@@ -53,18 +53,18 @@ def value_and_grad(x, gain, bias, target):
         raise ValueError(f"target has shape {target.shape}, expected {(n, d)}")
     mu = x.mean(axis=1, keepdims=True)  # (n, 1)
     var = x.var(axis=1, keepdims=True)  # (n, 1)
-    diff = x - mu  # (n, d)
-    sqrt = np.sqrt(var + 1e-05)  # (n, 1)
-    x_hat = diff / sqrt  # (n, d)
+    centred = x - mu  # (n, d)
+    root = np.sqrt(var + 1e-05)  # (n, 1)
+    x_hat = centred / root  # (n, d)
     out = gain * x_hat + bias  # (n, d)
-    diff2 = out - target  # (n, d)
-    value = np.mean(diff2**2)
+    r = out - target  # (n, d)
+    value = np.mean(r**2)
 
-    dout = 2 / (n * d) * diff2  # (n, d)
+    dout = 2 / (n * d) * r  # (n, d)
     dbias = dout.sum(axis=0)  # (d,)
     dgain = np.sum(dout * x_hat, axis=0)  # (d,)
-    ddiff = dout * gain / sqrt  # (n, d)
-    ratio = np.sum(ddiff * x_hat, axis=1, keepdims=True) / sqrt / d  # (n, 1)
-    dx = ddiff - ratio * diff  # (n, d)
-    dx -= ddiff.sum(axis=1, keepdims=True) / d
+    dcentred = dout * gain / root  # (n, d)
+    ratio = np.sum(dcentred * x_hat, axis=1, keepdims=True) / root / d  # (n, 1)
+    dx = dcentred - ratio * centred  # (n, d)
+    dx -= dcentred.sum(axis=1, keepdims=True) / d
     return value, (dx, dgain, dbias)

@@ -46,8 +46,8 @@ def forward(Wx, Wh, b, xs, target):
     c3 = f3 * c2 + i3 * g3  # (p, hidden)
     tanh_c3 = np.tanh(c3)  # (p, hidden)
     h3 = o3 * tanh_c3  # (p, hidden)
-    diff = h3 - target  # (p, hidden)
-    value = np.mean(diff**2)
+    r = h3 - target  # (p, hidden)
+    value = np.mean(r**2)
     residuals = (
         Wh,
         xs,
@@ -70,7 +70,7 @@ def forward(Wx, Wh, b, xs, target):
         o3,
         g3,
         tanh_c3,
-        diff,
+        r,
     )
     return value, residuals
 
@@ -99,14 +99,14 @@ def backward(residuals, dvalue=1.0):
         o3,
         g3,
         tanh_c3,
-        diff,
+        r,
     ) = residuals
     k = Wh.shape[1]
     p = xs.shape[1]
     hidden = i.shape[1]
 
     # np.mean((h - target) ** 2)
-    dh3 = 2 * dvalue / (hidden * p) * diff  # (p, hidden)
+    dh3 = 2 * dvalue / (hidden * p) * r  # (p, hidden)
 
     # h = o * np.tanh(c)
     dc3 = dh3 * o3 * (1 - tanh_c3**2)  # (p, hidden)
@@ -213,11 +213,11 @@ def value_and_grad(Wx, Wh, b, xs, target):
     c3 = f3 * c2 + i3 * g3  # (p, hidden)
     tanh_c3 = np.tanh(c3)  # (p, hidden)
     h4 = o3 * tanh_c3  # (p, hidden)
-    diff = h4 - target  # (p, hidden)
-    value = np.mean(diff**2)
+    r = h4 - target  # (p, hidden)
+    value = np.mean(r**2)
 
     # np.mean((h - target) ** 2)
-    dh4 = 2 / (hidden * p) * diff  # (p, hidden)
+    dh4 = 2 / (hidden * p) * r  # (p, hidden)
 
     # h = o * np.tanh(c)
     dc3 = dh4 * o3 * (1 - tanh_c3**2)  # (p, hidden)

@@ -19,19 +19,19 @@ def forward(W, b, X, y):
     scores = X @ W + b  # (n, k)
     scores = scores - scores.max(axis=1, keepdims=True)  # (n, k)
     exp_scores = np.exp(scores)  # (n, k)
-    total_exp_scores = exp_scores.sum(axis=1, keepdims=True)  # (n, 1)
+    total = exp_scores.sum(axis=1, keepdims=True)  # (n, 1)
     # -np.mean(np.log(probs[np.arange(len(y)), y]))
-    value = -(scores - np.log(total_exp_scores))[np.arange(n), y].mean()
-    return value, (X, y, exp_scores, total_exp_scores)
+    value = -(scores - np.log(total))[np.arange(n), y].mean()
+    return value, (X, y, exp_scores, total)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dW, db: the gradient of the value times `dvalue`."""
-    X, y, exp_scores, total_exp_scores = residuals
+    X, y, exp_scores, total = residuals
     n = X.shape[0]
 
     # -np.mean(np.log(probs[np.arange(len(y)), y]))
-    dscores = exp_scores / total_exp_scores  # (n, k)
+    dscores = exp_scores / total  # (n, k)
     dscores[np.arange(n), y] -= 1
     dscores *= dvalue / n
 
@@ -52,13 +52,13 @@ def value_and_grad(W, b, X, y):
     scores = X @ W + b  # (n, k)
     scores = scores - scores.max(axis=1, keepdims=True)  # (n, k)
     exp_scores = np.exp(scores)  # (n, k)
-    total_exp_scores = exp_scores.sum(axis=1, keepdims=True)  # (n, 1)
+    total = exp_scores.sum(axis=1, keepdims=True)  # (n, 1)
     # -np.mean(np.log(probs[np.arange(len(y)), y]))
     rows = np.arange(n)
-    value = -(scores - np.log(total_exp_scores))[rows, y].mean()
+    value = -(scores - np.log(total))[rows, y].mean()
 
     # -np.mean(np.log(probs[np.arange(len(y)), y]))
-    dscores = exp_scores / total_exp_scores  # (n, k)
+    dscores = exp_scores / total  # (n, k)
     dscores[rows, y] -= 1
     dscores /= n
 
