@@ -19,7 +19,7 @@ from symgrad.emit.views import Guard, Interface
 from symgrad.graph import FLOAT64, Aval, Equation, Op, Operand, Sym, sizes_read
 from symgrad.ops.indexing import key_text, never_meet, writes_once
 from symgrad.ops.table import PRODUCT
-from symgrad.schedule import Half, Names, Plan, Statement, plan
+from symgrad.schedule import Half, Names, Plan, Statement, plan, worth_a_del
 
 
 class Written:
@@ -80,14 +80,24 @@ class Writer:
             () if self.seeds else self.half.primal,
             self.interface.rewritten, self.interface.comments,
         )  # fmt: skip
+        deleted = worth_a_del(self.plan, (*self.half.graph.outputs, *self.extra))
+        bound: dict[str, Sym] = {}
         sections: list[list[str]] = [[]]
-        for k, lines in enumerate(written):
+        for k, (statement, lines) in enumerate(zip(self.plan.statements, written, strict=True)):
+            bound.update((self.name(y), self.plan.slot_of(y)) for y in statement.eqn.lhs)
             if k in division.blank:
                 sections.append([])
             if said := division.comments.get(k):
                 sections[-1].append(f"# {said}")
             sections[-1] += [part for line in lines for part in wrapped(line, 4)]
+            sections[-1] += self._del_lines(deleted.get(k, ()), bound)
         return sections
+
+    def _del_lines(self, slots: Sequence[Sym], bound: Mapping[str, Sym]) -> list[str]:
+        """Return the lines that let go of arrays, unless their names hold something else now."""
+        names = [self.name(slot) for slot in slots if bound[self.name(slot)] is slot]
+        line = f"del {', '.join(names)}"
+        return [line] if names and fits(line) else [f"del {name}" for name in names]
 
     def _written(self, taken: Sequence[str]) -> list[list[str]]:
         """Return the lines of each statement, planned again until every line fits."""
