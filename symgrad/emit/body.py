@@ -155,7 +155,7 @@ class Writer:
 
     def _name_all(self, taken: Sequence[str]) -> None:
         notes = self.half.graph.notes
-        self.names = Names(notes, [*taken, self.np], self.half.primal, self.known)
+        self.names = Names(notes, [*taken, self.np], self.defined, self.half.primal, self.known)
         self.names.of.update(self.preset)
         self.speller = Speller(
             self.half.graph,
@@ -182,7 +182,7 @@ class Writer:
             free[self.names.of[slot]] = last.get(slot, starts[slot])
 
     def _best_name(self, members: Sequence[Sym], start: int, free: Mapping[str, float]) -> str:
-        wanted = [self.names.wanted(y, self.defined) for y in members]
+        wanted = [self.names.wanted(y) for y in members]
         users = [w for w, is_users in wanted if is_users]
         if not users:
             several = self._cotangent_name(members) if len(members) > 1 else None
@@ -210,7 +210,7 @@ class Writer:
         cotangents = [y for y in members if y in notes.cotangent_of and y not in self.half.primal]
         named = [y for y in cotangents if notes.cotangent_of[y] in notes.names]
         chosen = named or cotangents
-        return self.names.wanted(chosen[-1], self.defined)[0] if chosen else None
+        return self.names.wanted(chosen[-1])[0] if chosen else None
 
     # --- sizes
 

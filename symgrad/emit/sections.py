@@ -145,7 +145,11 @@ def _rounds(lines: Lines, first: int) -> dict[int, UsersLine | None]:
 
 
 def _goes_round(line: UsersLine, before: Origin | None, origin: Origin) -> bool:
-    """Return whether the same line was run again: backwards through it, a later place follows."""
+    """Return whether the same line was run again: backwards through it, a later place follows.
+
+    What one place of the code computes has steps side by side.
+    """
     if before is None or line.has_rounds or before.code is not origin.code:
         return False
-    return origin.lasti > before.lasti and origin.step < before.step
+    apart = 0 if origin.lasti > before.lasti else 1
+    return origin.lasti >= before.lasti and origin.step < before.step - apart

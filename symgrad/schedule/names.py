@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import keyword
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from symgrad.graph import Equation, Notes, Op, Operand, Sym
 from symgrad.ops.indexing import ARRAY
@@ -38,17 +39,18 @@ class Names:
         self,
         notes: Notes,
         taken: Iterable[str],
+        defined: Mapping[Sym, Equation] = {},
         primal: frozenset[Sym] = frozenset(),
         known: Mapping[Sym, str] = {},
     ):
         self.notes = notes
+        self.defined = defined
         self.primal = primal
         self.known = known  # what values are called that another function computes
         self.owned = set(known.values())
         self.taken = set(taken) | _RESERVED
         self.of: dict[Sym, str] = {}
         self.numbers: dict[str, int] = {}
-        self._leads_to: dict[Operand, Sym] | None = None  # for steps, the named value of the line
 
     def claim(self, wanted: str, is_users: bool = False) -> str:
         """Return ``wanted``, or the first free name like it."""
@@ -62,7 +64,7 @@ class Names:
         self.taken.add(name)
         return name
 
-    def wanted(self, y: Sym, defined: Mapping[Sym, Equation]) -> tuple[str, bool]:
+    def wanted(self, y: Sym) -> tuple[str, bool]:
         """Return the name a person would give ``y``, and whether it is the user's."""
         users = self.notes.names.get(y)
         if users is not None:
@@ -70,30 +72,37 @@ class Names:
         primal = self.notes.cotangent_of.get(y)
         if primal is not None and y not in self.primal:
             base = self.known.get(primal) or self.of.get(primal) or self.notes.names.get(primal)
-            is_phrase = primal not in self.notes.names and self._is_phrase(primal, defined)
-            if primal in defined and (base is None or is_phrase):  # `dx_plus_y` misleads
-                role = self._role(primal, defined, not is_phrase)
-                base = role if role not in self.taken and role not in self.owned else None
+            is_phrase = primal not in self.notes.names and self._is_phrase(primal)
+            if primal in self.defined and (base is None or is_phrase):  # `dx_plus_y` misleads
+                base = self._unlike_others(self._role(primal, not is_phrase), primal)
             if base is not None:
                 return f"d{base}", False
-        return self._role(y, defined) if y in defined else "value", False
+        return self._role(y) if y in self.defined else "value", False
+
+    def _unlike_others(self, role: str, y: Sym) -> str | None:
+        """Return a role, said of the line it belongs to where it is somebody's name."""
+        if role not in self.taken and role not in self.owned:
+            return role
+        line = self._leads_to.get(y)
+        name = (self.known.get(line) or self._name(line)) if line is not None else None
+        return f"{role}_{name}" if name is not None and len(name) < LONGEST // 2 else None
 
     def _name(self, x: Operand) -> str | None:
         return (self.of.get(x) or self.notes.names.get(x)) if isinstance(x, Sym) else None
 
-    def _is_phrase(self, y: Sym, defined: Mapping[Sym, Equation]) -> bool:
-        eqn = defined.get(y)
+    def _is_phrase(self, y: Sym) -> bool:
+        eqn = self.defined.get(y)
         return eqn is not None and eqn.rhs.name in PHRASES and self._phrase(eqn.rhs) is not None
 
-    def _role(self, y: Sym, defined: Mapping[Sym, Equation], in_words: bool = True) -> str:
+    def _role(self, y: Sym, in_words: bool = True) -> str:
         """Return what an op gives, said with the user's names or by the op's role."""
-        lhs, row = defined[y]
+        lhs, row = self.defined[y]
         if len(lhs) > 1 and row.facts.role:
             return str(row.facts.role.split()[lhs.index(y)])  # "sign logdet"
         said = self._part(row) if row.name == "index" else self._phrase(row)
         if said is not None and in_words:
             return said
-        return _role_of(row, defined, self._name) + self._number(y, defined)
+        return self._plain_role(y, row) + self._number(y)
 
     def _part(self, row: Op) -> str | None:
         """Return ``U_i`` for ``U[i]`` and ``X_0`` for ``X[:, 0]``."""
@@ -128,32 +137,54 @@ class Names:
     def _word(self, x: Operand) -> str | None:
         return self.notes.names.get(x) if isinstance(x, Sym) else NUMBERS.get(x.value)
 
-    def _number(self, y: Sym, defined: Mapping[Sym, Equation]) -> str:
+    def _plain_role(self, y: Sym, row: Op) -> str:
+        """Return the role of an op by what it is applied to."""
+        a, b = (*row.operands, None, None)[:2]
+        if (
+            row.name == "add"
+            and not self._is_gradient(y)
+            and (self._is_affine(a) or self._is_affine(b))
+        ):
+            return "z"
+        if row.name == "subtract" and isinstance(a, Sym) and isinstance(b, Sym):
+            return _deviation(a, b, self.defined)
+        if row.name in ("maximum", "minimum") and any(
+            getattr(x, "value", None) == 0 for x in (a, b)
+        ):
+            return {"maximum": "positive", "minimum": "negative"}[row.name]
+        return str(_ROLES.get(row.name) or row.facts.role or row.name)
+
+    def _is_gradient(self, y: Sym) -> bool:
+        origin = self.notes.origins.get(y)
+        return origin is not None and origin.step >= 0
+
+    def _is_affine(self, x: Operand | None) -> bool:
+        """Return whether ``x`` is a product of matrices, or a sum with one, without a name."""
+        while isinstance(x, Sym) and x in self.defined and self._name(x) is None:
+            row = self.defined[x].rhs
+            if row.name == "contract":
+                return True
+            if row.name != "add":
+                return False
+            x = row.operands[0]
+        return False
+
+    def _number(self, y: Sym) -> str:
         """Return the number that the user gave the value which an unnamed one is a step of."""
-        if self._leads_to is None:
-            self._leads_to = {}
-            for (result, *_), rhs in reversed(list(defined.values())):
-                if result in self.primal:
-                    end = result if result in self.notes.names else self._leads_to.get(result)
-                    if end is not None:
-                        self._leads_to.update((x, end) for x in rhs.operands if type(x) is Sym)
-        end = self._leads_to.get(y)
-        name = (self.known.get(end) or self._name(end) or "") if end is not None else ""
+        line = self._leads_to.get(y)
+        name = (self.known.get(line) or self._name(line) or "") if line is not None else ""
         return name[len(name.rstrip("0123456789")) :]
 
-
-def _role_of(
-    row: Op, defined: Mapping[Sym, Equation], name: Callable[[Operand], str | None]
-) -> str:
-    """Return the role of an op by what it is applied to."""
-    a, b = (*row.operands, None, None)[:2]
-    if row.name == "add" and any(_is_affine(x, defined, name) for x in (a, b)):
-        return "z"
-    if row.name == "subtract" and isinstance(a, Sym) and isinstance(b, Sym):
-        return _deviation(a, b, defined)
-    if row.name in ("maximum", "minimum") and any(getattr(x, "value", None) == 0 for x in (a, b)):
-        return {"maximum": "positive", "minimum": "negative"}[row.name]
-    return _ROLES.get(row.name) or row.facts.role or row.name
+    @functools.cached_property
+    def _leads_to(self) -> dict[Operand, Sym]:
+        """The named value that each step without a name is on the way to."""
+        found: dict[Operand, Sym] = {}
+        for (result, *_), rhs in reversed(list(self.defined.values())):
+            if result in self.primal:
+                line = result if result in self.notes.names else found.get(result)
+                if line is not None:
+                    found.update((x, line) for x in rhs.operands if type(x) is Sym)
+        return found
 
 
 def _deviation(a: Sym, b: Sym, defined: Mapping[Sym, Equation]) -> str:
@@ -165,17 +196,3 @@ def _deviation(a: Sym, b: Sym, defined: Mapping[Sym, Equation]) -> str:
     if inner is not None and inner.rhs.operands[:1] == (a,) and inner.rhs.name in SHIFTS:
         return SHIFTS[inner.rhs.name]
     return "r" if (a in defined) != (b in defined) else "diff"
-
-
-def _is_affine(
-    x: Operand | None, defined: Mapping[Sym, Equation], name: Callable[[Operand], str | None]
-) -> bool:
-    """Return whether ``x`` is a product of matrices, or a sum with one, without a name."""
-    while isinstance(x, Sym) and x in defined and name(x) is None:
-        row = defined[x].rhs
-        if row.name == "contract":
-            return True
-        if row.name != "add":
-            return False
-        x = row.operands[0]
-    return False

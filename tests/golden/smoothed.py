@@ -31,6 +31,8 @@ def backward(residuals, dvalue=1.0):
 
     # out[t] = alpha * x[t] + (1 - alpha) * out[t - 1]
     da2 = dout[2] + one_minus_alpha * dout[3]
+
+    # out[t] = alpha * x[t] + (1 - alpha) * out[t - 1]
     da = dout[1] + one_minus_alpha * da2
     ddiff = x[0] * da + a * da2 + a2 * dout[3]
     dalpha = x[1] * da + x[2] * da2 + x[3] * dout[3] - ddiff
@@ -59,6 +61,8 @@ def value_and_grad(x, alpha):
 
     # out[t] = alpha * x[t] + (1 - alpha) * out[t - 1]
     da2 = dout[2] + one_minus_alpha * dout[3]
+
+    # out[t] = alpha * x[t] + (1 - alpha) * out[t - 1]
     da = dout[1] + one_minus_alpha * da2
     ddiff = x[0] * da + a * da2 + a2 * dout[3]
     dalpha = x[1] * da + x[2] * da2 + x[3] * dout[3] - ddiff
