@@ -130,9 +130,28 @@ def inline_single_use(
             continue
         if y not in own_line and not others:
             is_named = not is_new and y in graph.notes.names
+            if is_new and not is_scalar and _adds_to_own_line(half, eqn, weights, reads):
+                continue
             if _may_fold(rhs, is_scalar, is_named, written):
                 folded[y], weights[y] = eqn, weight
     return folded
+
+
+def _adds_to_own_line(
+    half: Half, eqn: Equation, folded: Mapping[Operand, float], reads: Mapping[Operand, int]
+) -> bool:
+    """Return whether a sum can grow in the memory of a term that has a line and no other use."""
+    (y, *_), rhs = eqn
+    graph = half.graph
+    return rhs.name == "add" and any(
+        type(x) is Sym
+        and x not in folded
+        and x not in half.primal
+        and x not in graph.inputs
+        and reads[x] == 1
+        and graph.avals[x] == graph.avals[y]
+        for x in rhs.operands
+    )
 
 
 def _unfold(
