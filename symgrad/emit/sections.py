@@ -49,9 +49,19 @@ class Lines:
     def __init__(self, statements: Sequence[Statement], origins: Mapping[Sym, Origin]):
         self.origins = [origins.get(s.eqn.lhs[0]) for s in statements]
         self.fills = [s.mode == "store" and s.starts == "own" for s in statements]
-        self._known: dict[tuple[int, int], UsersLine | None] = {}
+        self._known: dict[tuple[int, int], tuple[UsersLine, int] | None] = {}
 
     def at(self, origin: Origin | None) -> UsersLine | None:
+        """Return the line that a value comes from, if it can be read."""
+        found = self._found(origin)
+        return found[0] if found is not None else None
+
+    def place(self, origin: Origin) -> int:
+        """Return the place in its code that a value comes from."""
+        found = self._found(origin)
+        return found[1] if found is not None else 0
+
+    def _found(self, origin: Origin | None) -> tuple[UsersLine, int] | None:
         if origin is None:
             return None
         key = id(origin.code), origin.lasti
@@ -138,18 +148,18 @@ def _rounds(lines: Lines, first: int) -> dict[int, UsersLine | None]:
         if is_moved:
             if line is not now and not lines.fills[k]:
                 starts[start] = now = None
-        elif line is not now or _goes_round(line, before, origin):
+        elif line is not now or _goes_round(lines, line, before, origin):
             starts[start] = now = line
         before, start, lowest = origin, k + 1, min(lowest, origin.step)
     return starts
 
 
-def _goes_round(line: UsersLine, before: Origin | None, origin: Origin) -> bool:
+def _goes_round(lines: Lines, line: UsersLine, before: Origin | None, origin: Origin) -> bool:
     """Return whether the same line was run again: backwards through it, a later place follows.
 
     What one place of the code computes has steps side by side.
     """
     if before is None or line.has_rounds or before.code is not origin.code:
         return False
-    apart = 0 if origin.lasti > before.lasti else 1
-    return origin.lasti >= before.lasti and origin.step < before.step - apart
+    last, now = lines.place(before), lines.place(origin)
+    return now >= last and origin.step < before.step - (now == last)

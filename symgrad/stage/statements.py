@@ -8,7 +8,6 @@ proved to be the source, for the staged code itself holds it.
 from __future__ import annotations
 
 import ast
-import bisect
 import functools
 import io
 import re
@@ -60,7 +59,7 @@ class Source:
 
     def __init__(self, text: str, function: FunctionNode):
         self.text, self.function = text, function
-        self._tables: dict[int, tuple[CodeType, list[int], list[int | None]]] = {}
+        self._tables: dict[int, tuple[CodeType, list[tuple[int | None, int]]]] = {}
 
     @functools.cached_property
     def by_line(self) -> dict[int, Statement]:
@@ -77,21 +76,35 @@ class Source:
             made[nodes] = made.get(nodes) or Statement(rows, nodes)
         return {line: made[tuple(nodes)] for line, nodes in found.items()}
 
-    def line(self, code: CodeType, lasti: int) -> int | None:
-        """Return the line of an instruction of this function, or of one inside it."""
+    def place(self, code: CodeType, lasti: int) -> tuple[int | None, int]:
+        """Return the line of an instruction of this function, and where the instruction begins.
+
+        ``lasti`` may point behind it, into what the interpreter keeps there once it is warm.
+        """
         if id(code) not in self._tables:
-            spans = list(code.co_lines())
-            starts, lines = [start for start, _, _ in spans], [line for _, _, line in spans]
-            self._tables[id(code)] = code, starts, lines
-        _, starts, lines = self._tables[id(code)]
-        return lines[bisect.bisect_right(starts, lasti) - 1]
+            self._tables[id(code)] = code, _places(code)
+        return self._tables[id(code)][1][lasti // 2]
 
 
-def statement_at(code: CodeType, lasti: int) -> Statement | None:
-    """Return the user's statement where staged code stands at an instruction."""
+def statement_at(code: CodeType, lasti: int) -> tuple[Statement, int] | None:
+    """Return the user's statement where staged code stands, and the place in the code."""
     source = next((c for c in reversed(code.co_consts) if type(c) is Source), None)
-    line = source.line(code, lasti) if source is not None else None
-    return source.by_line.get(line) if source is not None and line is not None else None
+    if source is None:
+        return None
+    line, start = source.place(code, lasti)
+    found = source.by_line.get(line) if line is not None else None
+    return (found, start) if found is not None else None
+
+
+def _places(code: CodeType) -> list[tuple[int | None, int]]:
+    """Return for each unit of code its line, and the first of the units that stand there."""
+    places: list[tuple[int | None, int]] = []
+    before, start = None, 0
+    for k, position in enumerate(code.co_positions()):
+        if position != before:
+            before, start = position, k
+        places.append((position[0], start))
+    return places
 
 
 def _lines(node: Any) -> range:
