@@ -80,24 +80,29 @@ class Writer:
             () if self.seeds else self.half.primal,
             self.interface.rewritten, self.interface.comments,
         )  # fmt: skip
-        deleted = worth_a_del(self.plan, (*self.half.graph.outputs, *self.extra))
-        bound: dict[str, Sym] = {}
+        returned = (*self.half.graph.outputs, *self.extra)
+        deleted = worth_a_del(self.plan, returned, self._given_again())
         sections: list[list[str]] = [[]]
-        for k, (statement, lines) in enumerate(zip(self.plan.statements, written, strict=True)):
-            bound.update((self.name(y), self.plan.slot_of(y)) for y in statement.eqn.lhs)
+        for k, lines in enumerate(written):
             if k in division.blank:
                 sections.append([])
             if said := division.comments.get(k):
                 sections[-1].append(f"# {said}")
             sections[-1] += [part for line in lines for part in wrapped(line, 4)]
-            sections[-1] += self._del_lines(deleted.get(k, ()), bound)
+            sections[-1] += del_lines([self.name(slot) for slot in deleted.get(k, ())])
         return sections
 
-    def _del_lines(self, slots: Sequence[Sym], bound: Mapping[str, Sym]) -> list[str]:
-        """Return the lines that let go of arrays, unless their names hold something else now."""
-        names = [self.name(slot) for slot in slots if bound[self.name(slot)] is slot]
-        line = f"del {', '.join(names)}"
-        return [line] if names and fits(line) else [f"del {name}" for name in names]
+    def _given_again(self) -> dict[Sym, int]:
+        """Return at which statement the name of a value is given to something else."""
+        bound: dict[str, Sym] = {}
+        found = {}
+        for k, statement in enumerate(self.plan.statements):
+            for slot in map(self.plan.slot_of, statement.eqn.lhs):
+                before = bound.get(self.names.of[slot])
+                if before is not None and before is not slot:
+                    found[before] = k
+                bound[self.names.of[slot]] = slot
+        return found
 
     def _written(self, taken: Sequence[str]) -> list[list[str]]:
         """Return the lines of each statement, planned again until every line fits."""
@@ -476,3 +481,8 @@ def raise_lines(first: str, second: str) -> list[str]:
     if not all(fits(line, 8) for line in lines):
         lines = ["raise ValueError(", f'    f"{first}"', f'    f"{second}"', ")"]
     return [f"    {line}" for line in lines]
+
+
+def del_lines(names: Sequence[str]) -> list[str]:
+    line = f"del {', '.join(names)}"
+    return [line] if names and fits(line) else [f"del {name}" for name in names]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symgrad.graph import Aval, Graph, Operand, Sym
@@ -19,33 +19,49 @@ LEAST = 64 * 2**20
 
 @dataclass(slots=True)
 class Buffer:
-    """The memory of an array: its names, and the statements that make it and read it last."""
+    """The memory of an array: its names, and the statements that make it and read it last.
+
+    At statement ``end`` its last name is given to something else.
+    """
 
     size: int
     born: int
     last: int
+    end: int = 0
     names: list[Sym] = field(default_factory=list)
 
 
-def worth_a_del(made: Plan, returned: Sequence[Operand]) -> dict[int, list[Sym]]:
-    """Return after which statements to delete which names."""
+def worth_a_del(
+    made: Plan, returned: Sequence[Operand], given_again: Mapping[Sym, int]
+) -> dict[int, list[Sym]]:
+    """Return after which statements to delete which names.
+
+    ``given_again`` tells at which statement a name is given to something else.
+    """
     size_of = _Sizes(made.half.graph)
     buffers = _buffers(made, size_of)
     kept = {made.owner[x] for x in made.read_through(returned)}
-    end = len(made.statements) - 1
-    large = [b for x, b in buffers.items() if b.size > LEAST and b.last < end and x not in kept]
+    count = len(made.statements)
+    for buffer in buffers.values():
+        buffer.end = max(given_again.get(name, count) for name in buffer.names)
+    large = [
+        b for x, b in buffers.items()
+        if b.size > LEAST and b.last < count - 1 and b.end == count and x not in kept
+    ]  # fmt: skip
     if not large:
         return {}
-    usage = [max(map(size_of, made.temporaries(s)), default=0) for s in made.statements]
-    change = [0] * (len(usage) + 1)
+    change = [0] * (count + 2)
     for buffer in buffers.values():
         change[buffer.born] += buffer.size
+        change[buffer.end + 1] -= buffer.size
     for buffer in large:
         change[buffer.last + 1] -= buffer.size
-    usage = [a + b for a, b in zip(usage, itertools.accumulate(change), strict=False)]
+    temporary = [max(map(size_of, made.temporaries(s)), default=0) for s in made.statements]
+    usage = [a + b for a, b in zip(temporary, itertools.accumulate(change), strict=False)]
     found: dict[int, list[Sym]] = {}
     for buffer in _needed(large, usage):
-        found.setdefault(buffer.last, []).extend(buffer.names)
+        its_own = [x for x in buffer.names if given_again.get(x, count) > buffer.last]
+        found.setdefault(buffer.last, []).extend(its_own)
     return found
 
 
