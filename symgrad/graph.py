@@ -226,12 +226,19 @@ class Origin(NamedTuple):
     """Where the user's code stood when it computed a value.
 
     The origin of what the chain rule adds is that of the equation it passes back through, and
-    ``step`` is the number of that equation.
+    ``step`` is the number of that equation.  In a function that is one expression, ``caller`` is
+    where it was called.
     """
 
     code: CodeType
     lasti: int
     step: int = -1
+    caller: tuple[CodeType, int] | None = None
+
+    @property
+    def told(self) -> tuple[CodeType, int]:
+        """Where to tell a reader that this is from: a name says more than ``maximum(0, x)``."""
+        return self.caller or (self.code, self.lasti)
 
 
 @dataclass(slots=True)

@@ -71,6 +71,22 @@ def layers_by_calls(W1, b1, W2, b2, X):
     return np.sum(layer(h, W2, b2))
 
 
+def relu(x):
+    """Return the positive part."""
+    return np.maximum(0, x)
+
+
+def helpers(W1, b1, W2, b, X, y):
+    def scores(h):
+        z = h @ W2
+        return z + b
+
+    square = lambda x: x**2
+    h = relu(X @ W1 + b1)
+    r = scores(h) - y
+    return np.mean(square(r))
+
+
 def recurrent(Wh, Wx, b, xs, target):
     h = np.zeros(Wh.shape[0])
     for t in range(6):
@@ -132,8 +148,14 @@ PARTS = [
         (TANH_LAYER, "dz db dW"),
     ]),
     (layers_by_calls, (W1, B1, W2, B2, X), (0, 1, 2, 3), [
-        ("np.tanh(x @ W + b)", "dz db2 dW2"),
-        ("np.tanh(x @ W + b)", "dz2 db1 dW1"),
+        ("np.sum(layer(h, W2, b2))", "dz db2 dW2"),
+        ("h = layer(X, W1, b1)", "dz2 db1 dW1"),
+    ]),
+    (helpers, (W1, B1, W2[:, 0], 0.5, X, Y), (0, 1, 2, 3), [
+        ("np.mean(square(r))", "dr"),
+        ("z + b", "db"),
+        ("z = h @ W2", "dW2"),
+        ("h = relu(X @ W1 + b1)", "dz_h db1 dW1"),
     ]),
     (recurrent, (W1[:H, :H], W1.T, B1, RNG.randn(6, D), B1), (0, 1), [
         ("h = np.tanh(z)", "dz"),

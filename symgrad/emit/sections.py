@@ -64,9 +64,10 @@ class Lines:
     def _found(self, origin: Origin | None) -> tuple[UsersLine, int] | None:
         if origin is None:
             return None
-        key = id(origin.code), origin.lasti
+        code, lasti = origin.told
+        key = id(code), lasti
         if key not in self._known:
-            self._known[key] = statement_at(origin.code, origin.lasti)
+            self._known[key] = statement_at(code, lasti)
         return self._known[key]
 
 
@@ -159,7 +160,7 @@ def _goes_round(lines: Lines, line: UsersLine, before: Origin | None, origin: Or
 
     What one place of the code computes has steps side by side.
     """
-    if before is None or line.has_rounds or before.code is not origin.code:
+    if before is None or line.has_rounds or before.told[0] is not origin.told[0]:
         return False
     last, now = lines.place(before), lines.place(origin)
     return now >= last and origin.step < before.step - (now == last)

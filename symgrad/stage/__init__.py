@@ -26,9 +26,25 @@ from symgrad.stage.source import (
     parse,
     sites,
 )
-from symgrad.stage.statements import Source, Statement, statement_at
+from symgrad.stage.statements import (
+    Source,
+    Statement,
+    holds_source,
+    is_one_expression,
+    statement_at,
+)
 
-__all__ = ["Runtime", "Statement", "is_staged", "stage", "statement_at", "use", "why_not"]
+__all__ = [
+    "Runtime",
+    "Statement",
+    "holds_source",
+    "is_one_expression",
+    "is_staged",
+    "stage",
+    "statement_at",
+    "use",
+    "why_not",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,9 @@ class Source:
 
     def __init__(self, text: str, function: FunctionNode):
         self.text, self.function = text, function
+        *docstring, last = body_of(function)
+        is_return = isinstance(last, ast.Return) or isinstance(function, ast.Lambda)
+        self.is_one_expression = is_return and all(map(_is_text, docstring))
         self._tables: dict[int, tuple[CodeType, list[tuple[int | None, int]]]] = {}
 
     @functools.cached_property
@@ -86,14 +89,34 @@ class Source:
         return self._tables[id(code)][1][lasti // 2]
 
 
+def source_of(code: CodeType) -> Source | None:
+    """Return the source that staged code holds, its last constant."""
+    last = code.co_consts[-1] if code.co_consts else None
+    return last if type(last) is Source else None
+
+
+def holds_source(code: CodeType) -> bool:
+    return source_of(code) is not None
+
+
+def is_one_expression(code: CodeType) -> bool:
+    """Return whether code is that of a function that does nothing but return an expression."""
+    source = source_of(code)
+    return source is not None and source.is_one_expression
+
+
 def statement_at(code: CodeType, lasti: int) -> tuple[Statement, int] | None:
     """Return the user's statement where staged code stands, and the place in the code."""
-    source = next((c for c in reversed(code.co_consts) if type(c) is Source), None)
+    source = source_of(code)
     if source is None:
         return None
     line, start = source.place(code, lasti)
     found = source.by_line.get(line) if line is not None else None
     return (found, start) if found is not None else None
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _places(code: CodeType) -> list[tuple[int | None, int]]:
