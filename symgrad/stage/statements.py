@@ -59,9 +59,6 @@ class Source:
 
     def __init__(self, text: str, function: FunctionNode):
         self.text, self.function = text, function
-        *docstring, last = body_of(function)
-        is_return = isinstance(last, ast.Return) or isinstance(function, ast.Lambda)
-        self.is_one_expression = is_return and all(map(_is_text, docstring))
         self._tables: dict[int, tuple[CodeType, list[tuple[int | None, int]]]] = {}
 
     @functools.cached_property
@@ -78,6 +75,16 @@ class Source:
         for nodes in map(tuple, found.values()):
             made[nodes] = made.get(nodes) or Statement(rows, nodes)
         return {line: made[tuple(nodes)] for line, nodes in found.items()}
+
+    @functools.cached_property
+    def expressions(self) -> frozenset[tuple[int, str]]:
+        """The first lines and names of the functions here that only return an expression."""
+        inside = [node for node in ast.walk(self.function) if isinstance(node, FunctionNode)]
+        return frozenset(
+            (_start(node)[0], getattr(node, "name", "<lambda>"))
+            for node in inside
+            if _is_one_expression(node)
+        )
 
     def place(self, code: CodeType, lasti: int) -> tuple[int | None, int]:
         """Return the line of an instruction of this function, and where the instruction begins.
@@ -102,7 +109,7 @@ def holds_source(code: CodeType) -> bool:
 def is_one_expression(code: CodeType) -> bool:
     """Return whether code is that of a function that does nothing but return an expression."""
     source = source_of(code)
-    return source is not None and source.is_one_expression
+    return source is not None and (code.co_firstlineno, code.co_name) in source.expressions
 
 
 def statement_at(code: CodeType, lasti: int) -> tuple[Statement, int] | None:
@@ -115,8 +122,12 @@ def statement_at(code: CodeType, lasti: int) -> tuple[Statement, int] | None:
     return (found, start) if found is not None else None
 
 
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+def _is_one_expression(function: FunctionNode) -> bool:
+    *docstring, last = body_of(function)
+    is_return = isinstance(last, ast.Return) or isinstance(function, ast.Lambda)
+    return is_return and all(
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in docstring
+    )
 
 
 def _places(code: CodeType) -> list[tuple[int | None, int]]:
