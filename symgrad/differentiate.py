@@ -17,6 +17,7 @@ from symgrad.graph import (
     Equation,
     Graph,
     Operand,
+    Origin,
     Static,
     Sym,
     Value,
@@ -67,7 +68,7 @@ def _sweep(
         eqn = graph.equations[step]
         if any(y in active and y in cotangents for y in eqn.lhs):
             origin = builder.notes.origins.get(eqn.lhs[0])
-            builder.origin = origin and origin._replace(step=step)
+            builder.origin = origin and Origin(origin.code, origin.lasti, step, origin.caller)
             if stepwise:
                 _name_step(builder, eqn, cotangents)
             _transpose(builder, eqn, active, cotangents)

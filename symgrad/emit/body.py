@@ -81,7 +81,7 @@ class Writer:
             self.interface.rewritten, self.interface.comments,
         )  # fmt: skip
         returned = (*self.half.graph.outputs, *self.extra)
-        deleted = worth_a_del(self.plan, returned, self._given_again())
+        deleted = worth_a_del(self.plan, returned, self._given_again)
         sections: list[list[str]] = [[]]
         for k, lines in enumerate(written):
             if k in division.blank:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from symgrad.graph import Aval, Graph, Operand, Sym
+from symgrad.graph import Graph, Operand, Sym
 from symgrad.schedule.statements import Plan
 
 LEAST = 64 * 2**20
@@ -32,13 +32,16 @@ class Buffer:
 
 
 def worth_a_del(
-    made: Plan, returned: Sequence[Operand], given_again: Mapping[Sym, int]
+    made: Plan, returned: Sequence[Operand], find_given_again: Callable[[], Mapping[Sym, int]]
 ) -> dict[int, list[Sym]]:
     """Return after which statements to delete which names.
 
-    ``given_again`` tells at which statement a name is given to something else.
+    ``find_given_again`` tells at which statement a name is given to something else.
     """
     size_of = _Sizes(made.half.graph)
+    if all(size_of(y) <= LEAST for s in made.statements for y in s.eqn.lhs):
+        return {}
+    given_again = find_given_again()
     buffers = _buffers(made, size_of)
     kept = {made.owner[x] for x in made.read_through(returned)}
     count = len(made.statements)
@@ -88,14 +91,15 @@ class _Sizes:
 
     def __init__(self, graph: Graph):
         self.graph = graph
-        self.known: dict[Aval, int] = {}
+        self.known: dict[int, int] = {}  # equal avals are mostly one
 
     def __call__(self, x: Sym) -> int:
-        aval, shapes = self.graph.avals[x], self.graph.shapes
-        if aval not in self.known:
-            sizes = [shapes.value(size) or 0 for size in aval.shape]
-            self.known[aval] = math.prod(sizes, start=aval.dtype.itemsize)
-        return self.known[aval]
+        aval = self.graph.avals[x]
+        found = self.known.get(id(aval))
+        if found is None:
+            sizes = [self.graph.shapes.value(size) or 0 for size in aval.shape]
+            found = self.known[id(aval)] = math.prod(sizes, start=aval.dtype.itemsize)
+        return found
 
 
 def _needed(large: Sequence[Buffer], usage: Sequence[int]) -> list[Buffer]:

@@ -55,14 +55,15 @@ def next_to_first_reader(graph: Graph, value: frozenset[Sym]) -> Graph:
     ordered: list[Equation] = []
     for eqn in graph.equations:
         y, operands = eqn.lhs[0], eqn.rhs.operands
-        origin = graph.notes.origins.get(y)
-        is_made_again = y not in value and (origin is None or origin.step < 0)
-        is_free = len(eqn.lhs) == 1 and all(type(x) is not Sym or x in free for x in operands)
-        if is_made_again and is_free:
-            free.add(y)
-            waiting[y] = eqn
-            continue
-        ordered += _taken(waiting, operands)
+        if y not in value and len(eqn.lhs) == 1:
+            origin = graph.notes.origins.get(y)
+            is_made_again = origin is None or origin.step < 0
+            if is_made_again and all(type(x) is not Sym or x in free for x in operands):
+                free.add(y)
+                waiting[y] = eqn
+                continue
+        if waiting:
+            ordered += _taken(waiting, operands)
         ordered.append(eqn)
     ordered += _taken(waiting, tuple(waiting))
     return replace(graph, equations=tuple(ordered))
@@ -71,7 +72,7 @@ def next_to_first_reader(graph: Graph, value: frozenset[Sym]) -> Graph:
 def _taken(waiting: dict[Operand, Equation], wanted: Sequence[Operand]) -> list[Equation]:
     """Take out the equations that bind ``wanted``, each after those that it reads."""
     found: list[Equation] = []
-    todo = [x for x in reversed(wanted) if x in waiting] if waiting else []
+    todo = [x for x in reversed(wanted) if x in waiting]
     while todo:
         x = todo[-1]
         inside = [z for z in waiting[x].rhs.operands if z in waiting] if x in waiting else []
