@@ -58,6 +58,7 @@ def compile(  # the public name, fixed by the design
     kinks: str | None = None,
     check: str | None = "value",
     origin: str | None = None,
+    comments: bool = True,
     **misspelt: Any,
 ) -> Any:
     """Compile a NumPy function into its value and gradient.
@@ -69,7 +70,8 @@ def compile(  # the public name, fixed by the design
     them.  ``kinks="raise"`` refuses a function whose derivative is a convention somewhere.
     ``check`` compares the first value of each emitted function with the function itself
     (``"value"``), its gradient too (``"grad"``), or not at all (``None``).  ``origin`` is the
-    ``file:function`` named in the module's docstring.
+    ``file:function`` named in the module's docstring; without ``comments`` the emitted code does
+    not repeat the lines of yours that it belongs to.
 
     Without ``fn`` it returns a decorator.
 
@@ -80,7 +82,7 @@ def compile(  # the public name, fixed by the design
         raise ArgumentError(f"check={check!r}: 'value', 'grad' or None")
     if kinks not in (None, "raise"):
         raise ArgumentError(f"kinks={kinks!r}: 'raise' or None")
-    settings = wrt, specs, has_aux, exact, check, origin, False, without, kinks
+    settings = wrt, specs, has_aux, exact, check, origin, False, without, kinks, comments
     if fn is None:
         return lambda fn: Compiled(fn, *settings)
     return Compiled(fn, *settings)
@@ -121,6 +123,7 @@ class Compiled:
         any_output: bool = False,
         without: Collection[str] = (),
         kinks: str | None = None,
+        comments: bool = True,
     ):
         if isinstance(fn, Compiled):
             fn = fn.function
@@ -137,7 +140,7 @@ class Compiled:
         self.specs, self.check = specs, check
         self.has_aux, self.exact, self.any_output = has_aux, exact, any_output
         self.without, self.kinks = _laws(without), kinks
-        self._origin = origin
+        self._origin, self.comments = origin, comments
         self._lock = threading.RLock()
         self._all: list[Specialisation] = []
         self._by_key: dict[Any, Callable[..., Any]] = {}
@@ -322,7 +325,7 @@ class Compiled:
     def _specialise(self, arguments: Any, dims: Any, examples: Any) -> Specialisation:
         options = Options(
             self.wrt, self.single, self.has_aux, self.exact, self.without, self.kinks,
-            self.any_output, self._origin_line(),
+            self.any_output, self._origin_line(), self.comments,
         )  # fmt: skip
         made = Specialisation(self.function, self.signature, arguments, dims, examples, options)
         # A first call with one example made code for one: the new code serves that call too.
@@ -461,7 +464,7 @@ class Compiled:
     def _settings(self) -> tuple[Any, ...]:
         return (
             self._given_wrt, self.specs, self.has_aux, self.exact, self.check, self._origin,
-            self.any_output, self.without, self.kinks,
+            self.any_output, self.without, self.kinks, self.comments,
         )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from symgrad.graph import (
     Graph,
     Op,
     Operand,
+    Origin,
     Static,
     Sym,
     Value,
@@ -64,8 +65,11 @@ def _sweep(
         if isinstance(y, Sym) and graph.avals[y].inexact:
             _accumulate(builder, cotangents, y, seed)
     active = active_symbols(graph, wrt)
-    for eqn in reversed(graph.equations):
+    for step in reversed(range(len(graph.equations))):
+        eqn = graph.equations[step]
         if any(y in active and y in cotangents for y in eqn.lhs):
+            origin = builder.notes.origins.get(eqn.lhs[0])
+            builder.origin = origin and Origin(origin.code, origin.lasti, step, origin.caller)
             if stepwise:
                 _name_step(builder, eqn, cotangents)
             _transpose(builder, eqn, active, cotangents)
@@ -122,7 +126,6 @@ def _transpose(
     lhs, rhs = eqn
     row, operands = type(rhs), rhs.operands
     settings = dict(zip(row.params, rhs.settings, strict=True)) if row.params else {}
-    builder.origin = builder.notes.origins.get(lhs[0])
     cts = [_cotangent(builder, cotangents, y) for y in lhs]
     for y, ct in zip(lhs, cts, strict=True):
         _note(builder, ct, y)

@@ -222,13 +222,32 @@ class Equation(NamedTuple):
         return f"{', '.join(map(str, self.lhs))} := {self.rhs}"
 
 
+class Origin(NamedTuple):
+    """Where the user's code stood when it computed a value.
+
+    The origin of what the chain rule adds is that of the equation it passes back through, and
+    ``step`` is the number of that equation.  In a function that is one expression, ``caller`` is
+    where it was called.
+    """
+
+    code: CodeType
+    lasti: int
+    step: int = -1
+    caller: tuple[CodeType, int] | None = None
+
+    @property
+    def told(self) -> tuple[CodeType, int]:
+        """Where to tell a reader that this is from: a name says more than ``maximum(0, x)``."""
+        return self.caller or (self.code, self.lasti)
+
+
 @dataclass(slots=True)
 class Notes:
     """What people want to know of symbols and no stage may depend on for its values."""
 
     names: dict[Sym, str] = field(default_factory=dict)
     cotangent_of: dict[Sym, Sym] = field(default_factory=dict)
-    origins: dict[Sym, tuple[CodeType, int]] = field(default_factory=dict)
+    origins: dict[Sym, Origin] = field(default_factory=dict)
     spellings: dict[Sym, tuple[str, float]] = field(default_factory=dict)
     selections: dict[Sym, int] = field(default_factory=dict)  # axis of a size to check when run
 
@@ -260,7 +279,7 @@ class Notes:
 
     def location(self, of: Sym) -> Location | None:
         origin = self.origins.get(of)
-        return Location.of(*origin) if origin else None
+        return Location.of(origin.code, origin.lasti) if origin else None
 
 
 CHECKED = False
@@ -363,7 +382,7 @@ class Builder:
         self.avals: dict[Sym, Aval] = {}
         self.defined_by: dict[Sym, Equation] = {}
         self.notes = Notes()
-        self.origin: tuple[CodeType, int] | None = None
+        self.origin: Origin | None = None
         self._bound: dict[Any, tuple[Sym, ...]] = {}
         self._next = 0
 

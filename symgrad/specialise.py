@@ -11,7 +11,7 @@ import inspect
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from symgrad.differentiate import differentiate, kinks_on_path
@@ -66,6 +66,7 @@ class Options:
     kinks: str | None = None
     any_output: bool = False
     origin: str = ""
+    comments: bool = True
 
 
 class Specialisation:
@@ -295,10 +296,12 @@ class Specialisation:
     @functools.cached_property
     def interface(self) -> Interface:
         """Return how the emitted functions look from outside."""
-        return interface_of(
+        found = interface_of(
             self.name, self.value_name, self.signature, self.arguments, self.traced,
             self.primal.shapes, self.dims, self.options.wrt, self.options.single,
         )  # fmt: skip
+        rewritten = tuple(f.origin for f in self.stability_laws if f.origin is not None)
+        return replace(found, rewritten=rewritten, comments=self.options.comments)
 
     @functools.cached_property
     def value_name(self) -> str:

@@ -293,6 +293,19 @@ golden("Wx", "Wh", "b")(
 )
 
 
+def recurrent(Wh, Wx, b, xs, target):
+    h = np.zeros((xs.shape[1], Wh.shape[0]))
+    for t in range(5):
+        z = xs[t] @ Wx + h @ Wh + b
+        h = np.tanh(z)
+    return np.mean((h - target) ** 2)
+
+
+golden("Wh", "Wx", "b")(
+    lambda n: (0.5 * real(4, 4), real(2, 4), real(4), real(5, n, 2), real(n, 4)), recurrent
+)
+
+
 # --- indexing ------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ import pytest
 from evaluation import ALL, MPMATH, NUMPY, PRECISE, build, evaluate, formula
 
 from symgrad.expand import drop_dead, expand
-from symgrad.graph import FLOAT64, OPS, Aval, Builder, check
+from symgrad.graph import FLOAT64, OPS, Aval, Builder, Origin, check
 from symgrad.ops import op
 from symgrad.ops.indexing import index
 from symgrad.ops.table import structural
@@ -249,7 +249,7 @@ def test_cotangents_are_still_known_as_such():
 def test_the_parts_of_a_composite_come_from_the_users_line():
     builder = Builder()
     x = builder.wrap(builder.input(Aval((N,), FLOAT64), "x"))
-    builder.origin = (names.__code__, 0)
+    builder.origin = Origin(names.__code__, 0)
     y = op.softplus(x)
     graph = expand(builder.graph([y.symbol]))
     assert {graph.notes.origins[z] for eqn in graph.equations for z in eqn.lhs} == {builder.origin}

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symgrad.expand import drop_dead, expand
-from symgrad.graph import FLOAT64, INT64, Aval, Builder, check, size_value
+from symgrad.graph import FLOAT64, INT64, Aval, Builder, Origin, check, size_value
 from symgrad.ops import op
 from symgrad.ops.indexing import ARRAY, index
 from symgrad.ops.table import structural
@@ -1224,7 +1224,7 @@ def test_every_equation_of_the_user_stays():
 def test_a_found_value_keeps_name_origin_and_location():
     builder = Builder()
     x = builder.wrap(builder.input(Aval((N, C), FLOAT64), "x"))
-    builder.origin = (case_id.__code__, 0)
+    builder.origin = Origin(case_id.__code__, 0)
     p = sigmoid(x)
     builder.notes.names[p.symbol] = "p"
     graph, firings = recognise(builder.graph([p.symbol]))
@@ -1232,7 +1232,7 @@ def test_a_found_value_keeps_name_origin_and_location():
     assert graph.notes.names == {graph.inputs[0]: "x", found: "p"} | {
         y: "p" for y in graph.notes.names if y not in (found, graph.inputs[0])
     }
-    assert graph.notes.origins[found] == (case_id.__code__, 0)
+    assert graph.notes.origins[found] == Origin(case_id.__code__, 0)
     (firing,) = firings
     assert firing.symbol is found
     assert firing.location.line == case_id.__code__.co_firstlineno

@@ -15,7 +15,13 @@ from symgrad.emit.interface import interface_of
 from symgrad.emit.layout import bracketed, exploded, fits
 from symgrad.emit.signature import declaration, fill_lines, guard_lines, unpack_lines
 from symgrad.emit.spell import holds_other_floats, literal
-from symgrad.emit.views import FunctionView, Guard, Interface, ModuleView, Parameter
+from symgrad.emit.views import (
+    FunctionView,
+    Guard,
+    Interface,
+    ModuleView,
+    Parameter,
+)
 from symgrad.graph import FLOAT64, Aval, Equation, Graph, Operand, Sym
 from symgrad.schedule import Half, Names, Schedule
 from symgrad.templating import environment
@@ -55,7 +61,7 @@ class ModuleWriter:
         writer = Writer(half, self.interface, self.np, _definitions(graph), (), inputs)
         self.writers["value_and_grad"] = writer
         self._reserve_value(writer, graph)
-        body = writer.lines(taken)
+        body = writer.sections(taken)
         head = self._head(writer, graph)
         returns = self._returned(writer, graph.outputs, values, writer.plan.copies)
         doc = f"Return {self._value_words()} and {self._gradient_words(writer)}."
@@ -65,7 +71,7 @@ class ModuleWriter:
                 declaration("value_and_grad", self.interface.parameters, self.interface.captured)
             ),
             self._doc(doc),
-            (*head, *body, *returns),
+            sections_with(head, body, returns),
         )
 
     def halves(self, schedule: Schedule, joint: Graph) -> tuple[FunctionView, FunctionView]:
@@ -79,13 +85,13 @@ class ModuleWriter:
         self, half: Half, residuals: Sequence[Operand]
     ) -> tuple[FunctionView, dict[Sym, str]]:
         graph = half.graph
-        inputs, taken = self.input_names(graph, [f"d{self.interface.value_name}"])
+        inputs, taken = self.input_names(graph, [f"d{self.interface.value_name}", "residuals"])
         writer = Writer(
             half, self.interface, self.np, _definitions(graph), tuple(residuals), inputs
         )
         self.writers["forward"] = writer
         self._reserve_value(writer, graph)
-        body = writer.lines(taken)
+        body = writer.sections(taken)
         head = self._head(writer, graph)
         kept = [writer.name(x) for x in residuals if isinstance(x, Sym)]
         mirrored = self._mirrored()
@@ -96,7 +102,7 @@ class ModuleWriter:
             "forward",
             tuple(declaration("forward", self.interface.parameters, self.interface.captured)),
             self._doc(doc),
-            (*head, *body, *returns),
+            sections_with(head, body, returns),
         )
         return view, {
             y: writer.names.of[slot]
@@ -124,7 +130,7 @@ class ModuleWriter:
         )  # fmt: skip
         self.writers["backward"] = writer
         taken = [*preset.values(), "residuals"]
-        body = writer.lines(taken)
+        body = writer.sections(taken)
         unpack = _unpack_residuals([*self._mirrored(), *kept_names.values()])
         sizes = writer.size_lines()
         grads = self._gradient_text(writer, graph.outputs, writer.plan.copies)
@@ -137,7 +143,7 @@ class ModuleWriter:
             "backward",
             tuple(signature),
             self._doc(doc),
-            (*unpack, *seed_lines, *sizes, *body, *returns),
+            sections_with([*unpack, *seed_lines, *sizes], body, returns),
         )
 
     # --- parts
@@ -244,6 +250,16 @@ class ModuleWriter:
         return [f"def backward(residuals, {word}):"], lines, word
 
 
+def sections_with(
+    head: Sequence[str], body: Sequence[Sequence[str]], returns: Sequence[str]
+) -> tuple[tuple[str, ...], ...]:
+    """Return the sections of a function's body with what stands before and after."""
+    sections = list(map(tuple, body))
+    sections[0] = (*head, *sections[0])
+    sections[-1] = (*sections[-1], *returns)
+    return tuple(section for section in sections if section)
+
+
 def result_text(tree: Tree, names: Sequence[str], owner: str = "") -> str:
     """Return the text that rebuilds a nested result from its leaves."""
     return tree.spell(iter(names), owner)
@@ -318,8 +334,8 @@ def value_name(function: str) -> str:
 
 def print_module(view: ModuleView) -> str:
     """Return the module's text, printed by the template; what is not used is not imported."""
-    lines = (line for f in view.functions for line in (*f.signature, *f.lines))
-    if not any(f"{view.np}." in line for line in lines):
+    lines = (line for f in view.functions for part in (f.signature, *f.sections) for line in part)
+    if not any(f"{view.np}." in line for line in lines if not line.startswith("#")):
         view = replace(view, np="")
     template = environment().get_template("numpy/module.py.jinja")
     return str(template.render(module=view))

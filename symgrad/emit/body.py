@@ -13,12 +13,13 @@ from typing import Any
 
 from symgrad.dims import Dim, Shape, dims_in
 from symgrad.emit.layout import bracketed, exploded, fits, with_note, wrapped
+from symgrad.emit.sections import divide
 from symgrad.emit.spell import Speller, Spelling
 from symgrad.emit.views import Guard, Interface
 from symgrad.graph import FLOAT64, Aval, Equation, Op, Operand, Sym, sizes_read
 from symgrad.ops.indexing import key_text, never_meet, writes_once
 from symgrad.ops.table import PRODUCT
-from symgrad.schedule import Half, Names, Plan, Statement, plan
+from symgrad.schedule import Half, Names, Plan, Statement, plan, worth_a_del
 
 
 class Written:
@@ -71,8 +72,40 @@ class Writer:
         operands = (x for eqn in graph.equations for x in eqn.rhs.operands)
         self.read = frozenset((*operands, *graph.outputs, *self.extra)) | self._shows_a_size()
 
-    def lines(self, taken: Sequence[str]) -> list[str]:
-        """Return the statements, planned again until every line fits."""
+    def sections(self, taken: Sequence[str]) -> list[list[str]]:
+        """Return the statements in sections, with their comments."""
+        written = self._written(taken)
+        division = divide(
+            self.plan.statements, list(map(len, written)), self.half.graph.notes.origins,
+            () if self.seeds else self.half.primal,
+            self.interface.rewritten, self.interface.comments,
+        )  # fmt: skip
+        returned = (*self.half.graph.outputs, *self.extra)
+        deleted = worth_a_del(self.plan, returned, self._given_again)
+        sections: list[list[str]] = [[]]
+        for k, lines in enumerate(written):
+            if k in division.blank:
+                sections.append([])
+            if said := division.comments.get(k):
+                sections[-1].append(f"# {said}")
+            sections[-1] += [part for line in lines for part in wrapped(line, 4)]
+            sections[-1] += del_lines([self.name(slot) for slot in deleted.get(k, ())])
+        return sections
+
+    def _given_again(self) -> dict[Sym, int]:
+        """Return at which statement the name of a value is given to something else."""
+        bound: dict[str, Sym] = {}
+        found = {}
+        for k, statement in enumerate(self.plan.statements):
+            for slot in map(self.plan.slot_of, statement.eqn.lhs):
+                before = bound.get(self.names.of[slot])
+                if before is not None and before is not slot:
+                    found[before] = k
+                bound[self.names.of[slot]] = slot
+        return found
+
+    def _written(self, taken: Sequence[str]) -> list[list[str]]:
+        """Return the lines of each statement, planned again until every line fits."""
         keep = self._shows_a_size()
         while True:
             self.plan = plan(self.half, self.extra, keep)
@@ -89,7 +122,7 @@ class Writer:
                 for x in self._to_unfold(s.eqn, longest)
             }
             if not too_long:
-                return [part for lines in written for line in lines for part in wrapped(line, 4)]
+                return written
             # Other lines stay as they are, or a long sum would be divided anew from its cut on.
             keep = keep | too_long | {y for s in self.plan.statements for y in s.eqn.lhs}
 
@@ -127,7 +160,7 @@ class Writer:
 
     def _name_all(self, taken: Sequence[str]) -> None:
         notes = self.half.graph.notes
-        self.names = Names(notes, [*taken, self.np], self.half.primal, self.known)
+        self.names = Names(notes, [*taken, self.np], self.defined, self.half.primal, self.known)
         self.names.of.update(self.preset)
         self.speller = Speller(
             self.half.graph,
@@ -154,7 +187,7 @@ class Writer:
             free[self.names.of[slot]] = last.get(slot, starts[slot])
 
     def _best_name(self, members: Sequence[Sym], start: int, free: Mapping[str, float]) -> str:
-        wanted = [self.names.wanted(y, self.half.graph, self.defined) for y in members]
+        wanted = [self.names.wanted(y) for y in members]
         users = [w for w, is_users in wanted if is_users]
         if not users:
             several = self._cotangent_name(members) if len(members) > 1 else None
@@ -182,7 +215,7 @@ class Writer:
         cotangents = [y for y in members if y in notes.cotangent_of and y not in self.half.primal]
         named = [y for y in cotangents if notes.cotangent_of[y] in notes.names]
         chosen = named or cotangents
-        return self.names.wanted(chosen[-1], self.half.graph, self.defined)[0] if chosen else None
+        return self.names.wanted(chosen[-1])[0] if chosen else None
 
     # --- sizes
 
@@ -450,3 +483,8 @@ def raise_lines(first: str, second: str) -> list[str]:
     if not all(fits(line, 8) for line in lines):
         lines = ["raise ValueError(", f'    f"{first}"', f'    f"{second}"', ")"]
     return [f"    {line}" for line in lines]
+
+
+def del_lines(names: Sequence[str]) -> list[str]:
+    line = f"del {', '.join(names)}"
+    return [line] if names and fits(line) else [f"del {name}" for name in names]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgrad.dims import Guard as SizeGuard
-from symgrad.graph import Sym
+from symgrad.graph import Origin, Sym
 from symgrad.trees import Tree
 
 
@@ -49,6 +49,8 @@ class Interface:
     value_name: str
     guards: tuple[Guard, ...] = ()
     conditions: tuple[SizeGuard, ...] = ()
+    rewritten: tuple[Origin, ...] = ()  # where laws made something else of what the user wrote
+    comments: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class FunctionView:
     name: str
     signature: tuple[str, ...]
     doc: str
-    lines: tuple[str, ...]
+    sections: tuple[tuple[str, ...], ...]  # lines, with a blank one between two sections
 
 
 @dataclass(frozen=True, slots=True)

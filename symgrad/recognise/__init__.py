@@ -15,7 +15,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from symgrad.errors import Location
-from symgrad.graph import OPS, Aval, Builder, Equation, Graph, Law, Op, Operand, Static, Sym
+from symgrad.graph import (
+    OPS,
+    Aval,
+    Builder,
+    Equation,
+    Graph,
+    Law,
+    Op,
+    Operand,
+    Origin,
+    Static,
+    Sym,
+)
 from symgrad.recognise import (
     chains,
     elements,
@@ -68,7 +80,7 @@ class Firing:
 
     rule: Rule
     symbol: Sym
-    location: Location | None
+    origin: Origin | None
 
     @property
     def law(self) -> str:
@@ -77,6 +89,10 @@ class Firing:
     @property
     def stability(self) -> bool:
         return self.rule.kind == "stability"
+
+    @property
+    def location(self) -> Location | None:
+        return Location.of(self.origin.code, self.origin.lasti) if self.origin else None
 
 
 def recognise(
@@ -189,8 +205,7 @@ class _Search:
         b, known = self.builder, len(self.firings)
         found = rule.apply(b, operands, settings)
         if type(found) is Sym and b.may_replace(b.avals[found], want):
-            where = Location.of(*b.origin) if b.origin else None
-            self.firings.append(Firing(rule, found, where))
+            self.firings.append(Firing(rule, found, b.origin))
             return found
         del self.firings[known:]  # of logarithms that nobody takes
         return None

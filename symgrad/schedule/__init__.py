@@ -5,7 +5,19 @@ statements; `Names` gives them names.
 """
 
 from symgrad.schedule.halves import Half, Schedule, cut, own_outputs, whole
+from symgrad.schedule.memory import worth_a_del
 from symgrad.schedule.names import Names
 from symgrad.schedule.statements import Plan, Statement, plan
 
-__all__ = ["Half", "Names", "Plan", "Schedule", "Statement", "cut", "own_outputs", "plan", "whole"]
+__all__ = [
+    "Half",
+    "Names",
+    "Plan",
+    "Schedule",
+    "Statement",
+    "cut",
+    "own_outputs",
+    "plan",
+    "whole",
+    "worth_a_del",
+]

@@ -14,7 +14,7 @@ from symgrad.expand import selections
 from symgrad.graph import Builder, Equation, Graph, Op, Operand, Sym, Value, building, sizes_read
 from symgrad.ops.indexing import ARRAY
 from symgrad.ops.table import op
-from symgrad.schedule.order import writes_together
+from symgrad.schedule.order import next_to_first_reader, writes_together
 
 FREE_VIEWS = frozenset({"transpose", "expand_dims", "squeeze"})
 COPIES = frozenset({"alias", "full", "broadcast_to"})
@@ -56,6 +56,7 @@ def own_outputs(graph: Graph, values: int, wrt: Sequence[Sym]) -> Graph:
     outputs = list(graph.outputs[:values])
     with building(builder):
         for y, x in zip(graph.outputs[values:], wrt, strict=True):
+            builder.origin = builder.notes.origins.get(y)
             own = _own_output(builder, y, x)
             if isinstance(own, Sym):
                 builder.notes.cotangent_of.setdefault(own, x)
@@ -88,7 +89,11 @@ def whole(joint: Graph, values: int) -> Half:
     """Return ``joint`` as one function; its first ``values`` outputs are the user's own."""
     defined = {y: eqn for eqn in joint.equations for y in eqn.lhs}
     primal = frozenset(_needed(joint.outputs[:values], defined, selections(joint)))
-    return Half(writes_together(joint, primal), primal)
+    return Half(_in_order(joint, primal, primal), primal)
+
+
+def _in_order(graph: Graph, value: frozenset[Sym], primal: frozenset[Sym]) -> Graph:
+    return writes_together(next_to_first_reader(graph, value), primal)
 
 
 def cut(joint: Graph, values: int, seeds: Sequence[Sym]) -> Schedule:
@@ -113,9 +118,8 @@ def cut(joint: Graph, values: int, seeds: Sequence[Sym]) -> Schedule:
     primal = frozenset(forward)
     first = replace(joint, inputs=inputs, equations=forward_eqns, outputs=joint.outputs[:values])
     second = replace(joint, inputs=(*kept, *seeds), equations=backward_eqns, outputs=back_outputs)
-    return Schedule(
-        Half(first, primal), Half(writes_together(second, primal), primal), kept, tuple(seeds)
-    )
+    second = _in_order(second, frozenset(), primal)
+    return Schedule(Half(first, primal), Half(second, primal), kept, tuple(seeds))
 
 
 def _read_by(eqn: Equation, shows: Mapping[Dim, tuple[Sym, ...]]) -> list[Sym]:

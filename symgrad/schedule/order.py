@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from symgrad.graph import Equation, Graph, Sym
+from symgrad.graph import Equation, Graph, Operand, Sym
 
 
 def writes_together(graph: Graph, primal: frozenset[Sym]) -> Graph:
@@ -41,6 +41,45 @@ def writes_together(graph: Graph, primal: frozenset[Sym]) -> Graph:
         else:
             ordered += _first_element_first(chain)
     return replace(graph, equations=tuple(ordered))
+
+
+def next_to_first_reader(graph: Graph, value: frozenset[Sym]) -> Graph:
+    """Return the graph with what is made again for the gradient where it is first read.
+
+    That is what costs nothing to keep back: it reads nothing but inputs, if anything.
+    """
+    if graph.shapes.has_selected:
+        return graph
+    free = set(graph.inputs)
+    waiting: dict[Operand, Equation] = {}
+    ordered: list[Equation] = []
+    for eqn in graph.equations:
+        y, operands = eqn.lhs[0], eqn.rhs.operands
+        if y not in value and len(eqn.lhs) == 1:
+            origin = graph.notes.origins.get(y)
+            is_made_again = origin is None or origin.step < 0
+            if is_made_again and all(type(x) is not Sym or x in free for x in operands):
+                free.add(y)
+                waiting[y] = eqn
+                continue
+        if waiting:
+            ordered += _taken(waiting, operands)
+        ordered.append(eqn)
+    ordered += _taken(waiting, tuple(waiting))
+    return replace(graph, equations=tuple(ordered))
+
+
+def _taken(waiting: dict[Operand, Equation], wanted: Sequence[Operand]) -> list[Equation]:
+    """Take out the equations that bind ``wanted``, each after those that it reads."""
+    found: list[Equation] = []
+    todo = [x for x in reversed(wanted) if x in waiting]
+    while todo:
+        x = todo[-1]
+        inside = [z for z in waiting[x].rhs.operands if z in waiting] if x in waiting else []
+        todo += inside
+        if not inside and (eqn := waiting.pop(todo.pop(), None)) is not None:
+            found.append(eqn)
+    return found
 
 
 def _first_element_first(chain: Sequence[Equation]) -> Sequence[Equation]:

@@ -45,6 +45,7 @@ class Plan:
     inlined: dict[Sym, Equation]
     copies: frozenset[int] = frozenset()
     slot: dict[Sym, Sym] = field(default_factory=dict)
+    owner: _Owner = field(init=False)
 
     def slot_of(self, y: Sym) -> Sym:
         """Return the symbol whose name ``y`` goes by: the first to live in its buffer."""
@@ -63,6 +64,18 @@ class Plan:
                 found.append(x)
         return found
 
+    def temporaries(self, statement: Statement) -> list[Sym]:
+        """Return the values inside a line that live in memory of their own."""
+        found: list[Sym] = []
+        todo = [x for x in statement.eqn.rhs.operands if x in self.inlined]
+        while todo:
+            x = todo.pop()
+            rhs = self.inlined[x].rhs
+            todo += [z for z in rhs.operands if z in self.inlined]
+            if not _is_view(self.half.graph, rhs):
+                found.append(x)
+        return found
+
 
 def plan(half: Half, extra_outputs: Sequence[Operand], keep: frozenset[Sym]) -> Plan:
     """Return the statements of one function; ``keep`` must have lines of their own.
@@ -76,7 +89,7 @@ def plan(half: Half, extra_outputs: Sequence[Operand], keep: frozenset[Sym]) -> 
     for statement in statements:
         statement.reads = made.read_through(statement.eqn.rhs.operands)
     owner, repeated = _buffers(made), _repeated(made)
-    _reuse_buffers(made, outputs, owner, repeated)
+    made.owner = _reuse_buffers(made, outputs, owner, repeated)
     made.copies = _aliased_outputs(made, owner, repeated)
     return made
 
@@ -118,9 +131,28 @@ def inline_single_use(
             continue
         if y not in own_line and not others:
             is_named = not is_new and y in graph.notes.names
+            if is_new and not is_scalar and _adds_to_own_line(half, eqn, weights, reads):
+                continue
             if _may_fold(rhs, is_scalar, is_named, written):
                 folded[y], weights[y] = eqn, weight
     return folded
+
+
+def _adds_to_own_line(
+    half: Half, eqn: Equation, folded: Mapping[Operand, float], reads: Mapping[Operand, int]
+) -> bool:
+    """Return whether a sum can grow in the memory of a term that has a line and no other use."""
+    (y, *_), rhs = eqn
+    graph = half.graph
+    return rhs.name == "add" and any(
+        type(x) is Sym
+        and x not in folded
+        and x not in half.primal
+        and x not in graph.inputs
+        and reads[x] == 1
+        and graph.avals[x] == graph.avals[y]
+        for x in rhs.operands
+    )
 
 
 def _unfold(
@@ -212,8 +244,8 @@ def _buffers(made: Plan) -> dict[Sym, Sym]:
 
 def _reuse_buffers(
     made: Plan, outputs: Sequence[Operand], first: Mapping[Sym, Sym], repeated: set[Sym]
-) -> None:
-    """Mark the statements that update an array nobody reads again."""
+) -> _Owner:
+    """Mark the statements that update an array nobody reads again; return who owns memory now."""
     graph = made.half.graph
     moved: dict[Sym, Sym] = {}
     owner = _Owner(first, moved)
@@ -242,6 +274,7 @@ def _reuse_buffers(
             buffer = owner[x]
             last[buffer] = last.get(owner[y], k)
             moved[y] = buffer
+    return owner
 
 
 def _is_calculated(made: Plan, rhs: Op) -> bool:

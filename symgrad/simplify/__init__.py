@@ -34,6 +34,7 @@ def simplify(graph: Graph, start: int, seeds: int = 0, fired: Counter[str] | Non
     with building(builder):
         for eqn in live:
             known = builder.next_index
+            builder.origin = graph.notes.origins.get(eqn.lhs[0])
             builder.keep(eqn, moved, graph)
             for y in eqn.lhs:
                 mine = moved.get(y, y)

@@ -9,6 +9,7 @@ run-time object of the current context; without one it is plain Python.
 from __future__ import annotations
 
 import ast
+import functools
 import linecache
 from dataclasses import dataclass
 from functools import WRAPPER_ASSIGNMENTS, lru_cache
@@ -25,8 +26,25 @@ from symgrad.stage.source import (
     parse,
     sites,
 )
+from symgrad.stage.statements import (
+    Source,
+    Statement,
+    holds_source,
+    is_one_expression,
+    statement_at,
+)
 
-__all__ = ["Runtime", "is_staged", "stage", "use", "why_not"]
+__all__ = [
+    "Runtime",
+    "Statement",
+    "holds_source",
+    "is_one_expression",
+    "is_staged",
+    "stage",
+    "statement_at",
+    "use",
+    "why_not",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +128,8 @@ def _instrumented(text: str, code: CodeType, file: str, qualname: str) -> CodeTy
         site = find(tree, code)
         if site is not None:
             node = instrument(site.node, site.private, file)
-            return _with_relay(compiled(site.module(node), site, code))
+            source = Source(text, site.node)
+            return _with_relay(compiled(site.module(node), site, code), source)
     except UNREADABLE as problem:
         return _Refusal(f"the source of {qualname} at {where} cannot be compiled: {problem}")
     return _Refusal(_mismatch(tree, code, where))
@@ -124,14 +143,18 @@ def _mismatch(tree: ast.Module, code: CodeType, where: str) -> str:
     return f"the source of {code.co_qualname} at {where} is not what runs: edited after import?"
 
 
-def _with_relay(code: CodeType) -> CodeType:
-    """Put the relay in the marker's place, and into all code within: `is_staged` looks for it."""
-    return map_nested(code, _hold_relay)
+def _with_relay(code: CodeType, source: Source) -> CodeType:
+    """Put the relay in the marker's place, and into all code within: `is_staged` looks for it.
+
+    The source goes along, for what is said of the code later.
+    """
+    return map_nested(code, functools.partial(_hold_relay, source))
 
 
-def _hold_relay(code: CodeType) -> CodeType:
+def _hold_relay(source: Source, code: CodeType) -> CodeType:
     consts = tuple(RELAY if _is_marker(constant) else constant for constant in code.co_consts)
-    return code.replace(co_consts=consts if RELAY in consts else (*consts, RELAY))
+    held = (source,) if RELAY in consts else (RELAY, source)
+    return code.replace(co_consts=(*consts, *held))
 
 
 def _is_marker(constant: object) -> bool:

@@ -18,26 +18,34 @@ def forward(Wq, Wk, Wv, X, target):
     Q = X @ Wq  # (n, m)
     K = X @ Wk  # (n, m)
     V = X @ Wv  # (n, p)
-    sqrt = np.sqrt(m)
-    scores = Q @ K.T / sqrt  # (n, n)
+    root = np.sqrt(m)
+    scores = Q @ K.T / root  # (n, n)
     scores = scores - scores.max(axis=1, keepdims=True)  # (n, n)
     weights = np.exp(scores)  # (n, n)
     weights = weights / weights.sum(axis=1, keepdims=True)  # (n, n)
-    diff = weights @ V - target  # (n, p)
-    value = np.vdot(diff, diff)
-    return value, (X, Q, K, V, sqrt, weights, diff)
+    r = weights @ V - target  # (n, p)
+    value = np.vdot(r, r)
+    return value, (X, Q, K, V, root, weights, r)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dWq, dWk, dWv: the gradient of the value times `dvalue`."""
-    X, Q, K, V, sqrt, weights, diff = residuals
-    ddiff = 2 * dvalue * diff  # (n, p)
-    dV = weights.T @ ddiff  # (n, p)
-    dweights = ddiff @ V.T  # (n, n)
+    X, Q, K, V, root, weights, r = residuals
+
+    # np.sum((weights @ V - target) ** 2)
+    dr = 2 * dvalue * r  # (n, p)
+    dV = weights.T @ dr  # (n, p)
+    dweights = dr @ V.T  # (n, n)
+
+    # weights = weights / weights.sum(axis=-1, keepdims=True)
     dscores = weights * (dweights - np.einsum("ij,ij->i", dweights, weights)[:, None])  # (n, n)
-    dz = dscores / sqrt  # (n, n)
+
+    # scores = Q @ K.T / np.sqrt(K.shape[-1])
+    dz = dscores / root  # (n, n)
     dQ = dz @ K  # (n, m)
     dK = dz.T @ Q  # (n, m)
+
+    # Q, K, V = X @ Wq, X @ Wk, X @ Wv
     dWv = X.T @ dV  # (d, p)
     dWk = X.T @ dK  # (d, m)
     dWq = X.T @ dQ  # (d, m)
@@ -54,20 +62,28 @@ def value_and_grad(Wq, Wk, Wv, X, target):
     Q = X @ Wq  # (n, m)
     K = X @ Wk  # (n, m)
     V = X @ Wv  # (n, p)
-    sqrt = np.sqrt(m)
-    scores = Q @ K.T / sqrt  # (n, n)
+    root = np.sqrt(m)
+    scores = Q @ K.T / root  # (n, n)
     scores = scores - scores.max(axis=1, keepdims=True)  # (n, n)
     weights = np.exp(scores)  # (n, n)
     weights = weights / weights.sum(axis=1, keepdims=True)  # (n, n)
-    diff = weights @ V - target  # (n, p)
-    value = np.vdot(diff, diff)
-    ddiff = 2 * diff  # (n, p)
-    dV = weights.T @ ddiff  # (n, p)
-    dweights = ddiff @ V.T  # (n, n)
+    r = weights @ V - target  # (n, p)
+    value = np.vdot(r, r)
+
+    # np.sum((weights @ V - target) ** 2)
+    dr = 2 * r  # (n, p)
+    dV = weights.T @ dr  # (n, p)
+    dweights = dr @ V.T  # (n, n)
+
+    # weights = weights / weights.sum(axis=-1, keepdims=True)
     dscores = weights * (dweights - np.einsum("ij,ij->i", dweights, weights)[:, None])  # (n, n)
-    dz = dscores / sqrt  # (n, n)
+
+    # scores = Q @ K.T / np.sqrt(K.shape[-1])
+    dz = dscores / root  # (n, n)
     dQ = dz @ K  # (n, m)
     dK = dz.T @ Q  # (n, m)
+
+    # Q, K, V = X @ Wq, X @ Wk, X @ Wv
     dWv = X.T @ dV  # (d, p)
     dWk = X.T @ dK  # (d, m)
     dWq = X.T @ dQ  # (d, m)

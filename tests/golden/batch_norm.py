@@ -20,27 +20,35 @@ def forward(X, gamma, beta, W, y):
     mu = X.mean(axis=0)  # (d,)
     centred = X - mu  # (n, d)
     var = np.einsum("ij,ij->j", centred, centred) / n  # (d,)
-    sqrt = np.sqrt(var + 1e-05)  # (d,)
-    ratio = gamma * centred / sqrt  # (n, d)
+    root = np.sqrt(var + 1e-05)  # (d,)
+    ratio = gamma * centred / root  # (n, d)
     out = ratio + beta  # (n, d)
     tanh_out = np.tanh(out)  # (n, d)
-    diff = tanh_out @ W - y  # (n,)
-    value = diff @ diff / n
-    return value, (gamma, W, centred, sqrt, ratio, tanh_out, diff)
+    r = tanh_out @ W - y  # (n,)
+    value = r @ r / n
+    return value, (gamma, W, centred, root, ratio, tanh_out, r)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dX, dgamma, dbeta, dW: the gradient of the value times `dvalue`."""
-    gamma, W, centred, sqrt, ratio, tanh_out, diff = residuals
+    gamma, W, centred, root, ratio, tanh_out, r = residuals
     n = centred.shape[0]
-    ddiff = 2 * dvalue / n * diff  # (n,)
-    dW = tanh_out.T @ ddiff  # (d,)
-    dout = np.outer(ddiff, W) * (1 - tanh_out**2)  # (n, d)
+
+    # np.mean((np.tanh(out) @ W - y) ** 2)
+    dr = 2 * dvalue / n * r  # (n,)
+    dW = tanh_out.T @ dr  # (d,)
+    dout = np.outer(dr, W) * (1 - tanh_out**2)  # (n, d)
+
+    # out = gamma * centred / np.sqrt(var + 1e-5) + beta
     dbeta = dout.sum(axis=0)  # (d,)
-    dscaled = dout / sqrt  # (n, d)
+    dscaled = dout / root  # (n, d)
     dgamma = np.einsum("ij,ij->j", dscaled, centred)  # (d,)
-    scaled = np.einsum("ij,ij->j", dscaled, ratio) / sqrt / n  # (d,)
+
+    # var = np.mean(centred**2, axis=0)
+    scaled = np.einsum("ij,ij->j", dscaled, ratio) / root / n  # (d,)
     dcentred = dscaled * gamma - scaled * centred  # (n, d)
+
+    # mu = X.mean(axis=0)
     dX = dcentred - dcentred.sum(axis=0) / n  # (n, d)
     return dX, dgamma, dbeta, dW
 
@@ -57,19 +65,27 @@ def value_and_grad(X, gamma, beta, W, y):
     mu = X.mean(axis=0)  # (d,)
     centred = X - mu  # (n, d)
     var = np.einsum("ij,ij->j", centred, centred) / n  # (d,)
-    sqrt = np.sqrt(var + 1e-05)  # (d,)
-    ratio = gamma * centred / sqrt  # (n, d)
+    root = np.sqrt(var + 1e-05)  # (d,)
+    ratio = gamma * centred / root  # (n, d)
     out = ratio + beta  # (n, d)
     tanh_out = np.tanh(out)  # (n, d)
-    diff = tanh_out @ W - y  # (n,)
-    value = diff @ diff / n
-    ddiff = 2 / n * diff  # (n,)
-    dW = tanh_out.T @ ddiff  # (d,)
-    dout = np.outer(ddiff, W) * (1 - tanh_out**2)  # (n, d)
+    r = tanh_out @ W - y  # (n,)
+    value = r @ r / n
+
+    # np.mean((np.tanh(out) @ W - y) ** 2)
+    dr = 2 / n * r  # (n,)
+    dW = tanh_out.T @ dr  # (d,)
+    dout = np.outer(dr, W) * (1 - tanh_out**2)  # (n, d)
+
+    # out = gamma * centred / np.sqrt(var + 1e-5) + beta
     dbeta = dout.sum(axis=0)  # (d,)
-    dscaled = dout / sqrt  # (n, d)
+    dscaled = dout / root  # (n, d)
     dgamma = np.einsum("ij,ij->j", dscaled, centred)  # (d,)
-    scaled = np.einsum("ij,ij->j", dscaled, ratio) / sqrt / n  # (d,)
+
+    # var = np.mean(centred**2, axis=0)
+    scaled = np.einsum("ij,ij->j", dscaled, ratio) / root / n  # (d,)
     dcentred = dscaled * gamma - scaled * centred  # (n, d)
+
+    # mu = X.mean(axis=0)
     dX = dcentred - dcentred.sum(axis=0) / n  # (n, d)
     return value, (dX, dgamma, dbeta, dW)

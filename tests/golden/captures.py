@@ -44,6 +44,7 @@ def value_and_grad(w, X, y, *, offsets=None, strength=0.25):
         raise ValueError(f"offsets has shape {offsets.shape}, expected (3,)")
     r = X @ w + offsets @ w - y  # (n,)
     value = r @ r / n + strength * (w @ w)
+
     dr = 2 / n * r  # (n,)
     dw = dr.sum() * offsets + 2 * strength * w  # (3,)
     dw += X.T @ dr

@@ -15,19 +15,20 @@ def forward(w, b, X, Y):
         raise ValueError(f"w has shape {w.shape}, expected 1 along axis 1")
     if Y.shape != (1, m):
         raise ValueError(f"Y has shape {Y.shape}, expected {(1, m)}")
-    a = w.T @ X + b  # (1, m)
-    value = np.sum(np.maximum(a, 0) - Y * a + np.log1p(np.exp(-np.abs(a)))) / m
-    return value, (X, Y, a)
+    z = w.T @ X + b  # (1, m)
+    # -np.sum(Y * np.log(A) + (1 - Y) * np.log(1 - A)) / m
+    value = np.sum(np.maximum(z, 0) - Y * z + np.log1p(np.exp(-np.abs(z)))) / m
+    return value, (X, Y, z)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dw, db: the gradient of the value times `dvalue`."""
-    X, Y, a = residuals
+    X, Y, z = residuals
     m = X.shape[1]
-    A = 1 / (1 + np.exp(-a))  # (1, m)
-    da = dvalue / m * (A - Y)  # (1, m)
-    db = da.sum()
-    dw = X @ da.T  # (n, 1)
+    A = 1 / (1 + np.exp(-z))  # (1, m)
+    dz = dvalue / m * (A - Y)  # (1, m)
+    db = dz.sum()
+    dw = X @ dz.T  # (n, 1)
     return dw, db
 
 
@@ -38,10 +39,12 @@ def value_and_grad(w, b, X, Y):
         raise ValueError(f"w has shape {w.shape}, expected 1 along axis 1")
     if Y.shape != (1, m):
         raise ValueError(f"Y has shape {Y.shape}, expected {(1, m)}")
-    a = w.T @ X + b  # (1, m)
-    A = 1 / (1 + np.exp(-a))  # (1, m)
-    value = np.sum(np.maximum(a, 0) - Y * a + np.log1p(np.exp(-np.abs(a)))) / m
-    da = (A - Y) / m  # (1, m)
-    db = da.sum()
-    dw = X @ da.T  # (n, 1)
+    z = w.T @ X + b  # (1, m)
+    A = 1 / (1 + np.exp(-z))  # (1, m)
+    # -np.sum(Y * np.log(A) + (1 - Y) * np.log(1 - A)) / m
+    value = np.sum(np.maximum(z, 0) - Y * z + np.log1p(np.exp(-np.abs(z)))) / m
+
+    dz = (A - Y) / m  # (1, m)
+    db = dz.sum()
+    dw = X @ dz.T  # (n, 1)
     return value, (dw, db)

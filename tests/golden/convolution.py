@@ -19,22 +19,28 @@ def forward(signal, kernel, target):
     b = kernel[1]
     c = kernel[2]
     out = a * signal[:-2] + b * signal[1:-1] + c * signal[2:]  # (max(d - 2, 0),)
-    diff = out - target  # (max(d - 2, 0),)
-    value = 0.5 * (diff @ diff)
-    return value, (signal, kernel, diff)
+    r = out - target  # (max(d - 2, 0),)
+    value = 0.5 * (r @ r)
+    return value, (signal, kernel, r)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dsignal, dkernel: the gradient of the value times `dvalue`."""
-    signal, kernel, diff = residuals
-    a = kernel[0]
-    b = kernel[1]
+    signal, kernel, r = residuals
+
+    # 0.5 * np.sum((out - target) ** 2)
+    dout = dvalue * r  # (max(d - 2, 0),)
+
+    # out = a * signal[:-2] + b * signal[1:-1] + c * signal[2:]
     c = kernel[2]
-    dout = dvalue * diff  # (max(d - 2, 0),)
+    b = kernel[1]
+    a = kernel[0]
     dsignal = np.zeros_like(signal)
     dsignal[2:] = c * dout
     dsignal[1:-1] += b * dout
     dsignal[:-2] += a * dout
+
+    # a, b, c = kernel
     dkernel = np.zeros_like(kernel)
     dkernel[0] = dout @ signal[:-2]
     dkernel[1] = dout @ signal[1:-1]
@@ -53,14 +59,18 @@ def value_and_grad(signal, kernel, target):
     b = kernel[1]
     c = kernel[2]
     out = a * signal[:-2] + b * signal[1:-1] + c * signal[2:]  # (max(d - 2, 0),)
-    diff = out - target  # (max(d - 2, 0),)
-    value = 0.5 * (diff @ diff)
+    r = out - target  # (max(d - 2, 0),)
+    value = 0.5 * (r @ r)
+
+    # out = a * signal[:-2] + b * signal[1:-1] + c * signal[2:]
     dsignal = np.zeros_like(signal)
-    dsignal[2:] = c * diff
-    dsignal[1:-1] += b * diff
-    dsignal[:-2] += a * diff
+    dsignal[2:] = c * r
+    dsignal[1:-1] += b * r
+    dsignal[:-2] += a * r
+
+    # a, b, c = kernel
     dkernel = np.zeros_like(kernel)
-    dkernel[0] = diff @ signal[:-2]
-    dkernel[1] = diff @ signal[1:-1]
-    dkernel[2] = diff @ signal[2:]
+    dkernel[0] = r @ signal[:-2]
+    dkernel[1] = r @ signal[1:-1]
+    dkernel[2] = r @ signal[2:]
     return value, (dsignal, dkernel)

@@ -35,6 +35,7 @@ def value_and_grad(x, target, strength):
     d = x[1:] - x[:-1]  # (max(n - 1, 0),)
     diff = x - target  # (n,)
     value = diff @ diff + strength * (d @ d)
+
     dd = 2 * strength * d  # (max(n - 1, 0),)
     dx = 2 * diff  # (n,)
     dx[:-1] -= dd

@@ -10,21 +10,22 @@ import numpy as np
 
 def forward(x):
     """Return the value and the residuals that `backward` needs."""
-    squared = x**2
-    value = np.exp(np.sin(squared))
-    return value, (x, squared, value)
+    x_squared = x**2
+    value = np.exp(np.sin(x_squared))
+    return value, (x, x_squared, value)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dx: the gradient of the value times `dvalue`."""
-    x, squared, value = residuals
-    dx = 2 * x * value * np.cos(squared) * dvalue
+    x, x_squared, value = residuals
+    dx = 2 * x * value * np.cos(x_squared) * dvalue
     return dx
 
 
 def value_and_grad(x):
     """Return the value and dx."""
-    squared = x**2
-    value = np.exp(np.sin(squared))
-    dx = 2 * x * value * np.cos(squared)
+    x_squared = x**2
+    value = np.exp(np.sin(x_squared))
+
+    dx = 2 * x * value * np.cos(x_squared)
     return value, dx

@@ -52,6 +52,7 @@ def value_and_grad(mu, L, X):
     solution_Sigma = np.linalg.solve(Sigma, diff.T)  # (d, n)
     maha = np.vdot(diff, solution_Sigma.T)
     nll = 0.5 * (maha + n * logdet + n * d * 1.8378770664093453)
+
     dturned = np.linalg.solve(Sigma.T, 0.5 * diff.T)  # (d, n)
     dSigma = 0.5 * n * np.linalg.inv(Sigma).T  # (d, d)
     dSigma -= dturned @ solution_Sigma.T

@@ -39,6 +39,7 @@ def value_and_grad(w, X, y, delta=1.0):
     magnitude = np.abs(r)  # (n,)
     small = magnitude <= delta  # (n,)
     value = np.mean(np.where(small, 0.5 * r**2, delta * (magnitude - 0.5 * delta)))
+
     dr = np.where(small, r, delta * np.sign(r))  # (n,)
     dr /= n
     dw = X.T @ dr  # (d,)

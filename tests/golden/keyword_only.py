@@ -10,32 +10,33 @@ import numpy as np
 
 def forward(w, x, *, target, power=2, lam=0.1):
     """Return the value and the residuals that `backward` needs."""
-    diff = x @ w - target  # (k,)
-    magnitude = np.abs(diff)  # (k,)
+    r = x @ w - target  # (k,)
+    magnitude = np.abs(r)  # (k,)
     value = np.mean(magnitude**power) + lam * np.sum(np.abs(w))
-    return value, (w, x, power, lam, diff, magnitude)
+    return value, (w, x, power, lam, r, magnitude)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dw: the gradient of the value times `dvalue`."""
-    w, x, power, lam, diff, magnitude = residuals
+    w, x, power, lam, r, magnitude = residuals
     k = x.shape[0]
     dw = lam * dvalue * np.sign(w)  # (d,)
     chosen = np.where(np.logical_and(magnitude == 0, power == 0), 1, power - 1)  # (k,)
-    ddiff = np.sign(diff) * magnitude**chosen  # (k,)
-    ddiff *= power * dvalue / k
-    dw += x.T @ ddiff
+    dr = np.sign(r) * magnitude**chosen  # (k,)
+    dr *= power * dvalue / k
+    dw += x.T @ dr
     return dw
 
 
 def value_and_grad(w, x, *, target, power=2, lam=0.1):
     """Return the value and dw."""
     k = x.shape[0]
-    diff = x @ w - target  # (k,)
-    magnitude = np.abs(diff)  # (k,)
+    r = x @ w - target  # (k,)
+    magnitude = np.abs(r)  # (k,)
     value = np.mean(magnitude**power) + lam * np.sum(np.abs(w))
+
     chosen = np.where(np.logical_and(magnitude == 0, power == 0), 1, power - 1)  # (k,)
-    ddiff = np.sign(diff) * magnitude**chosen  # (k,)
-    ddiff *= power / k
-    dw = x.T @ ddiff + lam * np.sign(w)  # (d,)
+    dr = np.sign(r) * magnitude**chosen  # (k,)
+    dr *= power / k
+    dw = x.T @ dr + lam * np.sign(w)  # (d,)
     return value, dw

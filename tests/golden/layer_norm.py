@@ -18,27 +18,27 @@ def forward(x, gain, bias, target):
     if target.shape != (n, d):
         raise ValueError(f"target has shape {target.shape}, expected {(n, d)}")
     mu = x.mean(axis=1, keepdims=True)  # (n, 1)
-    diff = x - mu  # (n, d)
-    var = np.einsum("ij,ij->i", diff, diff)[:, None] / d  # (n, 1)
-    sqrt = np.sqrt(var + 1e-05)  # (n, 1)
-    x_hat = diff / sqrt  # (n, d)
+    centred = x - mu  # (n, d)
+    var = np.einsum("ij,ij->i", centred, centred)[:, None] / d  # (n, 1)
+    root = np.sqrt(var + 1e-05)  # (n, 1)
+    x_hat = centred / root  # (n, d)
     out = gain * x_hat + bias  # (n, d)
-    diff2 = out - target  # (n, d)
-    value = np.vdot(diff2, diff2) / (n * d)
-    return value, (gain, diff, sqrt, x_hat, diff2)
+    r = out - target  # (n, d)
+    value = np.vdot(r, r) / (n * d)
+    return value, (gain, centred, root, x_hat, r)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dx, dgain, dbias: the gradient of the value times `dvalue`."""
-    gain, diff, sqrt, x_hat, diff2 = residuals
-    n, d = diff.shape
-    dout = 2 * dvalue / (n * d) * diff2  # (n, d)
+    gain, centred, root, x_hat, r = residuals
+    n, d = centred.shape
+    dout = 2 * dvalue / (n * d) * r  # (n, d)
     dbias = dout.sum(axis=0)  # (d,)
     dgain = np.einsum("ij,ij->j", dout, x_hat)  # (d,)
-    ddiff = dout * gain / sqrt  # (n, d)
-    ratio = np.einsum("ij,ij->i", ddiff, x_hat)[:, None] / sqrt / d  # (n, 1)
-    dx = ddiff - ratio * diff  # (n, d)
-    dx -= ddiff.sum(axis=1, keepdims=True) / d
+    dcentred = dout * gain / root  # (n, d)
+    ratio = np.einsum("ij,ij->i", dcentred, x_hat)[:, None] / root / d  # (n, 1)
+    dx = dcentred - ratio * centred  # (n, d)
+    dx -= dcentred.sum(axis=1, keepdims=True) / d
     return dx, dgain, dbias
 
 
@@ -52,18 +52,19 @@ def value_and_grad(x, gain, bias, target):
     if target.shape != (n, d):
         raise ValueError(f"target has shape {target.shape}, expected {(n, d)}")
     mu = x.mean(axis=1, keepdims=True)  # (n, 1)
-    diff = x - mu  # (n, d)
-    var = np.einsum("ij,ij->i", diff, diff)[:, None] / d  # (n, 1)
-    sqrt = np.sqrt(var + 1e-05)  # (n, 1)
-    x_hat = diff / sqrt  # (n, d)
+    centred = x - mu  # (n, d)
+    var = np.einsum("ij,ij->i", centred, centred)[:, None] / d  # (n, 1)
+    root = np.sqrt(var + 1e-05)  # (n, 1)
+    x_hat = centred / root  # (n, d)
     out = gain * x_hat + bias  # (n, d)
-    diff2 = out - target  # (n, d)
-    value = np.vdot(diff2, diff2) / (n * d)
-    dout = 2 / (n * d) * diff2  # (n, d)
+    r = out - target  # (n, d)
+    value = np.vdot(r, r) / (n * d)
+
+    dout = 2 / (n * d) * r  # (n, d)
     dbias = dout.sum(axis=0)  # (d,)
     dgain = np.einsum("ij,ij->j", dout, x_hat)  # (d,)
-    ddiff = dout * gain / sqrt  # (n, d)
-    ratio = np.einsum("ij,ij->i", ddiff, x_hat)[:, None] / sqrt / d  # (n, 1)
-    dx = ddiff - ratio * diff  # (n, d)
-    dx -= ddiff.sum(axis=1, keepdims=True) / d
+    dcentred = dout * gain / root  # (n, d)
+    ratio = np.einsum("ij,ij->i", dcentred, x_hat)[:, None] / root / d  # (n, 1)
+    dx = dcentred - ratio * centred  # (n, d)
+    dx -= dcentred.sum(axis=1, keepdims=True) / d
     return value, (dx, dgain, dbias)

@@ -33,6 +33,7 @@ def value_and_grad(w, b, X, y):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     residual = X @ w + b - y  # (n,)
     value = residual @ residual / n
+
     dresidual = 2 / n * residual  # (n,)
     db = dresidual.sum()
     dw = X.T @ dresidual  # (d,)

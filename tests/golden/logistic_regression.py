@@ -13,19 +13,20 @@ def forward(w, b, X, y):
     n = X.shape[0]
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
-    a = X @ w + b  # (n,)
-    value = np.mean(np.maximum(a, 0) - y * a + np.log1p(np.exp(-np.abs(a))))
-    return value, (X, y, a)
+    z = X @ w + b  # (n,)
+    # -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    value = np.mean(np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z))))
+    return value, (X, y, z)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dw, db: the gradient of the value times `dvalue`."""
-    X, y, a = residuals
+    X, y, z = residuals
     n = X.shape[0]
-    p = 1 / (1 + np.exp(-a))  # (n,)
-    da = dvalue / n * (p - y)  # (n,)
-    db = da.sum()
-    dw = X.T @ da  # (d,)
+    p = 1 / (1 + np.exp(-z))  # (n,)
+    dz = dvalue / n * (p - y)  # (n,)
+    db = dz.sum()
+    dw = X.T @ dz  # (d,)
     return dw, db
 
 
@@ -34,10 +35,12 @@ def value_and_grad(w, b, X, y):
     n = X.shape[0]
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
-    a = X @ w + b  # (n,)
-    p = 1 / (1 + np.exp(-a))  # (n,)
-    value = np.mean(np.maximum(a, 0) - y * a + np.log1p(np.exp(-np.abs(a))))
-    da = (p - y) / n  # (n,)
-    db = da.sum()
-    dw = X.T @ da  # (d,)
+    z = X @ w + b  # (n,)
+    p = 1 / (1 + np.exp(-z))  # (n,)
+    # -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    value = np.mean(np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z))))
+
+    dz = (p - y) / n  # (n,)
+    db = dz.sum()
+    dw = X.T @ dz  # (d,)
     return value, (dw, db)

@@ -46,8 +46,8 @@ def forward(Wx, Wh, b, xs, target):
     c3 = f3 * c2 + i3 * g3  # (p, hidden)
     tanh_c3 = np.tanh(c3)  # (p, hidden)
     h3 = o3 * tanh_c3  # (p, hidden)
-    diff = h3 - target  # (p, hidden)
-    value = np.vdot(diff, diff) / (hidden * p)
+    r = h3 - target  # (p, hidden)
+    value = np.vdot(r, r) / (hidden * p)
     residuals = (
         Wh,
         xs,
@@ -70,7 +70,7 @@ def forward(Wx, Wh, b, xs, target):
         o3,
         g3,
         tanh_c3,
-        diff,
+        r,
     )
     return value, residuals
 
@@ -99,38 +99,76 @@ def backward(residuals, dvalue=1.0):
         o3,
         g3,
         tanh_c3,
-        diff,
+        r,
     ) = residuals
     k = Wh.shape[1]
     p = xs.shape[1]
     hidden = i.shape[1]
-    h3 = np.zeros((p, hidden))
-    dh3 = 2 * dvalue / (hidden * p) * diff  # (p, hidden)
+
+    # np.mean((h - target) ** 2)
+    dh3 = 2 * dvalue / (hidden * p) * r  # (p, hidden)
+
+    # h = o * np.tanh(c)
     dc3 = dh3 * o3 * (1 - tanh_c3**2)  # (p, hidden)
+
+    # g = np.tanh(z[:, 3 * hidden :])
     dz = np.zeros((p, k))
     dz[:, 3 * hidden :] = dc3 * i3 * (1 - g3**2)
+
+    # o = sigmoid(z[:, 2 * hidden : 3 * hidden])
     dz[:, 2 * hidden : 3 * hidden] = dh3 * tanh_c3 * (o3 * (1 - o3))
+
+    # f = sigmoid(z[:, hidden : 2 * hidden])
     dz[:, hidden : 2 * hidden] = dc3 * c2 * (f3 * (1 - f3))
+
+    # i = sigmoid(z[:, :hidden])
     dz[:, :hidden] = dc3 * g3 * (i3 * (1 - i3))
+
+    # z = xs[t] @ Wx + h @ Wh + b
     dh2 = dz @ Wh.T  # (p, hidden)
+
+    # h = o * np.tanh(c)
     dc2 = dh2 * o2 * (1 - tanh_c2**2)  # (p, hidden)
     dc2 += dc3 * f3
+
+    # g = np.tanh(z[:, 3 * hidden :])
     dz2 = np.zeros((p, k))
     dz2[:, 3 * hidden :] = dc2 * i2 * (1 - g2**2)
+
+    # o = sigmoid(z[:, 2 * hidden : 3 * hidden])
     dz2[:, 2 * hidden : 3 * hidden] = dh2 * tanh_c2 * (o2 * (1 - o2))
+
+    # f = sigmoid(z[:, hidden : 2 * hidden])
     dz2[:, hidden : 2 * hidden] = dc2 * c * (f2 * (1 - f2))
+
+    # i = sigmoid(z[:, :hidden])
     dz2[:, :hidden] = dc2 * g2 * (i2 * (1 - i2))
+
+    # z = xs[t] @ Wx + h @ Wh + b
     db = dz2.sum(axis=0) + dz.sum(axis=0)  # (k,)
     dWh = h.T @ dz2 + h2.T @ dz  # (hidden, k)
     dh = dz2 @ Wh.T  # (p, hidden)
     dWx = xs[1].T @ dz2 + xs[2].T @ dz  # (d, k)
+
+    # h = o * np.tanh(c)
     dc = dh * o * (1 - tanh_c**2)  # (p, hidden)
     dc += dc2 * f2
+
+    # g = np.tanh(z[:, 3 * hidden :])
+    h3 = np.zeros((p, hidden))
     dz3 = np.zeros((p, k))
     dz3[:, 3 * hidden :] = dc * i * (1 - g**2)
+
+    # o = sigmoid(z[:, 2 * hidden : 3 * hidden])
     dz3[:, 2 * hidden : 3 * hidden] = dh * tanh_c * (o * (1 - o))
+
+    # f = sigmoid(z[:, hidden : 2 * hidden])
     dz3[:, hidden : 2 * hidden] = dc * h3 * (f * (1 - f))
+
+    # i = sigmoid(z[:, :hidden])
     dz3[:, :hidden] = dc * g * (i * (1 - i))
+
+    # z = xs[t] @ Wx + h @ Wh + b
     db += dz3.sum(axis=0)
     dWh += h3.T @ dz3
     dWx += xs[0].T @ dz3
@@ -175,34 +213,72 @@ def value_and_grad(Wx, Wh, b, xs, target):
     c3 = f3 * c2 + i3 * g3  # (p, hidden)
     tanh_c3 = np.tanh(c3)  # (p, hidden)
     h4 = o3 * tanh_c3  # (p, hidden)
-    diff = h4 - target  # (p, hidden)
-    value = np.vdot(diff, diff) / (hidden * p)
-    dh4 = 2 / (hidden * p) * diff  # (p, hidden)
+    r = h4 - target  # (p, hidden)
+    value = np.vdot(r, r) / (hidden * p)
+
+    # np.mean((h - target) ** 2)
+    dh4 = 2 / (hidden * p) * r  # (p, hidden)
+
+    # h = o * np.tanh(c)
     dc3 = dh4 * o3 * (1 - tanh_c3**2)  # (p, hidden)
+
+    # g = np.tanh(z[:, 3 * hidden :])
     dz = np.zeros((p, k))
     dz[:, 3 * hidden :] = dc3 * i3 * (1 - g3**2)
+
+    # o = sigmoid(z[:, 2 * hidden : 3 * hidden])
     dz[:, 2 * hidden : 3 * hidden] = dh4 * tanh_c3 * (o3 * (1 - o3))
+
+    # f = sigmoid(z[:, hidden : 2 * hidden])
     dz[:, hidden : 2 * hidden] = dc3 * c2 * (f3 * (1 - f3))
+
+    # i = sigmoid(z[:, :hidden])
     dz[:, :hidden] = dc3 * g3 * (i3 * (1 - i3))
+
+    # z = xs[t] @ Wx + h @ Wh + b
     dh3 = dz @ Wh.T  # (p, hidden)
+
+    # h = o * np.tanh(c)
     dc2 = dh3 * o2 * (1 - tanh_c2**2)  # (p, hidden)
     dc2 += dc3 * f3
+
+    # g = np.tanh(z[:, 3 * hidden :])
     dz2 = np.zeros((p, k))
     dz2[:, 3 * hidden :] = dc2 * i2 * (1 - g2**2)
+
+    # o = sigmoid(z[:, 2 * hidden : 3 * hidden])
     dz2[:, 2 * hidden : 3 * hidden] = dh3 * tanh_c2 * (o2 * (1 - o2))
+
+    # f = sigmoid(z[:, hidden : 2 * hidden])
     dz2[:, hidden : 2 * hidden] = dc2 * c * (f2 * (1 - f2))
+
+    # i = sigmoid(z[:, :hidden])
     dz2[:, :hidden] = dc2 * g2 * (i2 * (1 - i2))
+
+    # z = xs[t] @ Wx + h @ Wh + b
     db = dz2.sum(axis=0) + dz.sum(axis=0)  # (k,)
     dWh = h2.T @ dz2 + h3.T @ dz  # (hidden, k)
     dh2 = dz2 @ Wh.T  # (p, hidden)
     dWx = xs[1].T @ dz2 + xs[2].T @ dz  # (d, k)
+
+    # h = o * np.tanh(c)
     dc = dh2 * o * (1 - tanh_c**2)  # (p, hidden)
     dc += dc2 * f2
+
+    # g = np.tanh(z[:, 3 * hidden :])
     dz3 = np.zeros((p, k))
     dz3[:, 3 * hidden :] = dc * i * (1 - g**2)
+
+    # o = sigmoid(z[:, 2 * hidden : 3 * hidden])
     dz3[:, 2 * hidden : 3 * hidden] = dh2 * tanh_c * (o * (1 - o))
+
+    # f = sigmoid(z[:, hidden : 2 * hidden])
     dz3[:, hidden : 2 * hidden] = dc * h * (f * (1 - f))
+
+    # i = sigmoid(z[:, :hidden])
     dz3[:, :hidden] = dc * g * (i * (1 - i))
+
+    # z = xs[t] @ Wx + h @ Wh + b
     db += dz3.sum(axis=0)
     dWh += h.T @ dz3
     dWx += xs[0].T @ dz3

@@ -21,19 +21,19 @@ def forward(U, V, i, j, ratings, lam):
     U_i = U[i]  # (n, k)
     V_j = V[j]  # (n, k)
     predicted = np.einsum("ij,ij->i", U_i, V_j)  # (n,)
-    diff = predicted - ratings  # (n,)
-    fit = diff @ diff / n
+    r = predicted - ratings  # (n,)
+    fit = r @ r / n
     value = fit + lam * (np.vdot(U, U) + np.vdot(V, V))
-    return value, (U, V, i, j, lam, U_i, V_j, diff)
+    return value, (U, V, i, j, lam, U_i, V_j, r)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dU, dV: the gradient of the value times `dvalue`."""
-    U, V, i, j, lam, U_i, V_j, diff = residuals
+    U, V, i, j, lam, U_i, V_j, r = residuals
     d, k = U.shape
     m = V.shape[0]
     n = i.shape[0]
-    scaled = 2 * dvalue / n * diff[:, None]  # (n, 1)
+    scaled = 2 * dvalue / n * r[:, None]  # (n, 1)
     summed = np.zeros(k * m)
     np.add.at(summed, (j[:, None] * k + np.arange(k)).ravel(), (scaled * U_i).ravel())
     dV = summed.reshape(m, k) + 2 * lam * dvalue * V  # (m, k)
@@ -57,10 +57,11 @@ def value_and_grad(U, V, i, j, ratings, lam):
     U_i = U[i]  # (n, k)
     V_j = V[j]  # (n, k)
     predicted = np.einsum("ij,ij->i", U_i, V_j)  # (n,)
-    diff = predicted - ratings  # (n,)
-    fit = diff @ diff / n
+    r = predicted - ratings  # (n,)
+    fit = r @ r / n
     value = fit + lam * (np.vdot(U, U) + np.vdot(V, V))
-    scaled = 2 / n * diff[:, None]  # (n, 1)
+
+    scaled = 2 / n * r[:, None]  # (n, 1)
     summed = np.zeros(k * m)
     np.add.at(summed, (j[:, None] * k + np.arange(k)).ravel(), (scaled * U_i).ravel())
     dV = summed.reshape(m, k) + 2 * lam * V  # (m, k)

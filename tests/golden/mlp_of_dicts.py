@@ -22,21 +22,27 @@ def forward(params, X, y):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     h = np.maximum(X @ W + b, 0)  # (n, k)
     out = h @ W2 + b2  # (n,)
-    diff = out - y  # (n,)
-    value = diff @ diff / n
-    return value, (W2, X, h, diff)
+    r = out - y  # (n,)
+    value = r @ r / n
+    return value, (W2, X, h, r)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dparams: the gradient of the value times `dvalue`."""
-    W2, X, h, diff = residuals
+    W2, X, h, r = residuals
     n = X.shape[0]
-    dout = 2 * dvalue / n * diff  # (n,)
+
+    # np.mean((out - y) ** 2)
+    dout = 2 * dvalue / n * r  # (n,)
+
+    # out = h @ second["W"] + second["b"]
     db2 = dout.sum()
     dW2 = h.T @ dout  # (k,)
-    da = np.outer(dout, W2) * (h > 0)  # (n, k)
-    db = da.sum(axis=0)  # (k,)
-    dW = X.T @ da  # (d, k)
+
+    # h = np.maximum(X @ first["W"] + first["b"], 0)
+    dz = np.outer(dout, W2) * (h > 0)  # (n, k)
+    db = dz.sum(axis=0)  # (k,)
+    dW = X.T @ dz  # (d, k)
     return {"first": {"W": dW, "b": db}, "second": {"W": dW2, "b": db2}}
 
 
@@ -54,12 +60,18 @@ def value_and_grad(params, X, y):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     h = np.maximum(X @ W + b, 0)  # (n, k)
     out = h @ W2 + b2  # (n,)
-    diff = out - y  # (n,)
-    value = diff @ diff / n
-    dout = 2 / n * diff  # (n,)
+    r = out - y  # (n,)
+    value = r @ r / n
+
+    # np.mean((out - y) ** 2)
+    dout = 2 / n * r  # (n,)
+
+    # out = h @ second["W"] + second["b"]
     db2 = dout.sum()
     dW2 = h.T @ dout  # (k,)
-    da = np.outer(dout, W2) * (h > 0)  # (n, k)
-    db = da.sum(axis=0)  # (k,)
-    dW = X.T @ da  # (d, k)
+
+    # h = np.maximum(X @ first["W"] + first["b"], 0)
+    dz = np.outer(dout, W2) * (h > 0)  # (n, k)
+    db = dz.sum(axis=0)  # (k,)
+    dW = X.T @ dz  # (d, k)
     return value, {"first": {"W": dW, "b": db}, "second": {"W": dW2, "b": db2}}

@@ -27,24 +27,32 @@ def forward(params, X, y):
     h = np.tanh(X @ W + b)  # (n, k)
     h2 = np.tanh(h @ W2 + b2)  # (n, m)
     out = h2 @ W3 + b3  # (n, 1)
-    diff = out[:, 0] - y  # (n,)
-    value = diff @ diff / n
-    return value, (W2, W3, X, h, h2, diff)
+    r = out[:, 0] - y  # (n,)
+    value = r @ r / n
+    return value, (W2, W3, X, h, h2, r)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dparams: the gradient of the value times `dvalue`."""
-    W2, W3, X, h, h2, diff = residuals
+    W2, W3, X, h, h2, r = residuals
     n = X.shape[0]
-    dout = 2 * dvalue / n * diff[:, None]  # (n, 1)
+
+    # np.mean((out[:, 0] - y) ** 2)
+    dout = 2 * dvalue / n * r[:, None]  # (n, 1)
+
+    # out = h @ W + b
     db3 = dout.sum(axis=0)  # (1,)
     dW3 = h2.T @ dout  # (m, 1)
-    da = (dout @ W3.T) * (1 - h2**2)  # (n, m)
-    db2 = da.sum(axis=0)  # (m,)
-    dW2 = h.T @ da  # (k, m)
-    da2 = (da @ W2.T) * (1 - h**2)  # (n, k)
-    db = da2.sum(axis=0)  # (k,)
-    dW = X.T @ da2  # (d, k)
+
+    # h = np.tanh(h @ W + b)
+    dz2 = (dout @ W3.T) * (1 - h2**2)  # (n, m)
+    db2 = dz2.sum(axis=0)  # (m,)
+    dW2 = h.T @ dz2  # (k, m)
+
+    # h = np.tanh(h @ W + b)
+    dz = (dz2 @ W2.T) * (1 - h**2)  # (n, k)
+    db = dz.sum(axis=0)  # (k,)
+    dW = X.T @ dz  # (d, k)
     return [(dW, db), (dW2, db2), (dW3, db3)]
 
 
@@ -67,15 +75,23 @@ def value_and_grad(params, X, y):
     h = np.tanh(X @ W + b)  # (n, k)
     h2 = np.tanh(h @ W2 + b2)  # (n, m)
     out = h2 @ W3 + b3  # (n, 1)
-    diff = out[:, 0] - y  # (n,)
-    value = diff @ diff / n
-    dout = 2 / n * diff[:, None]  # (n, 1)
+    r = out[:, 0] - y  # (n,)
+    value = r @ r / n
+
+    # np.mean((out[:, 0] - y) ** 2)
+    dout = 2 / n * r[:, None]  # (n, 1)
+
+    # out = h @ W + b
     db3 = dout.sum(axis=0)  # (1,)
     dW3 = h2.T @ dout  # (m, 1)
-    da = (dout @ W3.T) * (1 - h2**2)  # (n, m)
-    db2 = da.sum(axis=0)  # (m,)
-    dW2 = h.T @ da  # (k, m)
-    da2 = (da @ W2.T) * (1 - h**2)  # (n, k)
-    db = da2.sum(axis=0)  # (k,)
-    dW = X.T @ da2  # (d, k)
+
+    # h = np.tanh(h @ W + b)
+    dz2 = (dout @ W3.T) * (1 - h2**2)  # (n, m)
+    db2 = dz2.sum(axis=0)  # (m,)
+    dW2 = h.T @ dz2  # (k, m)
+
+    # h = np.tanh(h @ W + b)
+    dz = (dz2 @ W2.T) * (1 - h**2)  # (n, k)
+    db = dz.sum(axis=0)  # (k,)
+    dW = X.T @ dz  # (d, k)
     return value, [(dW, db), (dW2, db2), (dW3, db3)]

@@ -23,13 +23,25 @@ def forward(w0, x0, w1, x1, w2):
 def backward(residuals, df=1.0):
     """Return dw0, dx0, dw1, dx1, dw2: the gradient of `f` times `df`."""
     w0, x0, w1, x1, e, q, f = residuals
+
+    # q = 1 + e
     dq = -f * df / q
+
+    # e = np.exp(n)
     de = dq
+
+    # n = -s
     dn = e * de
+
+    # s = a + b + w2
     ds = -dn
+
+    # b = w1 * x1
     db = ds
     dx1 = w1 * db
     dw1 = x1 * db
+
+    # a = w0 * x0
     da = ds
     dx0 = w0 * da
     dw0 = x0 * da
@@ -45,13 +57,25 @@ def value_and_grad(w0, x0, w1, x1, w2):
     e = np.exp(n)
     q = 1 + e
     f = 1 / q
+
+    # q = 1 + e
     dq = -f / q
+
+    # e = np.exp(n)
     de = dq
+
+    # n = -s
     dn = e * de
+
+    # s = a + b + w2
     ds = -dn
+
+    # b = w1 * x1
     db = ds
     dx1 = w1 * db
     dw1 = x1 * db
+
+    # a = w0 * x0
     da = ds
     dx0 = w0 * da
     dw0 = x0 * da

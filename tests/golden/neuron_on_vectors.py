@@ -21,7 +21,11 @@ def forward(w, x):
 def backward(residuals, dvalue=1.0):
     """Return dw, dx: the gradient of the value times `dvalue`."""
     w, x, value = residuals
+
+    # 1 / (1 + np.exp(-s))
     ds = value * (1 - value) * dvalue
+
+    # s = w[:-1] @ x + w[-1]
     dx = ds * w[:-1]  # (max(d - 1, 0),)
     dw = np.zeros_like(w)
     dw[-1] = ds
@@ -36,7 +40,11 @@ def value_and_grad(w, x):
         raise ValueError(f"x has shape {x.shape}, expected {(max(d - 1, 0),)}")
     s = w[:-1] @ x + w[-1]
     value = 1 / (1 + np.exp(-s))
+
+    # 1 / (1 + np.exp(-s))
     ds = value * (1 - value)
+
+    # s = w[:-1] @ x + w[-1]
     dx = ds * w[:-1]  # (max(d - 1, 0),)
     dw = np.zeros_like(w)
     dw[-1] = ds

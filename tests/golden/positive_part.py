@@ -35,6 +35,7 @@ def value_and_grad(x, scale):
     kept = x[mask]  # (k,)
     z = kept @ kept
     value = z * scale + x.mean()
+
     dx = np.zeros_like(x)
     dx[mask] = 2 * scale * kept
     dx += 1 / d

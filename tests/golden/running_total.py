@@ -14,15 +14,15 @@ def forward(x, target):
     if target.shape != (n,):
         raise ValueError(f"target has shape {target.shape}, expected {(n,)}")
     total = x.cumsum()  # (n,)
-    diff = total - target  # (n,)
-    value = diff @ diff
-    return value, (diff,)
+    r = total - target  # (n,)
+    value = r @ r
+    return value, (r,)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dx: the gradient of the value times `dvalue`."""
-    (diff,) = residuals
-    running = np.cumsum((2 * dvalue * diff)[::-1])  # (n,)
+    (r,) = residuals
+    running = np.cumsum((2 * dvalue * r)[::-1])  # (n,)
     dx = running[::-1]  # (n,)
     return dx
 
@@ -33,7 +33,8 @@ def value_and_grad(x, target):
     if target.shape != (n,):
         raise ValueError(f"target has shape {target.shape}, expected {(n,)}")
     total = x.cumsum()  # (n,)
-    diff = total - target  # (n,)
-    value = diff @ diff
-    dx = np.cumsum((2 * diff)[::-1])[::-1]  # (n,)
+    r = total - target  # (n,)
+    value = r @ r
+
+    dx = np.cumsum((2 * r)[::-1])[::-1]  # (n,)
     return value, dx

@@ -18,7 +18,11 @@ def forward(w0, x0, w1, x1, w2):
 def backward(residuals, dvalue=1.0):
     """Return dw0, dx0, dw1, dx1, dw2: the gradient of the value times `dvalue`."""
     w0, x0, w1, x1, value = residuals
+
+    # 1 / (1 + np.exp(-s))
     ds = value * (1 - value) * dvalue
+
+    # s = w0 * x0 + w1 * x1 + w2
     dx1 = w1 * ds
     dw1 = x1 * ds
     dx0 = w0 * ds
@@ -30,7 +34,11 @@ def value_and_grad(w0, x0, w1, x1, w2):
     """Return the value and dw0, dx0, dw1, dx1, dw2."""
     s = w0 * x0 + w1 * x1 + w2
     value = 1 / (1 + np.exp(-s))
+
+    # 1 / (1 + np.exp(-s))
     ds = value * (1 - value)
+
+    # s = w0 * x0 + w1 * x1 + w2
     dx1 = w1 * ds
     dw1 = x1 * ds
     dx0 = w0 * ds

@@ -15,17 +15,17 @@ def forward(W, x, y):
     if y.shape != (n, k):
         raise ValueError(f"y has shape {y.shape}, expected {(n, k)}")
     s = np.tanh(x @ W)  # (n, k)
-    diff = s - y  # (n, k)
-    value = 0.5 * np.sum(diff**2) / n
-    return value, (x, s, diff)
+    r = s - y  # (n, k)
+    value = 0.5 * np.sum(r**2) / n
+    return value, (x, s, r)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dW: the gradient of the value times `dvalue`."""
-    x, s, diff = residuals
+    x, s, r = residuals
     dvalue = np.float32(dvalue)
     n = x.shape[0]
-    dz = (1 - s**2) * diff  # (n, k)
+    dz = (1 - s**2) * r  # (n, k)
     dz *= dvalue / n
     dW = x.T @ dz  # (d, k)
     return dW
@@ -38,9 +38,10 @@ def value_and_grad(W, x, y):
     if y.shape != (n, k):
         raise ValueError(f"y has shape {y.shape}, expected {(n, k)}")
     s = np.tanh(x @ W)  # (n, k)
-    diff = s - y  # (n, k)
-    value = 0.5 * np.sum(diff**2) / n
-    dz = (1 - s**2) * diff  # (n, k)
+    r = s - y  # (n, k)
+    value = 0.5 * np.sum(r**2) / n
+
+    dz = (1 - s**2) * r  # (n, k)
     dz /= n
     dW = x.T @ dz  # (d, k)
     return value, dW

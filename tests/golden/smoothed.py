@@ -12,26 +12,32 @@ def forward(x, alpha):
     """Return the value and the residuals that `backward` needs."""
     out = np.zeros(4)
     out[0] = x[0]
-    diff = 1 - alpha
-    a = alpha * x[1] + diff * x[0]
+    one_minus_alpha = 1 - alpha
+    a = alpha * x[1] + one_minus_alpha * x[0]
     out[1] = a
-    a2 = alpha * x[2] + diff * a
+    a2 = alpha * x[2] + one_minus_alpha * a
     out[2] = a2
-    out[3] = alpha * x[3] + diff * a2
+    out[3] = alpha * x[3] + one_minus_alpha * a2
     value = out @ out
-    return value, (x, alpha, diff, a, a2, out)
+    return value, (x, alpha, one_minus_alpha, a, a2, out)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dx, dalpha: the gradient of the value times `dvalue`."""
-    x, alpha, diff, a, a2, out = residuals
+    x, alpha, one_minus_alpha, a, a2, out = residuals
+
+    # np.sum(out**2)
     dout = 2 * dvalue * out  # (4,)
-    da2 = dout[2] + diff * dout[3]
-    da = dout[1] + diff * da2
+
+    # out[t] = alpha * x[t] + (1 - alpha) * out[t - 1]
+    da2 = dout[2] + one_minus_alpha * dout[3]
+
+    # out[t] = alpha * x[t] + (1 - alpha) * out[t - 1]
+    da = dout[1] + one_minus_alpha * da2
     ddiff = x[0] * da + a * da2 + a2 * dout[3]
     dalpha = x[1] * da + x[2] * da2 + x[3] * dout[3] - ddiff
     dx = np.zeros_like(x)
-    dx[0] = dout[0] + diff * da
+    dx[0] = dout[0] + one_minus_alpha * da
     dx[1] = alpha * da
     dx[2] = alpha * da2
     dx[3] = alpha * dout[3]
@@ -42,20 +48,26 @@ def value_and_grad(x, alpha):
     """Return the value and dx, dalpha."""
     out = np.zeros(4)
     out[0] = x[0]
-    diff = 1 - alpha
-    a = alpha * x[1] + diff * x[0]
+    one_minus_alpha = 1 - alpha
+    a = alpha * x[1] + one_minus_alpha * x[0]
     out[1] = a
-    a2 = alpha * x[2] + diff * a
+    a2 = alpha * x[2] + one_minus_alpha * a
     out[2] = a2
-    out[3] = alpha * x[3] + diff * a2
+    out[3] = alpha * x[3] + one_minus_alpha * a2
     value = out @ out
+
+    # np.sum(out**2)
     dout = 2 * out  # (4,)
-    da2 = dout[2] + diff * dout[3]
-    da = dout[1] + diff * da2
+
+    # out[t] = alpha * x[t] + (1 - alpha) * out[t - 1]
+    da2 = dout[2] + one_minus_alpha * dout[3]
+
+    # out[t] = alpha * x[t] + (1 - alpha) * out[t - 1]
+    da = dout[1] + one_minus_alpha * da2
     ddiff = x[0] * da + a * da2 + a2 * dout[3]
     dalpha = x[1] * da + x[2] * da2 + x[3] * dout[3] - ddiff
     dx = np.zeros_like(x)
-    dx[0] = dout[0] + diff * da
+    dx[0] = dout[0] + one_minus_alpha * da
     dx[1] = alpha * da
     dx[2] = alpha * da2
     dx[3] = alpha * dout[3]

@@ -17,10 +17,11 @@ def forward(W, b, X, Y):
     if Y.shape != (n, k):
         raise ValueError(f"Y has shape {Y.shape}, expected {(n, k)}")
     Z = X @ W + b  # (n, k)
-    diff = Z - Z.max(axis=1, keepdims=True)  # (n, k)
-    E = np.exp(diff)  # (n, k)
+    shifted = Z - Z.max(axis=1, keepdims=True)  # (n, k)
+    E = np.exp(shifted)  # (n, k)
     total_E = E.sum(axis=1, keepdims=True)  # (n, 1)
-    value = -np.vdot(Y, diff - np.log(total_E)) / n
+    # -np.sum(Y * np.log(P)) / len(X)
+    value = -np.vdot(Y, shifted - np.log(total_E)) / n
     return value, (X, Y, E, total_E)
 
 
@@ -28,8 +29,8 @@ def backward(residuals, dvalue=1.0):
     """Return dW, db: the gradient of the value times `dvalue`."""
     X, Y, E, total_E = residuals
     n = X.shape[0]
-    scaled = -dvalue / n * Y  # (n, k)
-    dZ = scaled - E / total_E * scaled.sum(axis=1, keepdims=True)  # (n, k)
+    ddiff = -dvalue / n * Y  # (n, k)
+    dZ = ddiff - E / total_E * ddiff.sum(axis=1, keepdims=True)  # (n, k)
     db = dZ.sum(axis=0)  # (k,)
     dW = X.T @ dZ  # (d, k)
     return dW, db
@@ -44,12 +45,14 @@ def value_and_grad(W, b, X, Y):
     if Y.shape != (n, k):
         raise ValueError(f"Y has shape {Y.shape}, expected {(n, k)}")
     Z = X @ W + b  # (n, k)
-    diff = Z - Z.max(axis=1, keepdims=True)  # (n, k)
-    E = np.exp(diff)  # (n, k)
+    shifted = Z - Z.max(axis=1, keepdims=True)  # (n, k)
+    E = np.exp(shifted)  # (n, k)
     total_E = E.sum(axis=1, keepdims=True)  # (n, 1)
-    value = -np.vdot(Y, diff - np.log(total_E)) / n
-    scaled = -1 / n * Y  # (n, k)
-    dZ = scaled - E / total_E * scaled.sum(axis=1, keepdims=True)  # (n, k)
+    # -np.sum(Y * np.log(P)) / len(X)
+    value = -np.vdot(Y, shifted - np.log(total_E)) / n
+
+    ddiff = -1 / n * Y  # (n, k)
+    dZ = ddiff - E / total_E * ddiff.sum(axis=1, keepdims=True)  # (n, k)
     db = dZ.sum(axis=0)  # (k,)
     dW = X.T @ dZ  # (d, k)
     return value, (dW, db)

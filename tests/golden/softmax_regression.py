@@ -19,18 +19,23 @@ def forward(W, b, X, y):
     scores = X @ W + b  # (n, k)
     scores = scores - scores.max(axis=1, keepdims=True)  # (n, k)
     exp_scores = np.exp(scores)  # (n, k)
-    total_exp_scores = exp_scores.sum(axis=1, keepdims=True)  # (n, 1)
-    value = -np.mean(scores[np.arange(n), y] - np.log(total_exp_scores[:, 0]))
-    return value, (X, y, exp_scores, total_exp_scores)
+    total = exp_scores.sum(axis=1, keepdims=True)  # (n, 1)
+    # -np.mean(np.log(probs[np.arange(len(y)), y]))
+    value = -np.mean(scores[np.arange(n), y] - np.log(total[:, 0]))
+    return value, (X, y, exp_scores, total)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dW, db: the gradient of the value times `dvalue`."""
-    X, y, exp_scores, total_exp_scores = residuals
+    X, y, exp_scores, total = residuals
     n = X.shape[0]
-    dscores = exp_scores / total_exp_scores  # (n, k)
+
+    # -np.mean(np.log(probs[np.arange(len(y)), y]))
+    dscores = exp_scores / total  # (n, k)
     dscores[np.arange(n), y] -= 1
     dscores *= dvalue / n
+
+    # scores = X @ W + b
     db = dscores.sum(axis=0)  # (k,)
     dW = X.T @ dscores  # (d, k)
     return dW, db
@@ -47,12 +52,17 @@ def value_and_grad(W, b, X, y):
     scores = X @ W + b  # (n, k)
     scores = scores - scores.max(axis=1, keepdims=True)  # (n, k)
     exp_scores = np.exp(scores)  # (n, k)
-    total_exp_scores = exp_scores.sum(axis=1, keepdims=True)  # (n, 1)
+    total = exp_scores.sum(axis=1, keepdims=True)  # (n, 1)
+    # -np.mean(np.log(probs[np.arange(len(y)), y]))
     rows = np.arange(n)
-    value = -np.mean(scores[rows, y] - np.log(total_exp_scores[:, 0]))
-    dscores = exp_scores / total_exp_scores  # (n, k)
+    value = -np.mean(scores[rows, y] - np.log(total[:, 0]))
+
+    # -np.mean(np.log(probs[np.arange(len(y)), y]))
+    dscores = exp_scores / total  # (n, k)
     dscores[rows, y] -= 1
     dscores /= n
+
+    # scores = X @ W + b
     db = dscores.sum(axis=0)  # (k,)
     dW = X.T @ dscores  # (d, k)
     return value, (dW, db)

@@ -14,10 +14,10 @@ def forward(W1, W2, X, y, lam):
     h = np.maximum(0, X @ W1)  # (N, k)
     s = h @ W2  # (N, p)
     m = s.max(axis=1, keepdims=True)  # (N, 1)
-    diff = s - m  # (N, p)
-    e = np.exp(diff)  # (N, p)
+    shifted = s - m  # (N, p)
+    e = np.exp(shifted)  # (N, p)
     total_e = e.sum(axis=1, keepdims=True)  # (N, 1)
-    log_p = diff - np.log(total_e)  # (N, p)
+    log_p = shifted - np.log(total_e)  # (N, p)
     loss = -log_p[np.arange(N), y].mean() + lam * (np.vdot(W1, W1) + np.vdot(W2, W2))
     return loss, (W1, W2, X, y, lam, h, e, total_e)
 
@@ -26,10 +26,16 @@ def backward(residuals, dloss=1.0):
     """Return dW1, dW2: the gradient of the loss times `dloss`."""
     W1, W2, X, y, lam, h, e, total_e = residuals
     N = X.shape[0]
+
+    # log_p = s - m - np.log(e.sum(axis=1, keepdims=True))
     ds = e / total_e  # (N, p)
     ds[np.arange(N), y] -= 1
     ds *= dloss / N
+
+    # s = h @ W2
     dW2 = h.T @ ds + 2 * lam * dloss * W2  # (k, p)
+
+    # h = np.maximum(0, X @ W1)
     dz = (ds @ W2.T) * (h > 0)  # (N, k)
     dW1 = X.T @ dz + 2 * lam * dloss * W1  # (d, k)
     return dW1, dW2
@@ -41,16 +47,22 @@ def value_and_grad(W1, W2, X, y, lam):
     h = np.maximum(0, X @ W1)  # (N, k)
     s = h @ W2  # (N, p)
     m = s.max(axis=1, keepdims=True)  # (N, 1)
-    diff = s - m  # (N, p)
-    e = np.exp(diff)  # (N, p)
+    shifted = s - m  # (N, p)
+    e = np.exp(shifted)  # (N, p)
     total_e = e.sum(axis=1, keepdims=True)  # (N, 1)
-    log_p = diff - np.log(total_e)  # (N, p)
+    log_p = shifted - np.log(total_e)  # (N, p)
     rows = np.arange(N)
     loss = -log_p[rows, y].mean() + lam * (np.vdot(W1, W1) + np.vdot(W2, W2))
+
+    # log_p = s - m - np.log(e.sum(axis=1, keepdims=True))
     ds = e / total_e  # (N, p)
     ds[rows, y] -= 1
     ds /= N
+
+    # s = h @ W2
     dW2 = h.T @ ds + 2 * lam * W2  # (k, p)
+
+    # h = np.maximum(0, X @ W1)
     dz = (ds @ W2.T) * (h > 0)  # (N, k)
     dW1 = X.T @ dz + 2 * lam * W1  # (d, k)
     return loss, (dW1, dW2)

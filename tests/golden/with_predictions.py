@@ -14,17 +14,17 @@ def forward(w, X, y):
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     p = 1 / (1 + np.exp(-(X @ w)))  # (n,)
-    diff = p - y  # (n,)
-    value = diff @ diff / n
+    r = p - y  # (n,)
+    value = r @ r / n
     mean = np.mean((p > 0.5) == (y > 0.5))
-    return (value, {"p": p, "right": mean}), (X, p, diff)
+    return (value, {"p": p, "right": mean}), (X, p, r)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dw: the gradient of the value times `dvalue`."""
-    X, p, diff = residuals
+    X, p, r = residuals
     n = X.shape[0]
-    dz = p * (1 - p) * diff  # (n,)
+    dz = p * (1 - p) * r  # (n,)
     dz *= 2 * dvalue / n
     dw = X.T @ dz  # (d,)
     return dw
@@ -36,10 +36,11 @@ def value_and_grad(w, X, y):
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
     p = 1 / (1 + np.exp(-(X @ w)))  # (n,)
-    diff = p - y  # (n,)
-    value = diff @ diff / n
+    r = p - y  # (n,)
+    value = r @ r / n
     mean = np.mean((p > 0.5) == (y > 0.5))
-    dz = p * (1 - p) * diff  # (n,)
+
+    dz = p * (1 - p) * r  # (n,)
     dz *= 2 / n
     dw = X.T @ dz  # (d,)
     return (value, {"p": p, "right": mean}), dw
