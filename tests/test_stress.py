@@ -872,8 +872,8 @@ def test_a_law_is_switched_off_alone():
     s = np.array([1e3, 0.0])
     law = "exp(x - c) / sum(exp(x - c)) = softmax(x)"
     plain = symgrad.compile(naive, without=[law])
-    assert not any(fired.startswith(law) for fired in plain_report(plain, s))
-    assert any(fired.startswith(law) for fired in plain_report(symgrad.compile(naive), s))
+    assert not any(fired.law.startswith(law) for fired in plain_report(plain, s))
+    assert any(fired.law.startswith(law) for fired in plain_report(symgrad.compile(naive), s))
 
 
 def plain_report(compiled, *arguments):
@@ -885,8 +885,8 @@ def test_a_logarithm_of_parts_obeys_what_is_switched_off():
     odds = lambda z: np.log((1 / (1 + np.exp(-z))) / (1 - 1 / (1 + np.exp(-z))))
     law = "log(sigmoid(z)) = -softplus(-z)"
     with_it, without = symgrad.compile(odds), symgrad.compile(odds, without=[law])
-    assert any(fired.startswith(law) for fired in plain_report(with_it, np.float64(1.0)))
-    assert not any(fired.startswith(law) for fired in plain_report(without, np.float64(1.0)))
+    assert any(fired.law.startswith(law) for fired in plain_report(with_it, np.float64(1.0)))
+    assert not any(fired.law.startswith(law) for fired in plain_report(without, np.float64(1.0)))
 
 
 # --- matrices: by mpmath's own linear algebra and the rules of Giles (2008) ----------------------
