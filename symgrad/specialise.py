@@ -36,6 +36,7 @@ from symgrad.load import load_function
 from symgrad.pause import uncollected
 from symgrad.recognise import Firing, recognise
 from symgrad.schedule import cut, own_outputs, whole
+from symgrad.regions import rewrite_regions
 from symgrad.simplify import simplify
 from symgrad.trace import Argument, Capture, Leaf, canonical, trace
 from symgrad.trees import LEAF
@@ -226,6 +227,8 @@ class Specialisation:
         name = f"d{self.value_name}" if seeded else None
         graph = differentiate(primal, wrt, self.value_count, name, self.options.exact)
         graph = simplify(graph, len(primal.equations), len(graph.inputs) - len(primal.inputs))
+        if not self.options.exact:
+            graph = rewrite_regions(graph, len(primal.equations))
         graph = expand(graph)
         graph = own_outputs(graph, self.output_count, wrt)
         if graph.shapes.has_selected:  # a rule may have asked again how many a mask selects

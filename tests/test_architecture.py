@@ -26,6 +26,7 @@ STAGES = [
     ("recognise",),
     ("differentiate",),
     ("simplify",),
+    ("regions",),
     ("expand",),
     ("schedule",),
     ("templating",),
