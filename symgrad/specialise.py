@@ -35,8 +35,8 @@ from symgrad.graph import Aval, Graph, Sym
 from symgrad.load import load_function
 from symgrad.pause import uncollected
 from symgrad.recognise import Firing, recognise
-from symgrad.schedule import cut, own_outputs, whole
 from symgrad.regions import rewrite_regions
+from symgrad.schedule import cut, own_outputs, whole
 from symgrad.simplify import simplify
 from symgrad.trace import Argument, Capture, Leaf, canonical, trace
 from symgrad.trees import LEAF

@@ -26,8 +26,11 @@ SEVERAL = object()  # who reads a value, where that is no region, or more than o
 def rewrite_regions(graph: Graph, start: int) -> Graph:
     """Return ``graph`` with its equations from number ``start`` on as cheap as can be found.
 
-    What was read by several and is by one now belongs to a region of the next round.
+    What was read by several and is by one now belongs to a region of the next round.  A graph
+    with sizes that only data knows stays: an equation may be read for its size alone.
     """
+    if graph.shapes.has_selected:
+        return graph
     for _ in range(ROUNDS):
         found = _round(graph, start)
         if found is graph:
@@ -37,7 +40,7 @@ def rewrite_regions(graph: Graph, start: int) -> Graph:
 
 
 def _round(graph: Graph, start: int) -> Graph:
-    owners = _owners(graph, start)
+    owners, readers = _owners(graph, start)
     better_ways = _better_ways(graph, start, owners)
     if not better_ways:
         return graph
@@ -45,9 +48,9 @@ def _round(graph: Graph, start: int) -> Graph:
     moved: dict[Sym, Operand] = {}
     for eqn in graph.equations[start:]:
         y = eqn.lhs[0]
-        if owners.get(y) not in better_ways:
+        if owners.get(y) not in better_ways and not readers.keys().isdisjoint(eqn.lhs):
             builder.keep(eqn, moved, graph)
-        elif owners[y] is y:
+        elif owners.get(y) is y:
             region, found = better_ways[y]
             moved[y] = region.bind(found, builder, moved)
             builder.notes.copy(y, moved[y], graph.notes)
@@ -78,8 +81,8 @@ def _better_ways(
     return ways
 
 
-def _owners(graph: Graph, start: int) -> dict[Sym, Sym]:
-    """Return for each new rational value the one whose region it is in: its own, if several read it."""
+def _owners(graph: Graph, start: int) -> tuple[dict[Sym, Sym], dict[Operand, Any]]:
+    """Return the region of each new rational value, by its result, and who reads each value."""
     readers: dict[Operand, Any] = dict.fromkeys(graph.outputs, SEVERAL)
     owners: dict[Sym, Sym] = {}
     sizes: dict[Sym, int] = {}
@@ -97,7 +100,7 @@ def _owners(graph: Graph, start: int) -> dict[Sym, Sym]:
         for x in eqn.rhs.operands:
             if readers.setdefault(x, mine) is not mine:
                 readers[x] = SEVERAL
-    return owners
+    return owners, readers
 
 
 def _fits(graph: Graph, y: Sym, owner: Sym) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import mpmath
@@ -31,7 +31,10 @@ EXTREMES = {
     "mask": (0.0, 1.0),
     "sign": (0.0, 1.0, -1.0),
 }
-MIXED = {kind: tuple(v for v in values if abs(v) in (0, 1, 2, 1e-8, 1e3)) for kind, values in EXTREMES.items()}
+MIXED = {
+    kind: tuple(v for v in values if abs(v) in (0, 1, 2, 1e-8, 1e3))
+    for kind, values in EXTREMES.items()
+}
 ORDINARY, RANDOM_MIXES, MOST_EXTREMES = 16, 16, 48
 
 
@@ -43,7 +46,8 @@ class Bounded:
 
     def __add__(self, other: Bounded) -> Bounded:
         total = self.value + other.value
-        return Bounded(total, self.error + other.error + UNIT * np.abs(total))
+        rounding = np.where(self.is_zero | other.is_zero, 0.0, UNIT * np.abs(total))
+        return Bounded(total, self.error + other.error + rounding)
 
     def __sub__(self, other: Bounded) -> Bounded:
         return self + -other
@@ -61,14 +65,13 @@ class Bounded:
         carried = (self.error + np.abs(quotient) * other.error) / np.abs(other.value)
         return Bounded(quotient, carried + _rounded(quotient, self.is_zero))
 
-
     @property
     def is_zero(self) -> Any:
         return (self.value == 0) & (self.error == 0)
 
 
 def _rounded(value: Any, is_exact: Any) -> Any:
-    """Return how far a product or quotient may be rounded, where it is below all normal numbers too."""
+    """Return how far a product or quotient is rounded, below the normal numbers too."""
     size = np.abs(value)
     return np.where((size < SMALLEST_NORMAL) & ~is_exact, SMALLEST, UNIT * size)
 
@@ -121,11 +124,16 @@ def is_as_accurate(
     if np.any(checked & off):
         return False
     shape = np.shape(checked) or (1,)
-    exact = _exact(terms, original, points, definitions, np.flatnonzero(np.broadcast_to(checked, shape)))
+    exact = _exact(
+        terms, original, points, definitions, np.flatnonzero(np.broadcast_to(checked, shape))
+    )
     return all(
         abs(mpmath.mpf(float(value)) - true) <= float(bound)
         for value, bound, true in zip(
-            *(np.broadcast_to(v, shape)[[k for k, _ in exact]] for v in (mine.value, limit + SMALLEST)),
+            *(
+                np.broadcast_to(v, shape)[[k for k, _ in exact]]
+                for v in (mine.value, limit + SMALLEST)
+            ),
             [true for _, true in exact],
             strict=True,
         )
@@ -136,7 +144,9 @@ def _bounded(a: int, b: int) -> Bounded:
     return Bounded(np.float64(a / b))
 
 
-def _leaves(terms: Terms, values: dict[int, Any], definitions: Mapping[int, int], number: Any) -> list[Any]:
+def _leaves(
+    terms: Terms, values: dict[int, Any], definitions: Mapping[int, int], number: Any
+) -> list[Any]:
     count = len(values) + len(definitions)
     known = [values.get(k) for k in range(count)]
     for k, row in definitions.items():
@@ -149,7 +159,7 @@ def _exact(
     row: int,
     points: Mapping[int, Any],
     definitions: Mapping[int, int],
-    where: Sequence[int],
+    where: Iterable[int],
 ) -> list[tuple[int, Any]]:
     """Return what ``row`` truly is at the numbered points, where it is defined there."""
     found = []

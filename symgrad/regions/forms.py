@@ -88,7 +88,8 @@ def _substitute(over: FracField, p: PolyElement, k: int, other: FracElement) -> 
         by_power.setdefault(exponents[k], {})[rest] = number
     found = over.zero
     for power, part in sorted(by_power.items()):
-        found = check_size(found + over.new(over.ring.from_dict(part)) * other**power)
+        factor = over.new(over.ring.from_dict(part))
+        found = check_size(found + (factor * other**power if power else factor))
     return found
 
 
@@ -322,7 +323,6 @@ class _Writer:
         return total
 
 
-
 class _Factors:
     """A polynomial as a number, a product of powers, and powers of sums."""
 
@@ -335,8 +335,10 @@ def _monomial_and_rest(p: PolyElement) -> _Factors:
     common = _common(terms)
     number = int(_content(terms))
     rest = {_minus(e, common): c / number for e, c in terms.items()}
-    return _Factors(number, common, [(rest, 1)]) if len(rest) > 1 else _Factors(
-        number * int(next(iter(rest.values()))), common, []
+    return (
+        _Factors(number, common, [(rest, 1)])
+        if len(rest) > 1
+        else _Factors(number * int(next(iter(rest.values()))), common, [])
     )
 
 
@@ -344,8 +346,11 @@ def _factored(p: PolyElement) -> _Factors:
     used = sorted({k for e in p.itermonoms() for k, power in enumerate(e) if power})
     if not 2 < len(p) <= MOST_FACTORED_TERMS or len(used) > MOST_FACTORED_VARIABLES:
         return _monomial_and_rest(p)
-    number, factors = _factors_of(tuple([(tuple([e[k] for k in used]), int(c)) for e, c in p.terms()]))
-    exponents, sums = [0] * p.ring.ngens, []
+    number, factors = _factors_of(
+        tuple([(tuple([e[k] for k in used]), int(c)) for e, c in p.terms()])
+    )
+    exponents = [0] * p.ring.ngens
+    sums: list[tuple[Sum, int]] = []
     for factor, power in factors:
         wide = [(_widened(e, used, p.ring.ngens), Fraction(c)) for e, c in factor]
         if len(wide) > 1:

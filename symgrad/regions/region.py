@@ -6,8 +6,20 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
-from symgrad.graph import OPS, Aval, Builder, Equation, Graph, Op, Operand, Static, Sym, literal_aval
+from symgrad.graph import (
+    OPS,
+    Aval,
+    Builder,
+    Equation,
+    Graph,
+    Op,
+    Operand,
+    Static,
+    Sym,
+    literal_aval,
+)
 from symgrad.regions.search import Found, Pattern
 from symgrad.regions.terms import LEAF, NUMBER, Terms
 
@@ -29,7 +41,7 @@ def is_rational(rhs: Op, aval: Aval) -> bool:
 
 def _power_of(rhs: Op) -> int | None:
     exponent = rhs.operands[1]
-    number = exponent.value if type(exponent) is Static else None
+    number: Any = exponent.value if type(exponent) is Static else None
     if type(number) in (int, float) and number == int(number) and 0 < number <= LARGEST_POWER:
         return int(number)
     return None
@@ -53,19 +65,22 @@ def exact(x: Operand) -> Fraction | None:
 class Surroundings:
     """What regions ask of their graph: who owns, defines and reads a value.
 
-    ``readers`` are the user's own equations, which stay whatever regions become.
+    ``readers`` are the user's own equations, which stay whatever regions become; ``hidden`` are
+    the user's values without a name that one of these reads, inside its own line.
     """
 
     graph: Graph
     owners: Mapping[Sym, Sym]
     made: Mapping[Operand, Equation]
     readers: Mapping[Operand, list[Equation]]
+    hidden: frozenset[Operand]
 
     @classmethod
     def of(cls, graph: Graph, start: int, owners: Mapping[Sym, Sym]) -> Surroundings:
         needed = {y for y in graph.outputs if type(y) is Sym}
         made: dict[Operand, Equation] = {}
         readers: dict[Operand, list[Equation]] = {}
+        reads: Counter[Operand] = Counter(needed)
         for k in range(len(graph.equations) - 1, -1, -1):
             eqn = graph.equations[k]
             if needed.isdisjoint(eqn.lhs):
@@ -73,10 +88,14 @@ class Surroundings:
             y, operands = eqn.lhs[0], [x for x in eqn.rhs.operands if type(x) is Sym]
             needed.update(operands)
             made[y] = eqn
+            if k < start:
+                reads.update(operands)
             if k < start and is_rational(eqn.rhs, graph.avals[y]):
                 for x in dict.fromkeys(operands):
                     readers.setdefault(x, []).append(eqn)
-        return cls(graph, owners, made, readers)
+        own = {eqn.lhs[0] for eqn in graph.equations[:start]}
+        hidden = [x for x, n in reads.items() if n == 1 and x in own and x not in graph.notes.names]
+        return cls(graph, owners, made, readers, frozenset(hidden))
 
     def definition(self, x: Operand) -> Equation | None:
         """Return the arithmetic that computes ``x``, if it is that."""
@@ -114,7 +133,8 @@ class Region:
         defined = [(self.place[y], self._row(terms, y, y, {})) for y in definitions]
         defined += [(k, _from_masks(terms, *others)) for k, others in excluding]
         kinds = tuple(map(self._kind, self.leaves))
-        return Pattern(tuple(terms.rows), root, masks, kinds, self.whole, tuple(defined))
+        hidden = frozenset([k for k, x in enumerate(self.leaves) if x in self.around.hidden])
+        return Pattern(tuple(terms.rows), root, masks, kinds, self.whole, tuple(defined), hidden)
 
     def may_become(self, found: Found) -> bool:
         """Return whether ``found`` has the result's shape, and its dtype all the way."""
@@ -250,15 +270,14 @@ class Region:
                 found[x] = reads
                 ahead += [(read, depth + 1) for read in reads]
         _drop_loose(found, mine)
-        known = [*self.leaves, *(x for y, reads in found.items() for x in (y, *reads))]
-        for x in dict.fromkeys(known):
+        known = dict.fromkeys([*self.leaves, *(x for y in found for x in (y, *found[y]))])
+        for x in list(known):
             for eqn in self.around.readers.get(x, [])[:MOST_READERS]:
                 y = eqn.lhs[0]
                 reads = [z for z in _arguments(eqn.rhs) if exact(z) is None]
-                if y not in found and len(found) < MOST_DEFINITIONS and self._mask(y) is not None:
-                    if all(z in known for z in reads):
-                        found[y] = reads
-                        known.append(y)
+                is_new = y not in found and len(found) < MOST_DEFINITIONS
+                if is_new and self._mask(y) is not None and all(z in known for z in reads):
+                    found[y], known[y] = reads, None
         for y, reads in found.items():
             for x in (*reads, y):
                 self._take(x)

@@ -27,8 +27,9 @@ MOST_CHECKED = 6
 class Pattern:
     """A region without its symbols.
 
-    Leaf ``k`` is ``rows[k]``.  ``definitions`` are leaves with the rows that compute them;
-    ``free`` are the leaves that may be read though the region does not.
+    Leaf ``k`` is ``rows[k]``.  ``definitions`` are leaves with the rows that compute them: some
+    the region does not read, but may.  ``hidden`` leaves stand inside a line of the user's and
+    would need one of their own.
     """
 
     rows: tuple[Row, ...]
@@ -37,6 +38,7 @@ class Pattern:
     kinds: tuple[str, ...]
     whole: int
     definitions: tuple[tuple[int, int], ...]
+    hidden: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,11 @@ class Found:
 @functools.cache
 def better(pattern: Pattern) -> Found | None:
     """Return a cheaper way that is as accurate, or None."""
-    terms = Terms(pattern.masks, pattern.whole)
-    for row in pattern.rows[len(pattern.masks) :]:
-        terms.number_or_make(row)
-    for leaf, row in pattern.definitions:
-        terms.define(leaf, row)
+    terms = Terms(pattern.masks, pattern.whole, pattern.hidden)
+    for given in pattern.rows[len(pattern.masks) :]:
+        terms.number_or_make(given)
+    for leaf, definition in pattern.definitions:
+        terms.define(leaf, definition)
     original = pattern.root
     try:
         states = _states(pattern, terms)
@@ -74,6 +76,8 @@ def _states(pattern: Pattern, terms: Terms) -> list[FracElement]:
     """Return the shortest fractions that the region is, by what the definitions allow."""
     count = len(pattern.masks)
     start = forms.fraction(terms, pattern.root, count)
+    if not start:
+        return []
     moves = _moves(pattern, terms, count)
     waiting = [(forms.size(start), 0, start)]
     seen: dict[FracElement, int] = {start: 0}
@@ -88,7 +92,7 @@ def _states(pattern: Pattern, terms: Terms) -> list[FracElement]:
                 new = forms.substitute(state[2], k, other)
             except (forms.TooLargeError, ZeroDivisionError):
                 continue
-            if new not in seen:
+            if new and new not in seen:  # a derivative that is zero everywhere has no rows
                 seen[new] = len(seen)
                 heapq.heappush(waiting, (forms.size(new), seen[new], new))
     return [start, *[state for *_, state in sorted(done)[:MOST_WRITTEN] if state != start]]
@@ -116,4 +120,3 @@ def _found(terms: Terms, root: int) -> Found:
         head, *rest = terms.rows[k]
         rows.append((head, *[place[x] for x in rest]) if terms.is_operation(k) else (head, *rest))
     return Found(tuple(rows), place[root])
-

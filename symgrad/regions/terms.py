@@ -7,7 +7,7 @@ varies, which is all that its cost needs of a shape.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -29,20 +29,23 @@ COMMUTATIVE = ("add", "multiply")
 # a region is taken to have a few thousand elements, which stay in the first cache, and a factor
 # that lacks an axis thirty.  To divide by a number counts as to multiply by one, which is as
 # good and reads worse.  Of two equally long ways the better one reads less, and less that
-# the region did not read before.
+# the region did not read before.  A value inside a line of the user's costs the line that it then
+# needs, and the array that lives until it is read.
 CALL, ON_SCALARS = 0.35, 0.05
 CHEAP_ELEMENT, SLOW_ELEMENT = 0.1e-3, 0.27e-3
 ELEMENTS, FEWER_ELEMENTS = 3000, 30
-ON_READ, ON_MENTION = 0.03, 0.01
+ON_READ, ON_MENTION, ON_NUMBER, ON_HIDDEN = 0.05, 0.01, 0.005, 0.6
 
 
 class Terms:
     """Rows over the leaves 0, 1, ...; ``whole`` is the mask of the region's result."""
 
-    def __init__(self, masks: Sequence[int] = (), whole: int = 0):
+    def __init__(
+        self, masks: Sequence[int] = (), whole: int = 0, hidden: Collection[int] = frozenset()
+    ):
         self.rows: list[Row] = []
         self.masks: list[int] = []
-        self.whole = whole
+        self.whole, self.hidden = whole, hidden
         self._known: dict[Row, int] = {}
         for k, mask in enumerate(masks):
             self._add((LEAF, k), mask)
@@ -101,8 +104,9 @@ class Terms:
     def cost(self, root: int) -> float:
         needed = self.needed(root)
         mentions = [x for k in needed if self.is_operation(k) for x in self.rows[k][1:]]
-        plain = sum([not self.is_operation(x) for x in mentions])
-        return sum([self._own_cost(k) for k in needed]) + ON_MENTION * plain
+        small = {LEAF: ON_MENTION, NUMBER: ON_NUMBER}
+        plain = sum([small.get(self.rows[x][0], 0.0) for x in mentions])
+        return sum([self._own_cost(k) for k in needed]) + plain
 
     def is_operation(self, k: int) -> bool:
         return self.rows[k][0] not in (LEAF, NUMBER)
@@ -110,7 +114,7 @@ class Terms:
     def _own_cost(self, k: int) -> float:
         mask = self.masks[k]
         if not self.is_operation(k):
-            return ON_READ if mask else 0.0
+            return ON_HIDDEN if k in self.hidden else ON_READ if mask else 0.0
         if not mask and self.whole:
             return ON_SCALARS
         head, *operands = self.rows[k]

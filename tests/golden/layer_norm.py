@@ -19,26 +19,25 @@ def forward(x, gain, bias, target):
         raise ValueError(f"target has shape {target.shape}, expected {(n, d)}")
     mu = x.mean(axis=1, keepdims=True)  # (n, 1)
     var = x.var(axis=1, keepdims=True)  # (n, 1)
-    diff = x - mu  # (n, d)
     sqrt = np.sqrt(var + 1e-05)  # (n, 1)
-    x_hat = diff / sqrt  # (n, d)
+    x_hat = (x - mu) / sqrt  # (n, d)
     out = gain * x_hat + bias  # (n, d)
-    diff2 = out - target  # (n, d)
-    value = np.mean(diff2**2)
-    return value, (gain, diff, sqrt, x_hat, diff2)
+    diff = out - target  # (n, d)
+    value = np.mean(diff**2)
+    return value, (gain, sqrt, x_hat, diff)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dx, dgain, dbias: the gradient of the value times `dvalue`."""
-    gain, diff, sqrt, x_hat, diff2 = residuals
-    n, d = diff.shape
-    dout = 2 * dvalue / (n * d) * diff2  # (n, d)
+    gain, sqrt, x_hat, diff = residuals
+    n = sqrt.shape[0]
+    d = x_hat.shape[1]
+    dout = 2 * dvalue / (n * d) * diff  # (n, d)
     dbias = dout.sum(axis=0)  # (d,)
     dgain = np.sum(dout * x_hat, axis=0)  # (d,)
-    ddiff = dout * gain / sqrt  # (n, d)
-    ratio = np.sum(ddiff * x_hat, axis=1, keepdims=True) / sqrt / d  # (n, 1)
-    dx = ddiff - ratio * diff  # (n, d)
-    dx -= ddiff.sum(axis=1, keepdims=True) / d
+    ratio = dout * gain / sqrt  # (n, d)
+    scaled = np.sum(ratio * x_hat, axis=1, keepdims=True) * x_hat  # (n, d)
+    dx = ratio - (ratio.sum(axis=1, keepdims=True) + scaled) / d  # (n, d)
     return dx, dgain, dbias
 
 
@@ -53,17 +52,15 @@ def value_and_grad(x, gain, bias, target):
         raise ValueError(f"target has shape {target.shape}, expected {(n, d)}")
     mu = x.mean(axis=1, keepdims=True)  # (n, 1)
     var = x.var(axis=1, keepdims=True)  # (n, 1)
-    diff = x - mu  # (n, d)
     sqrt = np.sqrt(var + 1e-05)  # (n, 1)
-    x_hat = diff / sqrt  # (n, d)
+    x_hat = (x - mu) / sqrt  # (n, d)
     out = gain * x_hat + bias  # (n, d)
-    diff2 = out - target  # (n, d)
-    value = np.mean(diff2**2)
-    dout = 2 / (n * d) * diff2  # (n, d)
+    diff = out - target  # (n, d)
+    value = np.mean(diff**2)
+    dout = 2 / (n * d) * diff  # (n, d)
     dbias = dout.sum(axis=0)  # (d,)
     dgain = np.sum(dout * x_hat, axis=0)  # (d,)
-    ddiff = dout * gain / sqrt  # (n, d)
-    ratio = np.sum(ddiff * x_hat, axis=1, keepdims=True) / sqrt / d  # (n, 1)
-    dx = ddiff - ratio * diff  # (n, d)
-    dx -= ddiff.sum(axis=1, keepdims=True) / d
+    ratio = dout * gain / sqrt  # (n, d)
+    scaled = np.sum(ratio * x_hat, axis=1, keepdims=True) * x_hat  # (n, d)
+    dx = ratio - (ratio.sum(axis=1, keepdims=True) + scaled) / d  # (n, d)
     return value, (dx, dgain, dbias)

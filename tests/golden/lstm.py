@@ -70,6 +70,7 @@ def forward(Wx, Wh, b, xs, target):
         o3,
         g3,
         tanh_c3,
+        h3,
         diff,
     )
     return value, residuals
@@ -99,17 +100,18 @@ def backward(residuals, dvalue=1.0):
         o3,
         g3,
         tanh_c3,
+        h3,
         diff,
     ) = residuals
     k = Wh.shape[1]
     p = xs.shape[1]
     hidden = i.shape[1]
-    h3 = np.zeros((p, hidden))
+    h4 = np.zeros((p, hidden))
     dh3 = 2 * dvalue / (hidden * p) * diff  # (p, hidden)
     dc3 = dh3 * o3 * (1 - tanh_c3**2)  # (p, hidden)
     dz = np.zeros((p, k))
     dz[:, 3 * hidden :] = dc3 * i3 * (1 - g3**2)
-    dz[:, 2 * hidden : 3 * hidden] = dh3 * tanh_c3 * (o3 * (1 - o3))
+    dz[:, 2 * hidden : 3 * hidden] = dh3 * h3 * (1 - o3)
     dz[:, hidden : 2 * hidden] = dc3 * c2 * (f3 * (1 - f3))
     dz[:, :hidden] = dc3 * g3 * (i3 * (1 - i3))
     dh2 = dz @ Wh.T  # (p, hidden)
@@ -117,7 +119,7 @@ def backward(residuals, dvalue=1.0):
     dc2 += dc3 * f3
     dz2 = np.zeros((p, k))
     dz2[:, 3 * hidden :] = dc2 * i2 * (1 - g2**2)
-    dz2[:, 2 * hidden : 3 * hidden] = dh2 * tanh_c2 * (o2 * (1 - o2))
+    dz2[:, 2 * hidden : 3 * hidden] = dh2 * h2 * (1 - o2)
     dz2[:, hidden : 2 * hidden] = dc2 * c * (f2 * (1 - f2))
     dz2[:, :hidden] = dc2 * g2 * (i2 * (1 - i2))
     db = dz2.sum(axis=0) + dz.sum(axis=0)  # (k,)
@@ -128,11 +130,11 @@ def backward(residuals, dvalue=1.0):
     dc += dc2 * f2
     dz3 = np.zeros((p, k))
     dz3[:, 3 * hidden :] = dc * i * (1 - g**2)
-    dz3[:, 2 * hidden : 3 * hidden] = dh * tanh_c * (o * (1 - o))
-    dz3[:, hidden : 2 * hidden] = dc * h3 * (f * (1 - f))
+    dz3[:, 2 * hidden : 3 * hidden] = dh * h * (1 - o)
+    dz3[:, hidden : 2 * hidden] = dc * h4 * (f * (1 - f))
     dz3[:, :hidden] = dc * g * (i * (1 - i))
     db += dz3.sum(axis=0)
-    dWh += h3.T @ dz3
+    dWh += h4.T @ dz3
     dWx += xs[0].T @ dz3
     return dWx, dWh, db
 
@@ -181,7 +183,7 @@ def value_and_grad(Wx, Wh, b, xs, target):
     dc3 = dh4 * o3 * (1 - tanh_c3**2)  # (p, hidden)
     dz = np.zeros((p, k))
     dz[:, 3 * hidden :] = dc3 * i3 * (1 - g3**2)
-    dz[:, 2 * hidden : 3 * hidden] = dh4 * tanh_c3 * (o3 * (1 - o3))
+    dz[:, 2 * hidden : 3 * hidden] = dh4 * h4 * (1 - o3)
     dz[:, hidden : 2 * hidden] = dc3 * c2 * (f3 * (1 - f3))
     dz[:, :hidden] = dc3 * g3 * (i3 * (1 - i3))
     dh3 = dz @ Wh.T  # (p, hidden)
@@ -189,7 +191,7 @@ def value_and_grad(Wx, Wh, b, xs, target):
     dc2 += dc3 * f3
     dz2 = np.zeros((p, k))
     dz2[:, 3 * hidden :] = dc2 * i2 * (1 - g2**2)
-    dz2[:, 2 * hidden : 3 * hidden] = dh3 * tanh_c2 * (o2 * (1 - o2))
+    dz2[:, 2 * hidden : 3 * hidden] = dh3 * h3 * (1 - o2)
     dz2[:, hidden : 2 * hidden] = dc2 * c * (f2 * (1 - f2))
     dz2[:, :hidden] = dc2 * g2 * (i2 * (1 - i2))
     db = dz2.sum(axis=0) + dz.sum(axis=0)  # (k,)
@@ -200,7 +202,7 @@ def value_and_grad(Wx, Wh, b, xs, target):
     dc += dc2 * f2
     dz3 = np.zeros((p, k))
     dz3[:, 3 * hidden :] = dc * i * (1 - g**2)
-    dz3[:, 2 * hidden : 3 * hidden] = dh2 * tanh_c * (o * (1 - o))
+    dz3[:, 2 * hidden : 3 * hidden] = dh2 * h2 * (1 - o)
     dz3[:, hidden : 2 * hidden] = dc * h * (f * (1 - f))
     dz3[:, :hidden] = dc * g * (i * (1 - i))
     db += dz3.sum(axis=0)
