@@ -21,7 +21,8 @@ from symgrad.regions.terms import Terms
 UNIT = 2.0**-53
 SMALLEST, SMALLEST_NORMAL = 2.0**-1074, 2.0**-1022
 SLACK, SLACK_UNITS = 2.0, 4.0  # the candidate's bound against the original's, and units beside
-EXACT_BITS = 1200  # from 1e300 to 1e-50: only one leaf at a time is as large or small as can be
+EXACT = mpmath.MPContext()
+EXACT.prec = 1200  # from 1e300 to 1e-50: only one leaf at a time is as large or small as can be
 
 # What a leaf may be, and where it hurts; each is tried with ordinary values of the others.
 EXTREMES = {
@@ -128,7 +129,7 @@ def is_as_accurate(
         terms, original, points, definitions, np.flatnonzero(np.broadcast_to(checked, shape))
     )
     return all(
-        abs(mpmath.mpf(float(value)) - true) <= float(bound)
+        abs(EXACT.mpf(float(value)) - true) <= float(bound)
         for value, bound, true in zip(
             *(
                 np.broadcast_to(v, shape)[[k for k, _ in exact]]
@@ -163,16 +164,15 @@ def _exact(
 ) -> list[tuple[int, Any]]:
     """Return what ``row`` truly is at the numbered points, where it is defined there."""
     found = []
-    with mpmath.workprec(EXACT_BITS):
-        for k in where:
-            values = {x: mpmath.mpf(float(column[k])) for x, column in points.items()}
-            try:
-                leaves = _leaves(terms, values, definitions, _quotient)
-                found.append((int(k), terms.evaluate(row, leaves, _quotient)))
-            except ZeroDivisionError:  # what was finite in float64 had underflowed
-                continue
+    for k in where:
+        values = {x: EXACT.mpf(float(column[k])) for x, column in points.items()}
+        try:
+            leaves = _leaves(terms, values, definitions, _quotient)
+            found.append((int(k), terms.evaluate(row, leaves, _quotient)))
+        except ZeroDivisionError:  # what was finite in float64 had underflowed
+            continue
     return found
 
 
 def _quotient(a: int, b: int) -> Any:
-    return mpmath.mpf(a) / b
+    return EXACT.mpf(a) / b

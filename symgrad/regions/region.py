@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from symgrad.dims import Size
 from symgrad.graph import (
     OPS,
     Aval,
@@ -47,6 +48,10 @@ def _power_of(rhs: Op) -> int | None:
     return None
 
 
+def is_one(size: Size) -> bool:
+    return type(size) is int and size == 1
+
+
 def _arguments(rhs: Op) -> tuple[Operand, ...]:
     return rhs.operands[:1] if rhs.name == "power" else rhs.operands
 
@@ -72,14 +77,16 @@ class Surroundings:
     graph: Graph
     owners: Mapping[Sym, Sym]
     made: Mapping[Operand, Equation]
-    readers: Mapping[Operand, list[Equation]]
+    arithmetic: Set[Operand]
+    readers: Mapping[Operand, list[tuple[Sym, list[Sym]]]]
     hidden: frozenset[Operand]
 
     @classmethod
     def of(cls, graph: Graph, start: int, owners: Mapping[Sym, Sym]) -> Surroundings:
         needed = {y for y in graph.outputs if type(y) is Sym}
         made: dict[Operand, Equation] = {}
-        readers: dict[Operand, list[Equation]] = {}
+        readers: dict[Operand, list[tuple[Sym, list[Sym]]]] = {}
+        arithmetic: set[Operand] = set()
         reads: Counter[Operand] = Counter(needed)
         for k in range(len(graph.equations) - 1, -1, -1):
             eqn = graph.equations[k]
@@ -90,18 +97,14 @@ class Surroundings:
             made[y] = eqn
             if k < start:
                 reads.update(operands)
-            if k < start and is_rational(eqn.rhs, graph.avals[y]):
-                for x in dict.fromkeys(operands):
-                    readers.setdefault(x, []).append(eqn)
+            if not is_rational(eqn.rhs, graph.avals[y]):
+                continue
+            arithmetic.add(y)
+            for x in dict.fromkeys(operands) if k < start else ():
+                readers.setdefault(x, []).append((y, operands))
         own = {eqn.lhs[0] for eqn in graph.equations[:start]}
         hidden = [x for x, n in reads.items() if n == 1 and x in own and x not in graph.notes.names]
-        return cls(graph, owners, made, readers, frozenset(hidden))
-
-    def definition(self, x: Operand) -> Equation | None:
-        """Return the arithmetic that computes ``x``, if it is that."""
-        eqn = self.made.get(x)
-        is_arithmetic = eqn is not None and is_rational(eqn.rhs, self.graph.avals[eqn.lhs[0]])
-        return eqn if is_arithmetic else None
+        return cls(graph, owners, made, arithmetic, readers, frozenset(hidden))
 
 
 class Region:
@@ -110,7 +113,7 @@ class Region:
     def __init__(self, around: Surroundings, root: Sym):
         self.around, self.graph, self.root = around, around.graph, root
         self.shape = self.graph.avals[root].shape
-        self.whole = self._mask(root) or 0
+        self.whole = sum([1 << k for k, size in enumerate(self.shape[::-1]) if not is_one(size)])
         self.leaves: list[Operand] = []
         self.place: dict[Operand, int] = {}
         self.scalars: dict[Operand, Equation] = {}
@@ -131,7 +134,9 @@ class Region:
         terms = Terms(masks, self.whole)
         root = self._row(terms, self.root, self.root, {})
         defined = [(self.place[y], self._row(terms, y, y, {})) for y in definitions]
-        defined += [(k, _from_masks(terms, *others)) for k, others in excluding]
+        one = terms.number(Fraction(1)) if excluding else 0
+        for k, other, same in excluding:
+            defined.append((k, terms.make("subtract", terms.make("subtract", one, other), same)))
         kinds = tuple(map(self._kind, self.leaves))
         hidden = frozenset([k for k, x in enumerate(self.leaves) if x in self.around.hidden])
         return Pattern(tuple(terms.rows), root, masks, kinds, self.whole, tuple(defined), hidden)
@@ -171,19 +176,20 @@ class Region:
 
     def _inside(self, x: Operand, root: Operand) -> Equation | None:
         """Return how ``x`` is computed within the region that ends in ``root``."""
-        owners = self.around.owners
-        if x is root or (type(x) is Sym and owners.get(x, x) is root):
+        if x is root:
             return self.around.made[x]
-        return self.scalars.get(x) or self._new_scalar(x)
+        owner = self.around.owners.get(x)
+        if owner is None:
+            return None
+        return self.around.made[x] if owner is root else self._new_scalar(x)
 
     def _new_scalar(self, x: Operand) -> Equation | None:
         """Take a new scalar in by what it is made of: computing it again costs nothing."""
-        if not self.shape or x not in self.around.owners or len(self.scalars) >= MOST_SCALARS:
-            return None
-        if self.graph.aval(x).shape:
-            return None
-        eqn = self.scalars[x] = self.around.made[x]
-        return eqn
+        if x not in self.scalars:
+            if not self.shape or self.graph.aval(x).shape or len(self.scalars) >= MOST_SCALARS:
+                return None
+            self.scalars[x] = self.around.made[x]
+        return self.scalars[x]
 
     def _reads(self, root: Operand) -> list[Operand]:
         """Return what is read from outside, in reading order, once for each time."""
@@ -192,24 +198,34 @@ class Region:
         ahead = [root]
         while ahead:
             x = ahead.pop()
-            eqn = self._inside(x, root) if exact(x) is None else None
+            if type(x) is Static and exact(x) is not None:
+                continue
+            eqn = self._inside(x, root)
             if eqn is None:
-                if exact(x) is None:
-                    found.append(x)
+                found.append(x)
             elif x not in seen:
                 seen.add(x)
                 ahead += _arguments(eqn.rhs)[::-1]
         return found
 
     def _take(self, x: Operand) -> None:
-        if x not in self.place:
-            self.place[x] = len(self.leaves)
-            self.leaves.append(x)
+        if x in self.place:
+            return
+        eqn = self.around.made.get(x)
+        if eqn is not None and eqn.rhs.name == "equal":
+            a, b = eqn.rhs.operands
+            for k, other in enumerate(self.leaves):
+                made = self.around.made.get(other)
+                if made is not None and made.rhs.name == "equal" and made.rhs.operands == (b, a):
+                    self.place[x] = k
+                    return
+        self.place[x] = len(self.leaves)
+        self.leaves.append(x)
 
     def _row(self, terms: Terms, x: Operand, root: Operand, rows: dict[Operand, int]) -> int:
         if x in rows:
             return rows[x]
-        number = exact(x)
+        number = exact(x) if type(x) is Static else None
         eqn = self._inside(x, root) if number is None else None
         if number is not None:
             rows[x] = terms.number(number)
@@ -223,12 +239,16 @@ class Region:
     def _mask(self, x: Operand) -> int | None:
         """Return along which axes of the result ``x`` varies, or None if it has others."""
         shape, want = self.graph.aval(x).shape, self.shape
+        if not shape:
+            return 0
+        if shape is want:
+            return self.whole
         if len(shape) > len(want):
             return None
         mask = 0
         for k, size in enumerate(shape[::-1]):
-            if type(size) is not int or size != 1:
-                if want[-1 - k] == 1:
+            if not is_one(size):
+                if is_one(want[-1 - k]):
                     return None
                 mask |= 1 << k
         return mask
@@ -261,9 +281,9 @@ class Region:
         found: dict[Operand, list[Operand]] = {}
         ahead = [(x, 0) for x in self.leaves]
         for x, depth in ahead:
-            if x in found or depth == DEEPEST or len(found) >= MOST_DEFINITIONS:
-                continue
-            if self.around.definition(x) is None or x in self.scalars:
+            if depth == DEEPEST or len(found) >= MOST_DEFINITIONS:
+                break
+            if x in found or x not in self.around.arithmetic or x in self.scalars:
                 continue
             reads = list(dict.fromkeys(self._reads(x)))
             if all(self._mask(read) is not None for read in reads):
@@ -272,47 +292,33 @@ class Region:
         _drop_loose(found, mine)
         known = dict.fromkeys([*self.leaves, *(x for y in found for x in (y, *found[y]))])
         for x in list(known):
-            for eqn in self.around.readers.get(x, [])[:MOST_READERS]:
-                y = eqn.lhs[0]
-                reads = [z for z in _arguments(eqn.rhs) if exact(z) is None]
-                is_new = y not in found and len(found) < MOST_DEFINITIONS
-                if is_new and self._mask(y) is not None and all(z in known for z in reads):
-                    found[y], known[y] = reads, None
+            for y, reads in self.around.readers.get(x, ())[:MOST_READERS]:
+                if y in found or len(found) >= MOST_DEFINITIONS:
+                    continue
+                if known.keys() >= set(reads) and self._mask(y) is not None:
+                    found[y], known[y] = self._reads(y), None
         for y, reads in found.items():
             for x in (*reads, y):
                 self._take(x)
         return _least_first(found)
 
-    def _excluding_masks(self) -> list[tuple[int, list[int]]]:
+    def _excluding_masks(self) -> list[tuple[int, int, int]]:
         """Return leaves ``a > b`` with those of ``a < b`` and ``a == b``: one of the three holds.
 
-        Of NaN none does; there the original is finite, but not a derivative of anything.  What
-        says the same of two sides as an earlier leaf is defined by that leaf alone.
+        Of NaN none does; there the original is finite, but not a derivative of anything.
         """
         known: dict[tuple[str, Operand, Operand], int] = {}
-        found: list[tuple[int, list[int]]] = []
+        found: list[tuple[int, int, int]] = []
         for k, x in enumerate(self.leaves):
             eqn = self.around.made.get(x)
             if eqn is None or eqn.rhs.name not in MIRRORED:
                 continue
-            a, b = eqn.rhs.operands
-            names = eqn.rhs.name, MIRRORED[eqn.rhs.name]
-            same = known.get((names[0], a, b))
-            others = [known.get((name, a, b)) for name in MIRRORED if name != names[0]]
-            if same is not None:
-                found.append((k, [same]))
-            elif None not in others:
-                found.append((k, [m for m in others if m is not None]))
-            known.setdefault((names[0], a, b), k)
-            known.setdefault((names[1], b, a), k)
+            name, (a, b) = eqn.rhs.name, eqn.rhs.operands
+            others = [known[other, a, b] for other in MIRRORED if (other, a, b) in known]
+            if len(others) == 2 and (name, a, b) not in known:
+                found.append((k, others[0], others[1]))
+            known[name, a, b] = known[MIRRORED[name], b, a] = k
         return found
-
-
-def _from_masks(terms: Terms, first: int, *others: int) -> int:
-    """Return the mask that is ``first``, or the one that is neither of two."""
-    if not others:
-        return first
-    return terms.make("subtract", terms.make("subtract", terms.number(Fraction(1)), first), *others)
 
 
 def _literal(above: int, below: int) -> Static:

@@ -49,7 +49,7 @@ class Found:
     root: int
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4096)
 def better(pattern: Pattern) -> Found | None:
     """Return a cheaper way that is as accurate, or None."""
     terms = Terms(pattern.masks, pattern.whole, pattern.hidden)
