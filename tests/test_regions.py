@@ -83,6 +83,12 @@ def quantile(w, X, y, tau):
     return np.mean(np.maximum(tau * r, (tau - 1) * r))
 
 
+def huber(w, X, y):
+    r = X @ w - y
+    a = np.abs(r)
+    return np.mean(np.where(a <= 0.7, 0.5 * r**2, 0.7 * (a - 0.5 * 0.7)))
+
+
 def batch_norm(X, gamma, T):
     X_hat = (X - X.mean(axis=0)) / np.sqrt(X.var(axis=0) + 1e-5)
     return np.mean((gamma * X_hat - T) ** 2)
@@ -100,6 +106,7 @@ CASES = {
         quantile, "w", (w, X, y, 0.3),
         ["diff = tau - 0.5 * (scaled == scaled2)", "dr = (diff - (scaled2 > scaled)) / n"],
     ),
+    "Huber": (huber, "w", (w, X, y), ["np.clip(r, -0.7, 0.7) / n"]),
     "batch norm": (batch_norm, "X", (X, g, Y), ["gamma / sqrt"]),
 }  # fmt: skip
 
