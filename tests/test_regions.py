@@ -179,6 +179,20 @@ def test_masks_are_no_numbers_to_add():
     assert np.array_equal(da, [1, 0, 2]) and np.array_equal(db, [1, 2, 0])
 
 
+def test_a_definition_may_read_a_mask_that_others_exclude():
+    builder = Builder()
+    a, b, c = (builder.wrap(builder.input(Aval((3,), FLOAT64))) for _ in range(3))
+    with building(builder):
+        above, below, same = op.greater(a, b), op.less(a, b), op.equal(a, b)
+        shared = c * above  # read twice, so a leaf with a definition
+        total = (c * below + c * same + shared) * c + shared * (c * below)
+    graph = builder.graph([total.symbol, op.exp(shared).symbol])
+    found = drop_dead(rewrite_regions(graph, 0))
+    args = np.array([1.0, 2, 3]), np.array([2.0, 2, 2]), np.array([5.0, 6, 7])
+    assert run(found, args) == pytest.approx(run(graph, args))
+    assert len(found.equations) < len(graph.equations)
+
+
 @pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="NEP 50")
 def test_float32_stays_float32():
     function, wrt, args, _ = CASES["swish"]

@@ -133,10 +133,12 @@ class Region:
         masks = tuple([self._mask(x) or 0 for x in self.leaves])
         terms = Terms(masks, self.whole)
         root = self._row(terms, self.root, self.root, {})
-        defined = [(self.place[y], self._row(terms, y, y, {})) for y in definitions]
         one = terms.number(Fraction(1)) if excluding else 0
-        for k, other, same in excluding:
-            defined.append((k, terms.make("subtract", terms.make("subtract", one, other), same)))
+        defined = [
+            (k, terms.make("subtract", terms.make("subtract", one, other), same))
+            for k, other, same in excluding  # first, as arithmetic may read them
+        ]
+        defined += [(self.place[y], self._row(terms, y, y, {})) for y in definitions]
         kinds = tuple(map(self._kind, self.leaves))
         hidden = frozenset([k for k, x in enumerate(self.leaves) if x in self.around.hidden])
         return Pattern(tuple(terms.rows), root, masks, kinds, self.whole, tuple(defined), hidden)
