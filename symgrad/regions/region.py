@@ -153,9 +153,12 @@ class Region:
             elif head == NUMBER:
                 avals.append(literal_aval(_literal(*rest).value))
             else:
-                aval = OPS[head].aval(shapes, *[avals[k] for k in rest])
+                operands = [avals[k] for k in rest]
+                if not any(a.inexact or a.kind == "python" for a in operands):
+                    return False  # sums of masks or labels are others in NumPy, or none
+                aval = OPS[head].aval(shapes, *operands)
                 if aval.kind != "python" and aval.dtype != want.dtype:
-                    return False  # sums of masks or labels are others in NumPy
+                    return False
                 avals.append(aval)
         return Builder(shapes).may_replace(avals[found.root], want)
 
