@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import symgrad
 from symgrad import specialise
 from symgrad.expand import drop_dead
-from symgrad.graph import FLOAT64, Aval, Builder, building, check
+from symgrad.graph import BOOL, FLOAT64, Aval, Builder, building, check
 from symgrad.ops import op
 from symgrad.regions import MOST_IN_VAIN, MOST_PATTERNS, rewrite_regions
 from symgrad.regions import forms as forms_module
