@@ -117,6 +117,7 @@ class Region:
         self.leaves: list[Operand] = []
         self.place: dict[Operand, int] = {}
         self.scalars: dict[Operand, Equation] = {}
+        self.repeats = False  # whether a value within is read twice
 
     def pattern(self) -> Pattern | None:
         """Return the region without its symbols, or None if there is nothing to look for."""
@@ -125,7 +126,7 @@ class Region:
             self._take(x)
         if len(self.leaves) > MOST_LEAVES or any(self._mask(x) is None for x in self.leaves):
             return None
-        read_once = len(self.leaves) == len(reads)
+        read_once = len(self.leaves) == len(reads) and not self.repeats
         definitions = self._definitions()
         excluding = self._excluding_masks()
         if read_once and not (definitions or excluding or self._mixes_shapes()):
@@ -208,7 +209,9 @@ class Region:
             eqn = self._inside(x, root)
             if eqn is None:
                 found.append(x)
-            elif x not in seen:
+            elif x in seen:
+                self.repeats = True
+            else:
                 seen.add(x)
                 ahead += _arguments(eqn.rhs)[::-1]
         return found
