@@ -192,7 +192,10 @@ class Region:
     def _new_scalar(self, x: Operand) -> Equation | None:
         """Take a new scalar in by what it is made of: computing it again costs nothing."""
         if x not in self.scalars:
-            if not self.shape or self.graph.aval(x).shape or len(self.scalars) >= MOST_SCALARS:
+            if not self.shape or self.graph.aval(x).shape:
+                return None
+            is_whole = self.around.owners.get(x) is x  # what is within one comes with it
+            if is_whole and len(self.scalars) >= MOST_SCALARS:
                 return None
             self.scalars[x] = self.around.made[x]
         return self.scalars[x]
