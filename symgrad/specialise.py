@@ -36,6 +36,7 @@ from symgrad.graph import Aval, Graph, Sym
 from symgrad.load import load_function
 from symgrad.pause import uncollected
 from symgrad.recognise import Firing, recognise
+from symgrad.regions import rewrite_regions
 from symgrad.schedule import Half, Schedule, cut, own_outputs, whole
 from symgrad.simplify import simplify
 from symgrad.trace import Argument, Capture, Leaf, canonical, trace
@@ -242,6 +243,8 @@ class Specialisation:
         graph = differentiate(primal, wrt, self.value_count, name, self.options.exact)
         seeds = len(graph.inputs) - len(primal.inputs)
         graph = simplify(graph, len(primal.equations), seeds, fired)
+        if not self.options.exact:
+            graph = rewrite_regions(graph, len(primal.equations))
         graph = expand(graph)
         if not self.options.exact:
             graph = gather_first(graph)

@@ -27,6 +27,7 @@ STAGES = [
     ("recognise",),
     ("differentiate",),
     ("simplify",),
+    ("regions",),
     ("expand",),
     ("schedule",),
     ("templating",),

@@ -193,6 +193,11 @@ def test_random_programs(block, tmp_path):
     run(range(10 * block, 10 * block + 10), tmp_path)
 
 
+def test_random_programs_that_went_wrong_once(tmp_path):
+    # Regions: masks subtracted, values read that another region had replaced.
+    run([140, 844, 920, 1875, 1937], tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("block", range(188))
 def test_many_random_programs(block, tmp_path):

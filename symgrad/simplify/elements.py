@@ -185,6 +185,30 @@ def _common_factor(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | 
     return (factor * op.where(value_of(b, mask), one, two)).symbol
 
 
+@rule("where", "where(|x| <= c, x, c sign(x)) = clip(x, -c, c), where c is not negative")
+def _clipped(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    """Find the slope of Huber's loss.  For c < 0 the left side is c sign(x), the right side c."""
+    mask, inside, outside = xs
+    row = b.definition(mask)
+    if row is None or row.name not in ("less", "less_equal"):
+        return None
+    distance, limit = b.definition(row.operands[0]), row.operands[1]
+    if distance is None or distance.name != "absolute" or distance.operands[0] != inside:
+        return None
+    sign, c = op.sign(value_of(b, inside)), value_of(b, limit)
+    if not _is_not_negative(b, limit) or outside != (c * sign).symbol:
+        return None
+    return op.clip(value_of(b, inside), -c, c).symbol
+
+
+def _is_not_negative(b: Simplifier, x: Operand) -> bool:
+    """Return whether ``x`` is a number or a value that is never below zero, NaN aside."""
+    row, number = b.definition(x), literal_of(x)
+    if row is not None:
+        return row.name in ("absolute", "exp", "square", "sqrt")
+    return type(number) in (int, float) and number >= 0
+
+
 # --- scatters --------------------------------------------------------------------------------
 
 

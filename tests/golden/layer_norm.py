@@ -25,20 +25,29 @@ def forward(x, gain, bias, target):
     out = gain * x_hat + bias  # (n, d)
     r = out - target  # (n, d)
     value = np.vdot(r, r) / (n * d)
-    return value, (gain, centred, root, x_hat, r)
+    return value, (gain, root, x_hat, r)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dx, dgain, dbias: the gradient of the value times `dvalue`."""
-    gain, centred, root, x_hat, r = residuals
-    n, d = centred.shape
+    gain, root, x_hat, r = residuals
+    n = root.shape[0]
+    d = x_hat.shape[1]
+
+    # np.mean((out - target) ** 2)
     dout = 2 * dvalue / (n * d) * r  # (n, d)
+
+    # out = gain * x_hat + bias
     dbias = dout.sum(axis=0)  # (d,)
     dgain = np.einsum("ij,ij->j", dout, x_hat)  # (d,)
+
+    # x_hat = (x - mu) / np.sqrt(var + 1e-5)
     dcentred = dout * gain / root  # (n, d)
-    ratio = np.einsum("ij,ij->i", dcentred, x_hat)[:, None] / root / d  # (n, 1)
-    dx = dcentred - ratio * centred  # (n, d)
-    dx -= dcentred.sum(axis=1, keepdims=True) / d
+
+    # mu = x.mean(axis=-1, keepdims=True)
+    a = np.einsum("ij,ij->i", dcentred, x_hat)[:, None] * x_hat  # (n, d)
+    a += dcentred.sum(axis=1, keepdims=True)
+    dx = dcentred - a / d  # (n, d)
     return dx, dgain, dbias
 
 
@@ -60,11 +69,18 @@ def value_and_grad(x, gain, bias, target):
     r = out - target  # (n, d)
     value = np.vdot(r, r) / (n * d)
 
+    # np.mean((out - target) ** 2)
     dout = 2 / (n * d) * r  # (n, d)
+
+    # out = gain * x_hat + bias
     dbias = dout.sum(axis=0)  # (d,)
     dgain = np.einsum("ij,ij->j", dout, x_hat)  # (d,)
+
+    # x_hat = (x - mu) / np.sqrt(var + 1e-5)
     dcentred = dout * gain / root  # (n, d)
-    ratio = np.einsum("ij,ij->i", dcentred, x_hat)[:, None] / root / d  # (n, 1)
-    dx = dcentred - ratio * centred  # (n, d)
-    dx -= dcentred.sum(axis=1, keepdims=True) / d
+
+    # mu = x.mean(axis=-1, keepdims=True)
+    a = np.einsum("ij,ij->i", dcentred, x_hat)[:, None] * x_hat  # (n, d)
+    a += dcentred.sum(axis=1, keepdims=True)
+    dx = dcentred - a / d  # (n, d)
     return value, (dx, dgain, dbias)

@@ -70,6 +70,7 @@ def forward(Wx, Wh, b, xs, target):
         o3,
         g3,
         tanh_c3,
+        h3,
         r,
     )
     return value, residuals
@@ -99,6 +100,7 @@ def backward(residuals, dvalue=1.0):
         o3,
         g3,
         tanh_c3,
+        h3,
         r,
     ) = residuals
     k = Wh.shape[1]
@@ -116,7 +118,7 @@ def backward(residuals, dvalue=1.0):
     dz[:, 3 * hidden :] = dc3 * i3 * (1 - g3**2)
 
     # o = sigmoid(z[:, 2 * hidden : 3 * hidden])
-    dz[:, 2 * hidden : 3 * hidden] = dh3 * tanh_c3 * (o3 * (1 - o3))
+    dz[:, 2 * hidden : 3 * hidden] = dh3 * h3 * (1 - o3)
 
     # f = sigmoid(z[:, hidden : 2 * hidden])
     dz[:, hidden : 2 * hidden] = dc3 * c2 * (f3 * (1 - f3))
@@ -136,7 +138,7 @@ def backward(residuals, dvalue=1.0):
     dz2[:, 3 * hidden :] = dc2 * i2 * (1 - g2**2)
 
     # o = sigmoid(z[:, 2 * hidden : 3 * hidden])
-    dz2[:, 2 * hidden : 3 * hidden] = dh2 * tanh_c2 * (o2 * (1 - o2))
+    dz2[:, 2 * hidden : 3 * hidden] = dh2 * h2 * (1 - o2)
 
     # f = sigmoid(z[:, hidden : 2 * hidden])
     dz2[:, hidden : 2 * hidden] = dc2 * c * (f2 * (1 - f2))
@@ -155,22 +157,22 @@ def backward(residuals, dvalue=1.0):
     dc += dc2 * f2
 
     # g = np.tanh(z[:, 3 * hidden :])
-    h3 = np.zeros((p, hidden))
+    h4 = np.zeros((p, hidden))
     dz3 = np.zeros((p, k))
     dz3[:, 3 * hidden :] = dc * i * (1 - g**2)
 
     # o = sigmoid(z[:, 2 * hidden : 3 * hidden])
-    dz3[:, 2 * hidden : 3 * hidden] = dh * tanh_c * (o * (1 - o))
+    dz3[:, 2 * hidden : 3 * hidden] = dh * h * (1 - o)
 
     # f = sigmoid(z[:, hidden : 2 * hidden])
-    dz3[:, hidden : 2 * hidden] = dc * h3 * (f * (1 - f))
+    dz3[:, hidden : 2 * hidden] = dc * h4 * (f * (1 - f))
 
     # i = sigmoid(z[:, :hidden])
     dz3[:, :hidden] = dc * g * (i * (1 - i))
 
     # z = xs[t] @ Wx + h @ Wh + b
     db += dz3.sum(axis=0)
-    dWh += h3.T @ dz3
+    dWh += h4.T @ dz3
     dWx += xs[0].T @ dz3
     return dWx, dWh, db
 
@@ -227,7 +229,7 @@ def value_and_grad(Wx, Wh, b, xs, target):
     dz[:, 3 * hidden :] = dc3 * i3 * (1 - g3**2)
 
     # o = sigmoid(z[:, 2 * hidden : 3 * hidden])
-    dz[:, 2 * hidden : 3 * hidden] = dh4 * tanh_c3 * (o3 * (1 - o3))
+    dz[:, 2 * hidden : 3 * hidden] = dh4 * h4 * (1 - o3)
 
     # f = sigmoid(z[:, hidden : 2 * hidden])
     dz[:, hidden : 2 * hidden] = dc3 * c2 * (f3 * (1 - f3))
@@ -247,7 +249,7 @@ def value_and_grad(Wx, Wh, b, xs, target):
     dz2[:, 3 * hidden :] = dc2 * i2 * (1 - g2**2)
 
     # o = sigmoid(z[:, 2 * hidden : 3 * hidden])
-    dz2[:, 2 * hidden : 3 * hidden] = dh3 * tanh_c2 * (o2 * (1 - o2))
+    dz2[:, 2 * hidden : 3 * hidden] = dh3 * h3 * (1 - o2)
 
     # f = sigmoid(z[:, hidden : 2 * hidden])
     dz2[:, hidden : 2 * hidden] = dc2 * c * (f2 * (1 - f2))
@@ -270,7 +272,7 @@ def value_and_grad(Wx, Wh, b, xs, target):
     dz3[:, 3 * hidden :] = dc * i * (1 - g**2)
 
     # o = sigmoid(z[:, 2 * hidden : 3 * hidden])
-    dz3[:, 2 * hidden : 3 * hidden] = dh2 * tanh_c * (o * (1 - o))
+    dz3[:, 2 * hidden : 3 * hidden] = dh2 * h2 * (1 - o)
 
     # f = sigmoid(z[:, hidden : 2 * hidden])
     dz3[:, hidden : 2 * hidden] = dc * h * (f * (1 - f))

@@ -34,8 +34,8 @@ def backward(residuals, dvalue=1.0):
 
     # out[t] = alpha * x[t] + (1 - alpha) * out[t - 1]
     da = dout[1] + one_minus_alpha * da2
-    ddiff = x[0] * da + a * da2 + a2 * dout[3]
-    dalpha = x[1] * da + x[2] * da2 + x[3] * dout[3] - ddiff
+    a3 = da2 * (x[2] - a) + dout[3] * (x[3] - a2)
+    dalpha = da * (x[1] - x[0]) + a3
     dx = np.zeros_like(x)
     dx[0] = dout[0] + one_minus_alpha * da
     dx[1] = alpha * da
@@ -64,8 +64,8 @@ def value_and_grad(x, alpha):
 
     # out[t] = alpha * x[t] + (1 - alpha) * out[t - 1]
     da = dout[1] + one_minus_alpha * da2
-    ddiff = x[0] * da + a * da2 + a2 * dout[3]
-    dalpha = x[1] * da + x[2] * da2 + x[3] * dout[3] - ddiff
+    a3 = da2 * (x[2] - a) + dout[3] * (x[3] - a2)
+    dalpha = da * (x[1] - x[0]) + a3
     dx = np.zeros_like(x)
     dx[0] = dout[0] + one_minus_alpha * da
     dx[1] = alpha * da
