@@ -90,7 +90,8 @@ ARRANGE = {
 
 UFUNCS = """
     add subtract multiply divide negative power square reciprocal exp exp2 expm1 log log1p log2
-    sqrt tanh cosh hypot absolute sign maximum minimum clip logaddexp greater less less_equal equal
+    sqrt tanh cosh hypot absolute sign maximum minimum clip logaddexp greater less equal
+    less_equal greater_equal
 """
 NUMPY = ARRANGE | {name: getattr(np, name) for name in UFUNCS.split()}
 NUMPY |= {"max": reduce_by(np.max), "min": reduce_by(np.min), "var": np.var}

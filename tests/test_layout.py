@@ -389,7 +389,7 @@ def z_is_taken(W1, W2, z):
 
 NAMES = [
     (deviations, (RNG.randn(4), RNG.randn(4)), 0, {"centred", "shifted", "r"}, {"diff", "diff2"}),
-    (phrases, (RNG.rand(4), 1.5), 0, {"one_minus_p", "p_squared"}, {"diff", "squared"}),
+    (phrases, (RNG.rand(4), 1.5), 0, {"one_minus_p", "p_squared"}, {"squared"}),
     (z_is_taken, (W1, W2, X), (0, 1), {"dz_h"}, {"scaled", "dz2"}),
     (two_layers, PARTS[0][1], (0, 1, 2, 3), {"dz1", "shifted", "e", "total"}, {"da", "diff"}),
 ]  # fmt: skip

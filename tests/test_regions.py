@@ -104,10 +104,10 @@ CASES = {
     "Gaussian": (gaussian, ("v", "w"), (w, g, X, y), ["dlog_var = 0.5 / n * (1 - ratio)"]),
     "quantile": (
         quantile, "w", (w, X, y, 0.3),
-        ["diff = tau - 0.5 * (scaled == scaled2)", "dr = (diff - (scaled2 > scaled)) / n"],
+        ["diff = tau - 0.5 * (tau_r == scaled)", "dr = (diff - (scaled > tau_r)) / n"],
     ),
     "Huber": (huber, "w", (w, X, y), ["np.clip(r, -0.7, 0.7) / n"]),
-    "batch norm": (batch_norm, "X", (X, g, Y), ["gamma / sqrt"]),
+    "batch norm": (batch_norm, "X", (X, g, Y), ["gamma / root"]),
 }  # fmt: skip
 
 

@@ -339,6 +339,16 @@ AXES = [
     ),
     Case(
         "where: where(|x| <= c",
+        lambda p: op.where(op.greater(op.absolute(p.x), 0.7), 0.7 * op.sign(p.x), p.x),
+        "clip(x, -0.7, 0.7)",
+    ),
+    Case(
+        "where: where(|x| <= c",
+        lambda p: op.where(op.greater_equal(0.7, op.absolute(p.x)), p.x, 0.7 * op.sign(p.x)),
+        "clip(x, -0.7, 0.7)",
+    ),
+    Case(
+        "where: where(|x| <= c",
         lambda p: op.where(op.less(op.absolute(p.x), 1), p.x, op.sign(p.x)),
         "clip(x, -1, 1)",
     ),

@@ -146,7 +146,12 @@ class Names:
             and (self._is_affine(a) or self._is_affine(b))
         ):
             return "z"
-        if row.name == "subtract" and isinstance(a, Sym) and isinstance(b, Sym):
+        if (
+            row.name == "subtract"
+            and not self._is_gradient(y)
+            and isinstance(a, Sym)
+            and isinstance(b, Sym)
+        ):
             return _deviation(a, b, self.defined)
         if row.name in ("maximum", "minimum") and any(
             getattr(x, "value", None) == 0 for x in (a, b)

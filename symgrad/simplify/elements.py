@@ -188,13 +188,22 @@ def _common_factor(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | 
 @rule("where", "where(|x| <= c, x, c sign(x)) = clip(x, -c, c), where c is not negative")
 def _clipped(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
     """Find the slope of Huber's loss.  For c < 0 the left side is c sign(x), the right side c."""
-    mask, inside, outside = xs
-    row = b.definition(mask)
-    if row is None or row.name not in ("less", "less_equal"):
+    row = b.definition(xs[0])
+    if row is None or row.name not in ("less", "less_equal", "greater", "greater_equal"):
         return None
-    distance, limit = b.definition(row.operands[0]), row.operands[1]
-    if distance is None or distance.name != "absolute" or distance.operands[0] != inside:
-        return None
+    is_less = row.name.startswith("less")
+    for (distance, limit), is_inside in (
+        (row.operands, is_less),
+        (row.operands[::-1], not is_less),
+    ):
+        inside, outside = xs[1:] if is_inside else xs[:0:-1]
+        made = b.definition(distance)
+        if made is not None and made.name == "absolute" and made.operands[0] == inside:
+            return _clip(b, inside, outside, limit)
+    return None
+
+
+def _clip(b: Simplifier, inside: Operand, outside: Operand, limit: Operand) -> Operand | None:
     sign, c = op.sign(value_of(b, inside)), value_of(b, limit)
     if not _is_not_negative(b, limit) or outside != (c * sign).symbol:
         return None
