@@ -527,6 +527,15 @@ AXES = [
     ),
     Case("squeeze: squeeze", lambda p: op.squeeze(column(p.u), axis=(1,)), "u"),
     Case(
+        "squeeze: squeeze",
+        lambda p: (
+            op.squeeze(p.s * column(p.u), axis=(1,)) * p.u
+            + op.sum(p.s * column(p.u), axis=(0, 1), keepdims=False)
+        ),
+        "add(multiply(s, multiply(u, u)), sum(multiply(s, expand_dims(u, axis=(1,))), axis=(0, 1), "
+        "keepdims=False))",
+    ),
+    Case(
         "contract: transposes",
         lambda p: matmul(swap(p.x), p.y),
         "contract(x, y, terms=((0, 1), (0, 2)), out=(1, 2))",

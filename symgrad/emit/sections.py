@@ -140,6 +140,7 @@ def _rounds(lines: Lines, first: int) -> dict[int, UsersLine | None]:
     """
     starts: dict[int, UsersLine | None] = {}
     now, before, start, lowest, is_moved = None, None, first, math.inf, False
+    seen: set[int] = set()
     for k in range(first, len(lines.origins)):
         origin = lines.origins[k]
         line = lines.at(origin) if origin is not None and origin.step >= 0 else None
@@ -149,18 +150,23 @@ def _rounds(lines: Lines, first: int) -> dict[int, UsersLine | None]:
         if is_moved:
             if line is not now and not lines.fills[k]:
                 starts[start] = now = None
-        elif line is not now or _goes_round(lines, line, before, origin):
+        elif line is not now or _goes_round(lines, line, before, origin, seen):
             starts[start] = now = line
+            seen.clear()
+        seen.add(lines.place(origin))
         before, start, lowest = origin, k + 1, min(lowest, origin.step)
     return starts
 
 
-def _goes_round(lines: Lines, line: UsersLine, before: Origin | None, origin: Origin) -> bool:
+def _goes_round(
+    lines: Lines, line: UsersLine, before: Origin | None, origin: Origin, seen: Collection[int]
+) -> bool:
     """Return whether the same line was run again: backwards through it, a later place follows.
 
-    What one place of the code computes has steps side by side.
+    It is one of those ``seen`` in this part.  What one place of the code computes has steps side
+    by side.
     """
     if before is None or line.has_rounds or before.told[0] is not origin.told[0]:
         return False
     last, now = lines.place(before), lines.place(origin)
-    return now >= last and origin.step < before.step - (now == last)
+    return now in seen and now >= last and origin.step < before.step - (now == last)

@@ -179,9 +179,8 @@ class Speller:
         operands = list(map(self.operand, rhs.operands))
         if rhs.name == "multiply" and (over := self._over(rhs, operands)) is not None:
             return over
-        if rhs.name == "negative" and self._is_product(rhs.operands[0]):
-            inside = f"{operands[0]:7}"  # -a * b is (-a) * b: the same number
-            return Text(inside[1:] if inside.startswith("-") else f"-{inside}", PRODUCT)
+        if rhs.name == "negative" and (first := self._first_factor(rhs.operands[0])) is not None:
+            return Text(_negated(f"{operands[0]:7}", str(self.operand(first))), PRODUCT)
         if y is not None and y not in self.primal and rhs.name in _ARITHMETIC:
             operands = self._whole_numbers(rhs, operands)
             if self._is_scalar_product(rhs) or self._is_sum_of_sums(rhs, operands):
@@ -232,17 +231,15 @@ class Speller:
         eqn = self.inlined.get(x) if isinstance(x, Sym) else None
         return None if eqn is None or eqn.lhs[0] in self.primal else eqn
 
-    def _is_product(self, x: Operand) -> bool:
-        """Return whether ``x`` is a folded product whose first factor can take the sign."""
+    def _first_factor(self, x: Operand) -> Operand | None:
+        """Return the first factor of a folded product, if it can take the product's sign."""
         factor = x
         while (eqn := self.inlined.get(factor) if isinstance(factor, Sym) else None) is not None:
             if eqn.rhs.name not in ("multiply", "divide"):
                 break
             first = eqn.rhs.operands[0]
             factor = first if self.reciprocal(first) is None else eqn.rhs.operands[1]
-        if factor is x or not self.graph.aval(factor).inexact:
-            return False
-        return eqn is None or self.equation(eqn).precedence != MATMUL  # -a @ b negates all of a
+        return None if factor is x or not self.graph.aval(factor).inexact else factor
 
     def _whole_numbers(self, rhs: Op, operands: list[Text]) -> list[Text]:
         # 1.0 in a derivative reads better as 1, where the other operand decides the dtype.
@@ -266,6 +263,15 @@ class Speller:
             inside = ", ".join(self.size(size) for size in shape)
             text = self._shapes[shape] = f"({inside},)" if len(shape) == 1 else f"({inside})"
         return text
+
+
+def _negated(product: str, first: str) -> str:
+    """Return the product with a sign: -a * b is (-a) * b, the same number."""
+    if product.startswith("-"):
+        return product[1:]
+    if " @ " in first and product.startswith(first):  # -a @ b would negate all of a
+        return f"-({first}){product[len(first) :]}"
+    return f"-{product}"
 
 
 def _power_sign(parts: Sequence[str]) -> str:

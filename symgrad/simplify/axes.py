@@ -288,9 +288,15 @@ def _expanded(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...])
     return None
 
 
-@rule("squeeze", "squeeze(sum(x, keepdims)) = sum(x)")
+@rule("squeeze", "squeeze(s x[:, None]) = s x,  squeeze(sum(x, keepdims)) = sum(x)")
 def _squeezed(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     (axis,) = settings
+    product = b.new(xs[0], "multiply")
+    if product is not None and is_scalar(b, product.operands[0]):
+        s, x = (value_of(b, v) for v in product.operands)
+        row = b.definition(x.symbol)
+        if row is not None and row.name == "expand_dims" and row.setting("axis") == axis:
+            return (s * value_of(b, row.operands[0])).symbol
     row = b.definition(xs[0])
     if row is not None and row.name == "expand_dims" and row.setting("axis") == axis:
         return row.operands[0]
