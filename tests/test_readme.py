@@ -44,6 +44,28 @@ def test_the_first_screen_shows_the_emitted_backward(tmp_path, monkeypatch):
     assert backward in source
 
 
+SHOWN = {
+    "logistic": ("w b", {"w": "d", "b": "", "X": "n d", "y": "n"}),
+    "huber": ("w", {"w": "d", "X": "n d", "y": "n"}),
+    "batch_norm": ("X gamma beta", {"X": "n d", "gamma": "d", "beta": "d", "T": "n d"}),
+    "attention": ("Wq Wk Wv", {"Wq": "d k", "Wk": "d k", "Wv": "d m", "X": "n d", "T": "n m"}),
+}
+
+
+def test_the_other_gradients_are_as_they_come_out(tmp_path, monkeypatch):
+    section = README.split("## Gradients as they come out")[1].split("\n## ")[0]
+    pairs = re.findall(r"```python\n(.*?)```\n\n```python\n(.*?)```", section, re.DOTALL)
+    path = tmp_path / "four_more.py"
+    path.write_text("import numpy as np\n\n\n" + "\n\n".join(loss for loss, _ in pairs))
+    monkeypatch.syspath_prepend(tmp_path)
+    import four_more
+
+    for (_, backward), (name, (wrt, specs)) in zip(pairs, SHOWN.items(), strict=True):
+        sizes = {k: tuple(v.split()) for k, v in specs.items()}
+        compiled = symgrad.compile(getattr(four_more, name), wrt=tuple(wrt.split()), specs=sizes)
+        assert backward in compiled.source
+
+
 def test_the_losses_are_those_of_the_lecture():
     shown = [float(x) for x in re.findall(r"epoch +\d+ +loss ([\d.]+)", README)]
     lecture = [1.125203, 1.009721, 0.816235, 0.585993, 0.400339,
