@@ -147,7 +147,9 @@ def _name_step(builder: Builder, eqn: Equation, cotangents: dict[Sym, Value]) ->
     for y in eqn.lhs:
         ct = cotangents.get(y)
         if ct is not None and y in builder.notes.names and builder.definition(ct.symbol):
+            mine, builder.origin = builder.origin, builder.notes.origins.get(ct.symbol)
             cotangents[y] = op.alias(ct, number=y.index)
+            builder.origin = mine
 
 
 def _missing(builder: Builder, eqn: Equation) -> MissingRuleError:

@@ -95,7 +95,17 @@ elementwise(
 )  # fmt: skip
 
 
+LARGEST = 680.0  # exp of it has room for a sum, and exp of minus it for a product
+
+
 def _expand_log_plus_exp(a: Value, b: Value, x: Value) -> Value:
+    if b.literal is None:
+        # A weight may be small or 0: the exponential is only made smaller where it overflows.
+        c = op.maximum(x - LARGEST, 0)
+        scaled = b * op.exp(x - c)
+        if a.literal == 1:
+            return c + op.log1p(op.expm1(-c) + scaled)
+        return c + op.log(a * op.exp(-c) + scaled)
     # Whichever of 1 and exp(x) is larger is taken out, so any sign of a and b will do.
     e, is_large = op.exp(-op.absolute(x)), op.greater(x, 0)
     scaled = e if b.literal == 1 else b * e
@@ -106,13 +116,20 @@ def _expand_log_plus_exp(a: Value, b: Value, x: Value) -> Value:
     return op.maximum(x, 0) + logs
 
 
+def _share_of_exp(y: Value, a: Value, b: Value, x: Value) -> Value:
+    if b.literal is not None:
+        return op.exp(x - y) if b.literal == 1 else b * op.exp(x - y)
+    c = op.maximum(x - LARGEST, 0)
+    return b * op.exp(x - c) * op.exp(c - y)
+
+
 elementwise(
     "log_plus_exp", "log(a + b exp(x)) without overflow.",
     dtype=promoted, arity=3, math=lambda a, b, x: sp.log(a + b * sp.exp(x)),
     partials=(
         lambda y, a, b, x: op.exp(-y),
         lambda y, a, b, x: op.exp(x - y),
-        lambda y, a, b, x: op.exp(x - y) if b.literal == 1 else b * op.exp(x - y),
+        _share_of_exp,
     ),
     expand=_expand_log_plus_exp, numpy=None, tex=r"\log({0} + {1} e^{{{2}}})", role="log",
     domain=(0.5, 2.0),

@@ -331,7 +331,8 @@ def freedom(x: Value, axis: Any, ddof: int) -> Any:
 
 
 def _centred(x: Value, axis: Any) -> Value:
-    return x - op.mean(x, axis=normal_axes(axis, x.ndim), keepdims=True)
+    axes = normal_axes(axis, x.ndim)
+    return x - op.mean(x, axis=axes, keepdims=len(axes) < x.ndim)
 
 
 def var_vjp(ct: Value, y: Value, x: Value, axis: Any, ddof: int, keepdims: bool) -> Value:

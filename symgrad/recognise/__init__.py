@@ -10,6 +10,7 @@ replaced value keeps its shape, dtype, name and origin.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,18 +106,19 @@ def recognise(
     """
     firings: list[Firing] = []
     for laws in (COMPOSITES, SUMS):
-        rules = _rules_by_op(laws, exact, without)
-        if any(eqn.rhs.name in rules or _has_body(eqn) for eqn in graph.equations):
-            graph = _searched(graph, rules, firings)
+        graph = _searched(graph, _rules_by_op(laws, exact, without), firings)
     return graph, tuple(firings)
 
 
 def _searched(graph: Graph, rules: Mapping[str, tuple[Rule, ...]], firings: list[Firing]) -> Graph:
     """Return the graph with each law tried wherever its op stands."""
-    builder = Recogniser.reading(graph)
+    start = next((k for k, eqn in enumerate(graph.equations) if _is_of_use(eqn, rules)), None)
+    if start is None:
+        return graph
+    builder = Recogniser.reading(graph, start)
     search = _Search(graph, builder, rules, firings)
     moved = search.moved
-    for eqn in graph.equations:
+    for eqn in graph.equations[start:]:
         if eqn.rhs.name == "alias":  # alias(x) = x: it had done its work when it was traced
             x = eqn.rhs.operands[0]
             moved[eqn.lhs[0]] = same = moved.get(x, x) if type(x) is Sym else x
@@ -131,6 +133,10 @@ def _searched(graph: Graph, rules: Mapping[str, tuple[Rule, ...]], firings: list
     outputs = [moved.get(y, y) if type(y) is Sym else y for y in graph.outputs]
     builder.equations = search.wanted(outputs)
     return builder.graph(outputs)
+
+
+def _is_of_use(eqn: Equation, rules: Mapping[str, tuple[Rule, ...]]) -> bool:
+    return eqn.rhs.name in rules or eqn.rhs.name == "alias" or _has_body(eqn)
 
 
 def _has_body(eqn: Equation) -> bool:
@@ -166,20 +172,24 @@ class _Search:
     same: dict[Sym, Sym] = field(default_factory=dict)
     written: dict[Operand, Sym] = field(default_factory=dict)
     logarithms: Mapping[str, Sequence[Law]] = field(init=False)
+    has_elementwise: bool = field(init=False)  # only such ops have other spellings
 
     def __post_init__(self) -> None:
+        self.has_elementwise = any(OPS[name].facts.elementwise for name in self.rules)
         self.logarithms = {"log": [self._again(rule) for rule in self.rules.get("log", ())]}
 
     def try_laws(self, eqn: Equation) -> None:
         """Replace the value that ``eqn`` binds by what the first law that fits makes of it."""
         y, rhs, notes = eqn.lhs[0], eqn.rhs, self.graph.notes
+        if rhs.name not in self.rules and not self.has_elementwise:
+            return
         operands = tuple([self.moved.get(x, x) if type(x) is Sym else x for x in rhs.operands])
         self.builder.laws, self.builder.origin = self.logarithms, notes.origins.get(y)
         want = self.graph.avals[y]
         found = self._by_law(rhs.name, operands, rhs.settings, want)
         if found is not None and self.firings[-1].law in identities.LAWS:
             self.same[y] = self.written.get(found, found)
-        if found is None and type(rhs).facts.elementwise:
+        if found is None and self.has_elementwise and type(rhs).facts.elementwise:
             found = self._before_move(y, rhs, operands)
         if found is not None:
             self.moved[y] = found
@@ -191,7 +201,8 @@ class _Search:
         self, name: str, operands: tuple[Operand, ...], settings: tuple[Any, ...], want: Aval
     ) -> Sym | None:
         """Return what a law of the op gives, or a law of another op that it may be spelled by."""
-        for other, read in ((name, operands), *respelled(self.builder, name, operands)):
+        spellings = respelled(self.builder, name, operands) if self.has_elementwise else ()
+        for other, read in itertools.chain(((name, operands),), spellings):
             for rule in self.rules.get(other, ()):
                 found = self._by_rule(rule, read, settings, want)
                 if found is not None:

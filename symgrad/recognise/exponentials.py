@@ -16,6 +16,7 @@ from symgrad.recognise.reading import (
     Operands,
     argument,
     is_number,
+    is_whole,
     minus,
     negated,
     one_plus,
@@ -37,6 +38,8 @@ def _log_of_exp(b: Builder, operands: Operands, settings: Any) -> Operand | None
 
 
 def _power_of_exp(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    if operands[0] in b.notes.names and is_whole(operands[1]):
+        return None  # products overflow where the exponential does, and e is there
     z = argument(b, operands[0], "exp")
     return b.apply("exp", b.wrap(operands[1]) * b.wrap(z)).symbol if z is not None else None
 

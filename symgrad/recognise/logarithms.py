@@ -14,7 +14,15 @@ from typing import Any
 from symgrad.graph import Builder, Op, Operand, Static, Value
 from symgrad.recognise.length import squared
 from symgrad.recognise.moves import gathered, regathered
-from symgrad.recognise.reading import Operands, argument, is_number, negated, operands_of, orders
+from symgrad.recognise.reading import (
+    Operands,
+    argument,
+    is_number,
+    is_whole,
+    negated,
+    operands_of,
+    orders,
+)
 from symgrad.recognise.rule import Rule
 
 DEEPEST = 3  # parts of parts that are looked at: each look-up stays constant
@@ -161,6 +169,8 @@ def _power_of_sigmoid(b: Builder, operands: Operands, settings: Any) -> Operand 
     choice = operands_of(b, p, "where")
     if not all(_is_sigmoid(b, q) for q in choice[1:] or (p,)):
         return None
+    if one is None and not choice and is_whole(exponent):
+        return None  # p**2 underflows where the exponential does
     return b.apply("exp", b.wrap(exponent) * b.apply("log", v)).symbol
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from symgrad.graph import Builder, Operand
 from symgrad.recognise.moves import transposed
 from symgrad.recognise.reading import Operands, argument, operands_of
+from symgrad.recognise.recogniser import Recogniser
 from symgrad.recognise.rule import Rule
 
 
@@ -31,10 +32,10 @@ def _log_of_size_of_det(b: Builder, operands: Operands, settings: Any) -> Operan
     return both[1].symbol if found else None
 
 
-def _product_with_inverse(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+def _product_with_inverse(b: Recogniser, operands: Operands, settings: Any) -> Operand | None:
     terms, out = settings
-    if len(operands) != 2 or operands[0] in b.notes.names or len(terms[0]) != 2:
-        return None  # an inverse with a name is used again
+    if len(operands) != 2 or not b.is_passing(operands[0]) or len(terms[0]) != 2:
+        return None  # who else reads the inverse needs it
     found = operands_of(b, operands[0], "inv")
     (rows, inner), right = terms
     is_product = right[:1] == (inner,) and len(right) <= 2 and rows not in right
@@ -43,12 +44,12 @@ def _product_with_inverse(b: Builder, operands: Operands, settings: Any) -> Oper
     return b.apply("solve", found[0], operands[1]).symbol
 
 
-def _inverse_and_vector(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+def _inverse_and_vector(b: Recogniser, operands: Operands, settings: Any) -> Operand | None:
     """Return the solution for inv(A)^T b, b inv(A) and whatever else sums over one axis."""
     terms, out = settings
     for k in (0, 1) if len(operands) == 2 else ():
         v, x = operands[k], operands[1 - k]
-        if v in b.notes.names or b.aval(v).ndim != 2 or b.aval(x).ndim != 1:
+        if not b.is_passing(v) or b.aval(v).ndim != 2 or b.aval(x).ndim != 1:
             continue
         inverse, order = transposed(b, v, (0, 1))
         found = operands_of(b, inverse, "inv")

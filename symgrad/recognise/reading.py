@@ -68,6 +68,10 @@ def number_of(b: Builder, v: Operand) -> int | float | None:
     return number if type(number) in (int, float) and math.isfinite(number) else None
 
 
+def is_whole(v: Operand) -> bool:
+    return type(v) is Static and type(v.value) in (int, float) and v.value == int(v.value)
+
+
 def one_plus(b: Builder, v: Operand) -> Operand | None:
     """Return e where ``v`` is 1 + e or e + 1."""
     for one, e in orders(operands_of(b, v, "add")):

@@ -16,9 +16,9 @@ class Recogniser(Builder):
     readers: Counter[Operand]
 
     @classmethod
-    def reading(cls, graph: Graph) -> Recogniser:
-        """Return an empty builder for what the outputs of ``graph`` need."""
-        new = cls.continuing(graph, 0)
+    def reading(cls, graph: Graph, start: int) -> Recogniser:
+        """Return a builder that holds the equations of ``graph`` before number ``start``."""
+        new = cls.continuing(graph, start)
         new.readers = Counter(graph.outputs)
         for eqn in reversed(graph.equations):
             if new.is_read(eqn):

@@ -40,8 +40,8 @@ def _square_of_absolute(b: Builder, operands: Operands, settings: Any) -> Operan
 
 
 RULES = (
-    Rule("mean(-x) = -mean(x)", "mean", _sign_out_of("mean"), "exact"),
-    Rule("sum(-x) = -sum(x)", "sum", _sign_out_of("sum"), "exact"),
+    Rule("mean(-x) = -mean(x)", "mean", _sign_out_of("mean"), "rounding"),
+    Rule("sum(-x) = -sum(x)", "sum", _sign_out_of("sum"), "rounding"),
     Rule("a - (-x) = a + x", "subtract", _sign_out_of_difference, "exact"),
     Rule("|x|**2 = x**2", "square", _square_of_absolute, "exact"),
 )

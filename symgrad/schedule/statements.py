@@ -250,6 +250,7 @@ def _reuse_buffers(
     moved: dict[Sym, Sym] = {}
     owner = _Owner(first, moved)
     last: dict[Sym, int] = {}
+    readers = Counter([x for statement in made.statements for x in statement.reads])
     for k, statement in enumerate(made.statements):
         for x in statement.reads:
             last[first[x]] = k
@@ -267,7 +268,7 @@ def _reuse_buffers(
             times = [owner[y] for y in statement.reads].count(owner[x])
             return whole and (times == 1 or _is_calculated(made, statement.eqn.rhs))
 
-        _choose_mode(made, statement, is_dying)
+        _choose_mode(made, statement, is_dying, readers)
         if statement.mode != "assign" and statement.starts in ("", "own"):
             y, x = statement.eqn.lhs[0], statement.eqn.rhs.operands[statement.reused]
             made.slot[y] = made.slot_of(x)
@@ -313,7 +314,9 @@ class _Owner:
         return self.moved.get(buffer, buffer)
 
 
-def _choose_mode(made: Plan, statement: Statement, is_dying: Any) -> None:
+def _choose_mode(
+    made: Plan, statement: Statement, is_dying: Any, readers: Mapping[Operand, int]
+) -> None:
     eqn, graph = statement.eqn, made.half.graph
     operands = eqn.rhs.operands
     y = eqn.lhs[0]
@@ -337,6 +340,7 @@ def _choose_mode(made: Plan, statement: Statement, is_dying: Any) -> None:
         if (
             not users
             and not _renames(graph.notes, x, y)
+            and readers[x] == 1  # what others read too is not yet what it becomes
             and is_dying(x)
             and graph.avals[x] == graph.avals[y]
         ):

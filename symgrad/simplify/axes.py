@@ -253,6 +253,10 @@ def _reshaped(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...])
     row = b.definition(xs[0])
     if row is not None and row.name in ("reshape", "expand_dims", "squeeze"):
         return op.reshape(value_of(b, row.operands[0]), shape=shape).symbol
+    row = b.sole(xs[0], "sum")
+    if row is not None and row.setting("keepdims"):
+        flat = op.sum(value_of(b, row.operands[0]), axis=row.setting("axis"), keepdims=False)
+        return op.reshape(flat, shape=shape).symbol
     source = source_of_copies(b, xs[0])
     if source is not None and is_scalar(b, source):
         return op.broadcast_to(value_of(b, source), shape=shape).symbol

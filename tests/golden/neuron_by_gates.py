@@ -24,25 +24,24 @@ def backward(residuals, df=1.0):
     """Return dw0, dx0, dw1, dx1, dw2: the gradient of `f` times `df`."""
     w0, x0, w1, x1, e, q, f = residuals
 
-    # q = 1 + e
+    # f = 1 / q
     dq = -f * df / q
-
-    # e = np.exp(n)
     de = dq
 
-    # n = -s
+    # e = np.exp(n)
     dn = e * de
 
-    # s = a + b + w2
+    # n = -s
     ds = -dn
+    db = ds
 
     # b = w1 * x1
-    db = ds
     dx1 = w1 * db
     dw1 = x1 * db
 
-    # a = w0 * x0
     da = ds
+
+    # a = w0 * x0
     dx0 = w0 * da
     dw0 = x0 * da
     return dw0, dx0, dw1, dx1, ds
@@ -58,25 +57,24 @@ def value_and_grad(w0, x0, w1, x1, w2):
     q = 1 + e
     f = 1 / q
 
-    # q = 1 + e
+    # f = 1 / q
     dq = -f / q
-
-    # e = np.exp(n)
     de = dq
 
-    # n = -s
+    # e = np.exp(n)
     dn = e * de
 
-    # s = a + b + w2
+    # n = -s
     ds = -dn
+    db = ds
 
     # b = w1 * x1
-    db = ds
     dx1 = w1 * db
     dw1 = x1 * db
 
-    # a = w0 * x0
     da = ds
+
+    # a = w0 * x0
     dx0 = w0 * da
     dw0 = x0 * da
     return f, (dw0, dx0, dw1, dx1, ds)
