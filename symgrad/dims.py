@@ -8,7 +8,8 @@ expression over `Dim`s, never anything else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -311,6 +312,7 @@ class Shapes:
         self._ordered: list[tuple[Size, Size]] = []
         self._least: dict[Dim, int] = {}
         self._plain: dict[Dim, str] = {}
+        self._compares_nothing = False
 
     def fresh(self, name: str, example: int | None, user: bool = False) -> Dim:
         """Return the dim called ``name``, made on first use."""
@@ -408,6 +410,15 @@ class Shapes:
         """Return whether two shapes are certainly equal, axis by axis."""
         return len(a) == len(b) and all(map(self.same, a, b))
 
+    @contextmanager
+    def comparing_nothing(self) -> Iterator[None]:
+        """Take no size for checked meanwhile: the operation does not fail where sizes differ."""
+        before, self._compares_nothing = self._compares_nothing, True
+        try:
+            yield
+        finally:
+            self._compares_nothing = before
+
     def unify(self, a: Size, b: Size, *, checked: bool = True) -> Size:
         """Make two sizes one, or raise `ShapeError` if they cannot be.
 
@@ -415,6 +426,7 @@ class Shapes:
         differ.  The message is left to the caller, who knows the operands.
         """
         left, right = self.resolve(a), self.resolve(b)
+        checked = checked and not self._compares_nothing
         if checked and isinstance(a, Dim):
             self._join_checked(a, b)
         elif checked and isinstance(b, Dim):

@@ -17,6 +17,7 @@ from symgrad.ops.indexing import ARRAY
 from symgrad.ops.table import op
 
 ALL = slice(None, None, None)
+DEEPEST = 8  # steps that are done afterwards
 
 
 def gather_first(graph: Graph) -> Graph:
@@ -84,15 +85,16 @@ def _steps_afterwards(
     key: tuple[Any, ...],
     indices: Sequence[Value],
     is_passing: Callable[[Operand], bool],
+    depth: int = DEEPEST,
 ) -> Value | None:
     row = b.definition(x.symbol)
-    if row is None or not row.facts.elementwise or not is_passing(x.symbol):
+    if depth == 0 or row is None or not row.facts.elementwise or not is_passing(x.symbol):
         return None
     if not _all_alike(b, x, row.operands):
         return None
     parts = []
     for v in map(b.wrap, row.operands):
-        inner = _steps_afterwards(b, v, key, indices, is_passing)
+        inner = _steps_afterwards(b, v, key, indices, is_passing, depth - 1)
         parts.append(_element(b, v, key, indices) if inner is None else inner)
     return b.apply(row.name, *parts, **dict(zip(row.params, row.settings, strict=True)))
 

@@ -176,7 +176,9 @@ def unknown_max(x, axis, keepdims):
 MPMATH = with_functions(
     PRECISE.exp, PRECISE.log, lambda x: PRECISE.log(1 + x), PRECISE.sqrt, reduce_by(np.max)
 )
+MPMATH["maximum"] = elementwise_on_objects(max, 2)
 SYMPY = with_functions(sp.exp, sp.log, lambda x: sp.log(1 + x), sp.sqrt, unknown_max)
+SYMPY["maximum"] = elementwise_on_objects(sp.Max, 2)
 LOGS = {float(np.log(k)) * sign: sign * sp.log(k) for k in (2, 4) for sign in (1, -1)}
 SYMPY["literal"] = lambda number: (
     sp.E if number == math.e else LOGS.get(number) or sp.Rational(str(number))

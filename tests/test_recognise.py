@@ -1,5 +1,6 @@
 """Which spellings are found as composites, which must not be, and that every law is true."""
 
+import itertools
 import math
 
 import numpy as np
@@ -496,6 +497,41 @@ def choice(z):
     return op.where(op.greater(z, 0), sigmoid(z), 1 - sigmoid(z))
 
 
+def positive_part(z):
+    return op.maximum(z, 0)
+
+
+def far(z):
+    return op.log1p(op.exp(-op.absolute(z)))
+
+
+COMPLETED = [
+    ("stability", lambda z: positive_part(z) + far(z), "softplus(x)"),
+    ("stability", lambda z: far(z) + op.maximum(0, z), "softplus(x)"),
+    ("stability", lambda z: positive_part(z) + 3 + far(z), "add(softplus(x), 3)"),
+    (
+        "stability",
+        lambda z: positive_part(z) - z * op.square(z) + far(z),
+        "logistic_loss(x, square(x))",
+    ),
+    ("stability", lambda z: positive_part(z) + op.log(1 + op.exp(-op.absolute(z))), "softplus(x)"),
+    ("exact", lambda z: op.where(op.greater(z, 0), op.exp(z), op.exp(z)), "exp(x)"),
+    (
+        "stability",
+        lambda z: op.log(1 + op.exp(z)) - op.square(z) * z,
+        "logistic_loss(x, square(x))",
+    ),
+    (
+        "rounding",
+        lambda z: total(0.25 * op.exp(z)),
+        "multiply(0.25, sum(exp(x), axis=(1,), keepdims=True))",
+    ),
+    (
+        "rounding",
+        lambda z: op.mean(op.exp(z) / 4, axis=(1,), keepdims=False),
+        "divide(mean(exp(x), axis=(1,), keepdims=False), 4)",
+    ),
+]
 MINUS_LOG = "negative(softplus(negative(x)))"
 LOGARITHMS = [
     (
@@ -740,6 +776,7 @@ def matmul(a, b):
 
 FOUND = [
     *IDENTITIES,
+    *COMPLETED,
     *LOGARITHMS,
     *SUMS,
     *RUNNING,
@@ -1021,9 +1058,12 @@ def test_float32_stays_float32(case):
 def test_the_definition_of_what_was_found_is_the_users_formula(case):
     # By SymPy: both sides, with composites by their definition and an unknown max.
     before = build(case[1], (2, 2) if "reshape" not in case[2] else (N, C))
-    x = np.array(sp.symbols(f"x:{before_size(before)}", real=True), dtype=object)
-    x = x.reshape(before.avals[before.inputs[0]].shape)
-    for branch in (1, 2):  # whatever the condition of a choice is
+    has_sides = any(eqn.rhs.name == "maximum" for eqn in before.equations)
+    signs = [{"positive": True}, {"negative": True}] if has_sides else [{"real": True}]
+    # Whatever the condition of a choice is, and on both sides of a kink.
+    for branch, sign in itertools.product((1, 2), signs):
+        x = np.array(sp.symbols(f"x:{before_size(before)}", **sign), dtype=object)
+        x = x.reshape(before.avals[before.inputs[0]].shape)
         table = SYMPY | {"where": lambda *xs, k=branch: xs[k], "greater": lambda *xs: None}
         (left,) = evaluate(before, table, x)
         (right,) = evaluate(recognise(before)[0], table, x)

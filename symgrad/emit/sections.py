@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,16 +24,22 @@ FEWEST_LINES = 5  # a shorter gradient is read at a glance
 OFTEN = 3  # rounds of a loop that are shown line by line
 
 # A comment with one of these words in front tells a tool something.
-_DIRECTIVE = re.compile(r"(noqa|nosec)\b|[\w-]+:", re.IGNORECASE)
+_DIRECTIVE = re.compile(r"noqa|nosec|[\w-]+:", re.IGNORECASE)
 
 
 def comment(text: str) -> str:
     """Return the user's text as a comment of one line, or nothing if it would mislead a tool."""
     plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     shown, mark, _ = plain.partition("#")
-    if mark or len(shown) > WIDTH - 6:
-        shown = f"{shown[: WIDTH - 10].rstrip()} ..."
+    if mark or _columns(shown) > WIDTH - 6:
+        while _columns(shown) > WIDTH - 10:
+            shown = shown[:-1]
+        shown = f"{shown.rstrip()} ..."
     return "" if _DIRECTIVE.match(shown) else shown
+
+
+def _columns(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 @dataclass(frozen=True, slots=True)

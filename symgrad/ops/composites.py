@@ -339,14 +339,15 @@ structural(
 # later must not overflow, and the first must not vanish.  Between them there is room for a spread
 # of 1360 in float64, of 118 in float32, and where the user's own form is finite the shift is 0.
 
-ROOM = {8: 680, 4: 59}  # log of the largest float, less that of as many terms as memory holds
+ROOM = {8: 680, 4: 59}  # exp of minus it has all its digits
+UPPER = {8: 700, 4: 80}  # exp of it may be summed some thousand times
 
 
 def _expand_shift_in_room(x: Value, axis: int) -> Value:
     room = ROOM[x.dtype.itemsize]
     first = indexing.index(x, (*[ALL] * axis, slice(0, 1, None)) if x.ndim > 1 else (0,))
     largest = op.max(x, axis=(axis,), keepdims=x.ndim > 1)
-    return op.maximum(op.minimum(first + room, 0), largest - room)
+    return op.maximum(op.minimum(first + room, 0), largest - UPPER[x.dtype.itemsize])
 
 
 structural(
@@ -471,6 +472,8 @@ structural(
 
 @accept(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    if not x.ndim:
+        return op.absolute(x)
     axes = normal_axes(axis, x.ndim)
     if ord in (1, np.inf, -np.inf) and len(axes) == 1:
         reduce = {1: op.sum, np.inf: op.max, -np.inf: op.min}[ord]

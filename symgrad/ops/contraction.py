@@ -35,10 +35,23 @@ Labels = tuple[int, ...]
 
 def _aval(shapes: Shapes, *xs: Aval, terms: tuple[Labels, ...], out: Labels) -> Aval:
     sizes: dict[int, Size] = {}
+    checked = compares_sizes(terms, out)
     for x, term in zip(xs, terms, strict=True):
         for label, size in zip(term, x.shape, strict=True):
-            sizes[label] = shapes.unify(sizes[label], size) if label in sizes else size
+            known = sizes.get(label)
+            sizes[label] = size if known is None else shapes.unify(known, size, checked=checked)
     return array_aval(tuple(sizes[label] for label in out), promoted(*xs))
+
+
+def compares_sizes(terms: Sequence[Labels], out: Labels) -> bool:
+    """Return whether NumPy fails by itself where sizes differ: `@` of vectors and matrices does.
+
+    `vdot` compares the number of elements only, `einsum` broadcasts, `trace` takes any matrix.
+    """
+    if len(terms) != 2 or any(len(t) > 2 or len(set(t)) < len(t) for t in terms):
+        return False
+    shared = set(terms[0]) & set(terms[1])
+    return len(shared) == 1 and shared.isdisjoint(out)
 
 
 def contract(operands: Sequence[Any], terms: Sequence[Labels], out: Labels) -> Value:
@@ -462,7 +475,8 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
     if not re.fullmatch(r"[A-Za-z,.]*(->[A-Za-z.]*)?", text):
         raise TraceError(f"einsum subscripts {subscripts!r} hold something that is not a letter")
     terms, out = _parse_subscripts(text, [x.ndim for x in operands])
-    value = contract(operands, terms, out)
+    with operands[0].builder.shapes.comparing_nothing():  # einsum broadcasts an axis of size 1
+        value = contract(operands, terms, out)
     path = ", optimize=True" if optimize else ""
     fields = ", ".join(f"{{{k}}}" for k in range(len(operands)))
     return _own_spelling(value, operands, f'{{np}}.einsum("{text}", {fields}{path})')

@@ -129,7 +129,7 @@ def indexed_shape(
         axis += used
     if not takes_arrays:
         return tuple(itertools.chain(*pieces, shape[axis:]))
-    block = broadcast(shapes, *advanced, checked=True)
+    block = broadcast(shapes, *advanced)  # one index of one element fits any
     adjacent = where == list(range(where[0], where[-1] + 1))
     start = where[0] if adjacent else 0
     return (

@@ -53,7 +53,7 @@ class Order:
 
 def _products(b: Recogniser, operands: Operands, settings: Any) -> Operand | None:
     terms, out = settings
-    is_plain = len(terms) == 2 and all(len(set(term)) == len(term) for term in terms)
+    is_plain = _is_product_of_matrices(terms, out)
     found = _cheapest(b, list(zip(operands, terms, strict=True)), out) if is_plain else None
     return found.symbol if found is not None else None
 
@@ -93,6 +93,8 @@ def _cheapest(b: Recogniser, factors: list[tuple[Operand, Labels]], out: Labels)
     factors = [_untransposed(b, x, term) for x, term in factors]
     if len(steps) < 2 or len({b.aval(x).dtype for x, _ in factors}) > 1:
         return None
+    if b.aval(factors[0][0]).dtype.kind != "f":
+        return None  # a product of integers wraps around, and a sum of its factors does not
     sizes = {
         label: size
         for x, term in factors
@@ -113,8 +115,15 @@ def _is_link(b: Recogniser, x: Operand) -> bool:
     row = b.definition(x)
     if row is None or row.name != "contract" or not b.is_passing(x):
         return False
-    terms = row.setting("terms")
-    return len(terms) == 2 and all(len(set(term)) == len(term) for term in terms)
+    return _is_product_of_matrices(row.setting("terms"), row.setting("out"))
+
+
+def _is_product_of_matrices(terms: Sequence[Labels], out: Labels) -> bool:
+    """Return whether `@` computes it from vectors and matrices, and so compares the one size."""
+    if len(terms) != 2 or any(len(t) > 2 or len(set(t)) < len(t) for t in terms):
+        return False
+    shared = set(terms[0]) & set(terms[1])
+    return len(shared) <= 1 and shared.isdisjoint(out)
 
 
 def _inside(

@@ -81,6 +81,10 @@ def _power_of_one(b: Builder, operands: Operands, settings: Any) -> Operand | No
     return operands[0] if is_number(operands[1], 1) else None
 
 
+def _same_choice(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    return operands[1] if operands[1] == operands[2] else None
+
+
 def _unchanged(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     return operands[0]  # if it has the dtype and shape that are asked for
 
@@ -127,6 +131,7 @@ RULES = (
     Rule("x + 0 = x", "add", _plus_zero, "rounding"),  # but for the sign of zero
     Rule("x - 0 = x", "subtract", _minus_zero, "rounding"),
     Rule("x**1 = x", "power", _power_of_one, "exact"),
+    Rule("where(c, x, x) = x", "where", _same_choice, "exact"),
     Rule("x as its own dtype = x", "astype", _unchanged, "exact"),
     Rule("x in its own shape = x", "broadcast_to", _unchanged, "exact"),
     Rule("ones + x = 1 + x", "add", _with_number("add"), "exact"),

@@ -12,6 +12,7 @@ from symgrad.graph import Builder, Operand
 from symgrad.recognise.reading import (
     Operands,
     argument,
+    distance_of,
     is_number,
     negated,
     operands_of,
@@ -74,10 +75,57 @@ def _opposite(b: Builder, v: Operand, z: Operand) -> bool:
     return negated(b, v) is z or negated(b, z) is v
 
 
+def _completed(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    """Return softplus(z) + rest where log1p(exp(-|z|)) meets max(z, 0) + rest."""
+    for rest, log in orders(operands):
+        e = operands_of(b, log, "log1p")
+        u = argument(b, e[0], "exp") if e else None
+        z = distance_of(b, u) if u is not None else None
+        if z is None:
+            continue
+        whole = b.apply("softplus", z)
+        if _is_positive_part(b, rest, z):
+            return whole.symbol
+        for name in ("add", "subtract"):
+            pair = operands_of(b, rest, name)
+            if pair and _is_positive_part(b, pair[0], z):
+                return _with_rest(b, name, whole.symbol, pair[1])
+            if pair and name == "add" and _is_positive_part(b, pair[1], z):
+                return _with_rest(b, name, whole.symbol, pair[0])
+    return None
+
+
+def _with_rest(b: Builder, name: str, whole: Operand, rest: Operand) -> Operand | None:
+    if name == "subtract":
+        loss = _softplus_less_score(b, (whole, rest), ())
+        if loss is not None:
+            return loss
+    return b.apply(name, whole, rest).symbol
+
+
+def _is_positive_part(b: Builder, v: Operand, z: Operand) -> bool:
+    pairs = orders(operands_of(b, v, "maximum"))
+    return any(is_number(zero, 0) and x is z for zero, x in pairs)
+
+
+def _softplus_less_score(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    """Return the logistic loss where it is softplus(z) - y z."""
+    whole, score = operands
+    z = argument(b, whole, "softplus")
+    for y, x in orders(operands_of(b, score, "multiply")) if z is not None else ():
+        if x is z and whole not in b.notes.names and score not in b.notes.names:
+            return b.apply("logistic_loss", z, y).symbol
+    return None
+
+
 RULES = (
     Rule("y softplus(-z) + (1 - y) softplus(z) = logistic loss", "add", _logistic_loss, "stability",
          "one exponential for both labels, and a derivative, sigmoid(z) - y, that cannot overflow"),
     Rule("y softplus(-z) - (y - 1) softplus(z) = logistic loss", "subtract",
          _logistic_loss_by_difference, "stability",
          "one exponential for both labels, and a derivative, sigmoid(z) - y, that cannot overflow"),
+    Rule("max(z, 0) + log1p(exp(-|z|)) = softplus(z)", "add", _completed, "stability",
+         "both terms have a kink at 0, where their sum is smooth"),
+    Rule("softplus(z) - y z = logistic loss", "subtract", _softplus_less_score, "rounding",
+         "the derivative is sigmoid(z) - y"),
 )  # fmt: skip

@@ -69,7 +69,7 @@ def number_of(b: Builder, v: Operand) -> int | float | None:
 
 
 def is_whole(v: Operand) -> bool:
-    return type(v) is Static and type(v.value) in (int, float) and v.value == int(v.value)
+    return type(v) is Static and type(v.value) in (int, float) and v.value % 1 == 0
 
 
 def one_plus(b: Builder, v: Operand) -> Operand | None:
@@ -84,6 +84,12 @@ def negated(b: Builder, v: Operand) -> Operand | None:
     """Return x where ``v`` is -x, 0 - x or -1 * x, of one dtype: -1.0 * x of integers is not -x."""
     x = opposite(b, v) if type(v) is not Static else None
     return x if x is not None and b.aval(x).dtype == b.aval(v).dtype else None
+
+
+def distance_of(b: Builder, v: Operand) -> Operand | None:
+    """Return z where ``v`` is -|z|."""
+    positive = negated(b, v)
+    return argument(b, positive, "absolute") if positive is not None else None
 
 
 def minus(b: Builder, x: Operand) -> Any:

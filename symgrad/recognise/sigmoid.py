@@ -13,6 +13,7 @@ from symgrad.recognise.moves import gathered, regathered
 from symgrad.recognise.reading import (
     Operands,
     argument,
+    distance_of,
     is_number,
     minus,
     negated,
@@ -87,12 +88,18 @@ def _softplus(b: Builder, operands: Operands, settings: Any) -> Operand | None:
 
 
 def _softplus_by_log1p(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    return _softplus_of_exp(b, operands[0])
+    z = argument(b, operands[0], "exp")
+    is_stable = z is None or distance_of(b, z) is not None
+    return None if is_stable else b.apply("softplus", z).symbol
 
 
 def _softplus_of_exp(b: Builder, e: Operand) -> Operand | None:
     z = argument(b, e, "exp")
-    return b.apply("softplus", z).symbol if z is not None else None
+    if z is None:
+        return None
+    if distance_of(b, z) is not None:  # it cannot overflow
+        return b.apply("log1p", e).symbol
+    return b.apply("softplus", z).symbol
 
 
 def _logit(b: Builder, p: Operand) -> Operand | None:

@@ -93,7 +93,7 @@ def _whole_power(b: Builder, v: Operand) -> tuple[Operand, Any] | None:
     if x is not None:
         return x, 3
     pair = operands_of(b, v, "power")
-    if not pair or type(pair[1]) is not Static or pair[1].value != int(pair[1].value):
+    if not pair or type(pair[1]) is not Static or pair[1].value % 1 != 0:
         return None
     return (pair[0], pair[1].value) if _is_real(b, pair[0]) else None
 

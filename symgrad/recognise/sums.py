@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from symgrad.graph import Builder, Operand, Static, Value
+from symgrad.graph import Builder, Law, Operand, Static, Value
 from symgrad.recognise.moves import gathered, regathered
 from symgrad.recognise.reading import (
     Operands,
@@ -153,6 +153,25 @@ def _log_of_weighted_sum(b: Builder, operands: Operands, settings: Any) -> Opera
     return None
 
 
+def _number_out_of(name: str) -> Law:
+    """Return the law that takes a positive number out of a sum or mean of exponentials."""
+
+    def law(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+        axis, keepdims = settings
+        for head in ("multiply", "divide"):
+            pair = operands_of(b, operands[0], head)
+            for number, e in orders(pair) if head == "multiply" else [pair[::-1]] if pair else ():
+                if _is_positive(number) and operands_of(b, e, "exp"):
+                    total = b.apply(name, e, axis=axis, keepdims=keepdims)
+                    scaled = (
+                        b.wrap(number) * total if head == "multiply" else total / b.wrap(number)
+                    )
+                    return scaled.symbol
+        return None
+
+    return law
+
+
 def _log_of_share(b: Builder, v: Operand) -> Operand | None:
     """Return x where ``v`` is exp(x), and log_softmax(x) where it is softmax(x)."""
     row = b.definition(v)
@@ -271,6 +290,10 @@ RULES = (
          "stability"),
     Rule("log(exp(x) - exp(y)) = x + log1mexp(y - x)", "log", _log_of_difference, "stability"),
     Rule("log(expm1(x)) = x + log1mexp(-x)", "log", _log_of_expm1, "stability"),
+    Rule("sum(c exp(x)) = c sum(exp(x)), c > 0", "sum", _number_out_of("sum"), "rounding",
+         "the sum of exponentials is known better by its logarithm"),
+    Rule("mean(c exp(x)) = c mean(exp(x)), c > 0", "mean", _number_out_of("mean"), "rounding",
+         "the mean of exponentials is known better by its logarithm"),
     Rule("log(sum(w exp(x))) = m + log(sum(w exp(x - m))), m = max(x where w != 0)", "log",
          _log_of_weighted_sum, "stability"),
     Rule("log(exp(x) @ w) = m + log(exp(x - m) @ w), m = max(x where w != 0)", "log",

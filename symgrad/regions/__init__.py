@@ -17,10 +17,10 @@ from symgrad.graph import Builder, Graph, Op, Operand, Sym
 from symgrad.regions.region import Region, Surroundings, is_rational
 from symgrad.regions.search import Found, Pattern, better
 
-MOST_EQUATIONS = 40  # of one region
+MOST_EQUATIONS = 24  # of one region
 MOST_IN_VAIN = 30  # regions that look alike, before the rest of the kind is left
 ROUNDS = 2
-MOST_PATTERNS = 64  # of one graph; the rest stays as the laws left it
+MOST_PATTERNS = 24  # of one graph; the rest stays as the laws left it
 SEVERAL = object()  # who reads a value, where that is no region, or more than one
 
 

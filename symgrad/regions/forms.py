@@ -19,7 +19,7 @@ from sympy.polys.rings import PolyElement
 
 from symgrad.regions.terms import Terms
 
-MOST_TERMS = 40  # of a numerator or denominator
+MOST_TERMS, HIGHEST = 24, 12  # terms and degree of a numerator or denominator
 MOST_FACTORED_TERMS, MOST_FACTORED_VARIABLES = 8, 6
 MOST_FIRST_CHOICES = 4
 
@@ -70,13 +70,22 @@ class _Small:
 
 
 def check_size(value: FracElement) -> FracElement:
-    if len(value.numer) > MOST_TERMS or len(value.denom) > MOST_TERMS:
+    if any(len(p) > MOST_TERMS or _degree(p) > HIGHEST for p in (value.numer, value.denom)):
         raise TooLargeError
     return value
 
 
+def _degree(p: PolyElement) -> int:
+    return max((sum(exponents) for exponents, _ in p.iterterms()), default=0)
+
+
 def substitute(value: FracElement, k: int, other: FracElement) -> FracElement:
     """Return ``value`` with ``other`` for its variable ``k``."""
+    highest = max(
+        exponents[k] for p in (value.numer, value.denom) for exponents, _ in p.iterterms()
+    )
+    if highest * max(_degree(other.numer), _degree(other.denom)) > HIGHEST:
+        raise TooLargeError
     above, below = (_substitute(value.field, p, k, other) for p in (value.numer, value.denom))
     return check_size(above / below)
 

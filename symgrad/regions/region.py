@@ -43,7 +43,7 @@ def is_rational(rhs: Op, aval: Aval) -> bool:
 def _power_of(rhs: Op) -> int | None:
     exponent = rhs.operands[1]
     number: Any = exponent.value if type(exponent) is Static else None
-    if type(number) in (int, float) and number == int(number) and 0 < number <= LARGEST_POWER:
+    if type(number) in (int, float) and 0 < number <= LARGEST_POWER and number % 1 == 0:
         return int(number)
     return None
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from symgrad.graph import Equation, Notes, Op, Operand, Sym
 from symgrad.ops.indexing import ARRAY
 
-_RESERVED = frozenset(keyword.kwlist) | {"self", "_"}
+_RESERVED = frozenset(keyword.kwlist) | {"self", "_", "ValueError", "__debug__"}
 _ROLES: Mapping[str, str] = {
     "contract": "z", "add": "a", "subtract": "diff", "multiply": "scaled", "divide": "ratio",
     "negative": "minus", "square": "squared", "power": "powered", "where": "chosen",

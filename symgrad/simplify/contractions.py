@@ -69,6 +69,8 @@ def _aligned(b: Simplifier, one: Op, k: int, two: Op, m: int) -> Value | None:
     (terms, out), (theirs, their_out) = _settings_of(one), _settings_of(two)
     if any(len(set(term)) < len(term) for term in (*terms, *theirs)):
         return None
+    if len(theirs[m]) != len(terms[k]) or len(their_out) != len(out):
+        return None
     mine, other = terms[1 - k], theirs[1 - m]
     name = dict(zip(theirs[m], terms[k], strict=True)) | dict(zip(their_out, out, strict=True))
     if any(name[a] != c for a, c in zip(theirs[m], terms[k], strict=True)):

@@ -167,11 +167,23 @@ def _on_one_line(rows: Sequence[str]) -> str:
         part = row.rstrip("\\").strip()
         if not part:
             continue
-        if part[0] in ")]}":
+        if part[0] in "]}" or (part[0] == ")" and not _is_one_tuple(joined)):
             joined = joined.removesuffix(",")
         is_close = not joined or joined[-1] in "([{" or part[0] in ")]}."
         joined += part if is_close else f" {part}"
     return joined
+
+
+def _is_one_tuple(text: str) -> bool:
+    """Return whether the bracket that is open at the end of ``text`` makes a tuple of one."""
+    depth, commas = 0, 0
+    for k in range(len(text) - 1, -1, -1):
+        depth += (text[k] in ")]}") - (text[k] in "([{")
+        if depth < 0:
+            before = text[:k].rstrip()[-1:]
+            return commas <= 1 and not (before.isalnum() or before in "_)]")
+        commas += text[k] == "," and depth == 0
+    return False
 
 
 def _without_comments(rows: Sequence[str]) -> list[str]:

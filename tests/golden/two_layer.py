@@ -11,6 +11,8 @@ import numpy as np
 def forward(W1, W2, X, y, lam):
     """Return the loss and the residuals that `backward` needs."""
     N = X.shape[0]
+    if y.shape != (N,):
+        raise ValueError(f"y has shape {y.shape}, expected {(N,)}")
     h = np.maximum(0, X @ W1)  # (N, k)
     s = h @ W2  # (N, p)
     m = s.max(axis=1, keepdims=True)  # (N, 1)
@@ -44,6 +46,8 @@ def backward(residuals, dloss=1.0):
 def value_and_grad(W1, W2, X, y, lam):
     """Return the loss and dW1, dW2."""
     N = X.shape[0]
+    if y.shape != (N,):
+        raise ValueError(f"y has shape {y.shape}, expected {(N,)}")
     h = np.maximum(0, X @ W1)  # (N, k)
     s = h @ W2  # (N, p)
     m = s.max(axis=1, keepdims=True)  # (N, 1)
