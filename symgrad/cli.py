@@ -10,7 +10,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType
@@ -71,11 +71,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     wrt = "differentiate by this, a name or a position; repeat it or use commas (default: 0)"
     spec = 'sizes by name or number; "lam:" is a scalar, "y: n int" has a dtype; repeat it'
     report = "print what the functions cost and why they are so (text, markdown or json)"
+    without = "do not use this law, as the report writes it; repeat it"
     check = "write nothing; print a diff and exit with 1 if OUT.py is not up to date"
     add("target", metavar="FILE.py:FUNCTION", help="the function; FILE may be - for stdin")
     add("--wrt", action="append", default=[], metavar="NAME", help=wrt)
     add("--spec", action="append", default=[], metavar='"X: n d"', help=spec)
     add("-o", "--output", metavar="OUT.py", help="the module to write (default: stdout)")
+    add("--exact", action="store_true", help="leave every step as written, gate by gate")
+    add("--without", action="append", default=[], metavar="LAW", help=without)
+    add("--kinks", choices=["raise"], help="refuse a function that has kinks")
+    add("--no-comments", action="store_true", help="leave out the user's lines as comments")
     add("--header", metavar="FILE", help="text to put on top of the module, as comment lines")
     add("--report", choices=REPORTS, metavar="FORMAT", help=report)
     add("--check", action="store_true", help=check)
@@ -87,7 +92,9 @@ def run(options: argparse.Namespace) -> int:
         raise SpecError("--check compares with a file: say which one with -o OUT.py")
     if options.check and options.report:
         raise SpecError("--check prints a difference and --report a report: ask for one of them")
-    source, report = emit(options.target, options.wrt, options.spec, options.report)
+    how = {"exact": options.exact, "comments": not options.no_comments, "kinks": options.kinks}
+    how["without"] = options.without
+    source, report = emit(options.target, options.wrt, options.spec, options.report, how)
     text = comment(options.header) + source
     if options.check:
         return compare(Path(options.output), text)
@@ -104,11 +111,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def emit(
-    target: str, wrt: Sequence[str], specs: Sequence[str], report: str | None = None
+    target: str,
+    wrt: Sequence[str],
+    specs: Sequence[str],
+    report: str | None = None,
+    how: Mapping[str, Any] = {},
 ) -> tuple[str, str]:
     """Return the module text for ``FILE.py:FUNCTION``, and its report in a format or ""."""
     file, name = split_target(target)
-    settings: dict[str, Any] = {"specs": parse_specs(specs), "origin": origin(file, name)}
+    settings: dict[str, Any] = {**how, "specs": parse_specs(specs), "origin": origin(file, name)}
     if wrt:
         settings["wrt"] = parse_wrt(wrt)
     with script_folder(file), redirect_stdout(sys.stderr):  # what the user's file prints is talk

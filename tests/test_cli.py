@@ -280,3 +280,53 @@ def test_the_command_leaves_the_search_path_alone():
 def test_a_report_and_a_difference_are_not_printed_together(capsys):
     assert main(["compile", "loss.py:loss", "-o", "out.py", "--check", "--report", "text"]) == 2
     assert "ask for one of them" in capsys.readouterr().err
+
+
+GATES = """\
+import numpy as np
+
+
+def neuron(w, x):
+    q = w * x
+    e = np.exp(-q)
+    f = 1 / (1 + e)
+    return f
+
+
+def relu(w, x):
+    return np.maximum(w * x, 0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "there", "not_there"),
+    [
+        ([], "dw = x * f * (1 - f) * df", "# "),
+        (["--exact"], "de = -f * df / one_plus_e", "f * (1 - f)"),
+        (["--exact", "--no-comments"], "de = -f * df / one_plus_e", "    # "),
+    ],
+)
+def test_options_are_those_of_compile(more, there, not_there, tmp_path, capsys):
+    path = tmp_path / "gates.py"
+    path.write_text(GATES)
+    assert main(["compile", f"{path}:neuron", "--spec", "w:", "--spec", "x:", *more]) == 0
+    text = capsys.readouterr().out
+    body = text[text.index("def backward") : text.index("def value_and_grad")]
+    assert there in body
+    assert not_there not in body
+
+
+def test_a_law_that_is_none_cannot_be_left_out(tmp_path, capsys):
+    path = tmp_path / "gates.py"
+    path.write_text(GATES)
+    more = ["--without", "1 + 1 = 3"]
+    assert main(["compile", f"{path}:neuron", "--spec", "w:", "--spec", "x:", *more]) == 2
+    assert "1 + 1 = 3" in capsys.readouterr().err
+
+
+def test_kinks_are_refused_when_asked(tmp_path, capsys):
+    path = tmp_path / "gates.py"
+    path.write_text(GATES)
+    arguments = ["compile", f"{path}:relu", "--spec", "w:", "--spec", "x:", "--kinks", "raise"]
+    assert main(arguments) == 2
+    assert "maximum" in capsys.readouterr().err

@@ -566,6 +566,24 @@ AXES = [
         "broadcast_to(expand_dims(contract(x, v, terms=((0, 1), (1,)), out=(0,)), axis=(1,)), "
         "shape=(3, 4))",
     ),
+    Case(
+        "contract: 0 A",
+        lambda p: matmul(p.x, zeros(p.w)),
+        "zeros",
+    ),
+    Case(
+        "contract: 0 A",
+        lambda p: matmul(p.x, p.state),
+        "zeros",
+        lambda p: {"state": zeros(p.w)},
+    ),
+    Case(
+        "contract: A B = (B^T A^T)^T",
+        lambda p: op.contract(p.v, p.w, terms=((0,), (1, 0)), out=(1,)),
+        "contract(w, v, terms=((0, 1), (1,)), out=(0,))",
+        lambda p: {"known": op.contract(p.w, p.v, terms=((0, 1), (1,)), out=(0,))},
+    ),
+    Case("add_at: add_at(x, 0)", lambda p: op.add_at(p.x, zeros(p.u), rows(p), p.i, key=AT), "x"),
     Case("contract: I A", lambda p: matmul(p.x, identity(p.w)), "x"),
     Case("contract: I A", lambda p: matmul(identity(p.w), swap(p.x)), "transpose(x, axes=(1, 0))"),
     Case("contract: I A", lambda p: matmul(p.x, diagonal(p.v, p.w)), "multiply(x, v)"),

@@ -140,6 +140,10 @@ class Names:
     def _plain_role(self, y: Sym, row: Op) -> str:
         """Return the role of an op by what it is applied to."""
         a, b = (*row.operands, None, None)[:2]
+        if row.name == "contract" and not row.setting("out"):
+            return "total"
+        if row.name == "contract" and self._is_gradient(y):
+            return "product"
         if (
             row.name == "add"
             and not self._is_gradient(y)

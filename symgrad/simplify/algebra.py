@@ -13,6 +13,7 @@ from symgrad.differentiate import zeros
 from symgrad.graph import OPS, Op, Operand, Static, Sym, Value
 from symgrad.ops.table import op
 from symgrad.simplify.reading import (
+    is_known_zeros,
     is_scalar,
     is_signed,
     is_zeros,
@@ -71,7 +72,7 @@ def _one(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
 
 @rule("multiply", "0 x = 0", NUMBER, "full", "full_like", "broadcast_to")
 def _zero_product(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
-    is_zero = any(literal_of(x) == 0 or is_zeros(b, x) for x in xs)
+    is_zero = any(literal_of(x) == 0 or is_known_zeros(b, x) for x in xs)
     return zeros(b, b.infer(OPS["multiply"], xs, ())[0]).symbol if is_zero else None
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from symgrad.differentiate import zeros
 from symgrad.graph import OPS, Op, Operand, Value
 from symgrad.ops.contraction import contract
 from symgrad.ops.table import op
-from symgrad.simplify.reading import is_one, value_of, without_sign
+from symgrad.simplify.reading import is_known_zeros, is_one, value_of, without_sign
 from symgrad.simplify.rule import Rewrite, Rule, declaring
 from symgrad.simplify.simplifier import Simplifier
 
@@ -90,6 +91,27 @@ rule("subtract", "A C - B C = (A - B) C", "contract")(_common_operand("subtract"
 
 
 # --- contractions ----------------------------------------------------------------------------
+
+
+@rule("contract", "0 A = 0", "full", "full_like", "broadcast_to")
+def _product_with_zeros(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
+    if not any(is_known_zeros(b, x) for x in xs):
+        return None
+    return zeros(b, b.infer(OPS["contract"], xs, settings)[0]).symbol
+
+
+@rule("contract", "A B = (B^T A^T)^T, where that is known")
+def _turned_product(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
+    terms, out = settings
+    if len(xs) != 2:
+        return None
+    number = {label: k for k, label in enumerate(dict.fromkeys((*terms[1], *terms[0])))}
+    turned = tuple(tuple(number[label] for label in t) for t in terms[::-1])
+    return b.known("contract", xs[::-1], (turned, tuple(number[label] for label in out)))
 
 
 @rule("contract", "transposes, copies and signs fold into a contraction")

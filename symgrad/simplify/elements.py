@@ -12,6 +12,7 @@ from symgrad.ops.indexing import ARRAY, indexed_shape
 from symgrad.ops.table import op
 from symgrad.simplify.reading import (
     NOT_ALWAYS_FINITE,
+    is_known_zeros,
     is_once_a_line,
     is_scalar,
     is_signed,
@@ -219,6 +220,11 @@ def _is_not_negative(b: Simplifier, x: Operand) -> bool:
 
 
 # --- scatters --------------------------------------------------------------------------------
+
+
+@rule("add_at", "add_at(x, 0) = x", "full", "full_like", "broadcast_to")
+def _nothing_added(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    return xs[0] if is_known_zeros(b, xs[1]) else None
 
 
 @rule("add", "x + add_at(0, v) = add_at(x, v)", "add_at")

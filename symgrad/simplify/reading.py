@@ -34,6 +34,14 @@ def is_zeros(b: Simplifier, x: Operand) -> bool:
     return row is not None and literal_of(row.operands[0]) == 0
 
 
+def is_known_zeros(b: Simplifier, x: Operand) -> bool:
+    """Return whether ``x`` is zeros, also the user's own: a state that begins as nothing."""
+    row = b.definition(x)
+    return is_zeros(b, x) or (
+        row is not None and row.name == "full" and bool(row.setting("value") == 0)
+    )
+
+
 def is_signed(b: Simplifier, x: Operand) -> bool:
     """Return whether NumPy's -x is minus x: no boolean has it, and unsigned numbers wrap."""
     return b.aval(x).dtype.kind in "ifc"

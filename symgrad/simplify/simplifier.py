@@ -67,7 +67,7 @@ class Simplifier(Builder):
         if eqn is None:
             return ""
         name = eqn.rhs.name
-        return name if operand not in self.own or name == "where" else ""
+        return name if operand not in self.own or name in ("where", "full") else ""
 
     def sole(self, operand: Operand, head: str) -> Op | None:
         """Return what `new` returns, unless more than one equation reads ``operand``.

@@ -32,18 +32,18 @@ def forward(Wx, Wh, b, xs, target):
     h = o * tanh_c  # (p, hidden)
     z = xs[1] @ Wx + h @ Wh + b  # (p, k)
     i2 = 1 / (1 + np.exp(-z[:, :hidden]))  # (p, hidden)
-    f2 = 1 / (1 + np.exp(-z[:, hidden : 2 * hidden]))  # (p, hidden)
+    f = 1 / (1 + np.exp(-z[:, hidden : 2 * hidden]))  # (p, hidden)
     o2 = 1 / (1 + np.exp(-z[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
     g2 = np.tanh(z[:, 3 * hidden :])  # (p, hidden)
-    c2 = f2 * c + i2 * g2  # (p, hidden)
+    c2 = f * c + i2 * g2  # (p, hidden)
     tanh_c2 = np.tanh(c2)  # (p, hidden)
     h2 = o2 * tanh_c2  # (p, hidden)
     z = xs[2] @ Wx + h2 @ Wh + b  # (p, k)
     i3 = 1 / (1 + np.exp(-z[:, :hidden]))  # (p, hidden)
-    f3 = 1 / (1 + np.exp(-z[:, hidden : 2 * hidden]))  # (p, hidden)
+    f2 = 1 / (1 + np.exp(-z[:, hidden : 2 * hidden]))  # (p, hidden)
     o3 = 1 / (1 + np.exp(-z[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
     g3 = np.tanh(z[:, 3 * hidden :])  # (p, hidden)
-    c3 = f3 * c2 + i3 * g3  # (p, hidden)
+    c3 = f2 * c2 + i3 * g3  # (p, hidden)
     tanh_c3 = np.tanh(c3)  # (p, hidden)
     h3 = o3 * tanh_c3  # (p, hidden)
     r = h3 - target  # (p, hidden)
@@ -52,21 +52,20 @@ def forward(Wx, Wh, b, xs, target):
         Wh,
         xs,
         i,
-        f,
         o,
         g,
         c,
         tanh_c,
         h,
         i2,
-        f2,
+        f,
         o2,
         g2,
         c2,
         tanh_c2,
         h2,
         i3,
-        f3,
+        f2,
         o3,
         g3,
         tanh_c3,
@@ -82,21 +81,20 @@ def backward(residuals, dvalue=1.0):
         Wh,
         xs,
         i,
-        f,
         o,
         g,
         c,
         tanh_c,
         h,
         i2,
-        f2,
+        f,
         o2,
         g2,
         c2,
         tanh_c2,
         h2,
         i3,
-        f3,
+        f2,
         o3,
         g3,
         tanh_c3,
@@ -121,7 +119,7 @@ def backward(residuals, dvalue=1.0):
     dz[:, 2 * hidden : 3 * hidden] = dh3 * h3 * (1 - o3)
 
     # f = sigmoid(z[:, hidden : 2 * hidden])
-    dz[:, hidden : 2 * hidden] = dc3 * c2 * (f3 * (1 - f3))
+    dz[:, hidden : 2 * hidden] = dc3 * c2 * (f2 * (1 - f2))
 
     # i = sigmoid(z[:, :hidden])
     dz[:, :hidden] = dc3 * g3 * (i3 * (1 - i3))
@@ -131,7 +129,7 @@ def backward(residuals, dvalue=1.0):
 
     # h = o * np.tanh(c)
     dc2 = dh2 * o2 * (1 - tanh_c2**2)  # (p, hidden)
-    dc2 += dc3 * f3
+    dc2 += dc3 * f2
 
     # g = np.tanh(z[:, 3 * hidden :])
     dz2 = np.zeros((p, k))
@@ -141,7 +139,7 @@ def backward(residuals, dvalue=1.0):
     dz2[:, 2 * hidden : 3 * hidden] = dh2 * h2 * (1 - o2)
 
     # f = sigmoid(z[:, hidden : 2 * hidden])
-    dz2[:, hidden : 2 * hidden] = dc2 * c * (f2 * (1 - f2))
+    dz2[:, hidden : 2 * hidden] = dc2 * c * (f * (1 - f))
 
     # i = sigmoid(z[:, :hidden])
     dz2[:, :hidden] = dc2 * g2 * (i2 * (1 - i2))
@@ -154,25 +152,20 @@ def backward(residuals, dvalue=1.0):
 
     # h = o * np.tanh(c)
     dc = dh * o * (1 - tanh_c**2)  # (p, hidden)
-    dc += dc2 * f2
+    dc += dc2 * f
 
     # g = np.tanh(z[:, 3 * hidden :])
-    h4 = np.zeros((p, hidden))
     dz3 = np.zeros((p, k))
     dz3[:, 3 * hidden :] = dc * i * (1 - g**2)
 
     # o = sigmoid(z[:, 2 * hidden : 3 * hidden])
     dz3[:, 2 * hidden : 3 * hidden] = dh * h * (1 - o)
 
-    # f = sigmoid(z[:, hidden : 2 * hidden])
-    dz3[:, hidden : 2 * hidden] = dc * h4 * (f * (1 - f))
-
     # i = sigmoid(z[:, :hidden])
     dz3[:, :hidden] = dc * g * (i * (1 - i))
 
     # z = xs[t] @ Wx + h @ Wh + b
     db += dz3.sum(axis=0)
-    dWh += h4.T @ dz3
     dWx += xs[0].T @ dz3
     return dWx, dWh, db
 
@@ -198,90 +191,86 @@ def value_and_grad(Wx, Wh, b, xs, target):
     g = np.tanh(z[:, 3 * hidden :])  # (p, hidden)
     c = f * h + i * g  # (p, hidden)
     tanh_c = np.tanh(c)  # (p, hidden)
-    h2 = o * tanh_c  # (p, hidden)
-    z = xs[1] @ Wx + h2 @ Wh + b  # (p, k)
+    h = o * tanh_c  # (p, hidden)
+    z = xs[1] @ Wx + h @ Wh + b  # (p, k)
     i2 = 1 / (1 + np.exp(-z[:, :hidden]))  # (p, hidden)
-    f2 = 1 / (1 + np.exp(-z[:, hidden : 2 * hidden]))  # (p, hidden)
+    f = 1 / (1 + np.exp(-z[:, hidden : 2 * hidden]))  # (p, hidden)
     o2 = 1 / (1 + np.exp(-z[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
     g2 = np.tanh(z[:, 3 * hidden :])  # (p, hidden)
-    c2 = f2 * c + i2 * g2  # (p, hidden)
+    c2 = f * c + i2 * g2  # (p, hidden)
     tanh_c2 = np.tanh(c2)  # (p, hidden)
-    h3 = o2 * tanh_c2  # (p, hidden)
-    z = xs[2] @ Wx + h3 @ Wh + b  # (p, k)
+    h2 = o2 * tanh_c2  # (p, hidden)
+    z = xs[2] @ Wx + h2 @ Wh + b  # (p, k)
     i3 = 1 / (1 + np.exp(-z[:, :hidden]))  # (p, hidden)
-    f3 = 1 / (1 + np.exp(-z[:, hidden : 2 * hidden]))  # (p, hidden)
+    f2 = 1 / (1 + np.exp(-z[:, hidden : 2 * hidden]))  # (p, hidden)
     o3 = 1 / (1 + np.exp(-z[:, 2 * hidden : 3 * hidden]))  # (p, hidden)
     g3 = np.tanh(z[:, 3 * hidden :])  # (p, hidden)
-    c3 = f3 * c2 + i3 * g3  # (p, hidden)
+    c3 = f2 * c2 + i3 * g3  # (p, hidden)
     tanh_c3 = np.tanh(c3)  # (p, hidden)
-    h4 = o3 * tanh_c3  # (p, hidden)
-    r = h4 - target  # (p, hidden)
+    h3 = o3 * tanh_c3  # (p, hidden)
+    r = h3 - target  # (p, hidden)
     value = np.vdot(r, r) / (hidden * p)
 
     # np.mean((h - target) ** 2)
-    dh4 = 2 / (hidden * p) * r  # (p, hidden)
+    dh3 = 2 / (hidden * p) * r  # (p, hidden)
 
     # h = o * np.tanh(c)
-    dc3 = dh4 * o3 * (1 - tanh_c3**2)  # (p, hidden)
+    dc3 = dh3 * o3 * (1 - tanh_c3**2)  # (p, hidden)
 
     # g = np.tanh(z[:, 3 * hidden :])
     dz = np.zeros((p, k))
     dz[:, 3 * hidden :] = dc3 * i3 * (1 - g3**2)
 
     # o = sigmoid(z[:, 2 * hidden : 3 * hidden])
-    dz[:, 2 * hidden : 3 * hidden] = dh4 * h4 * (1 - o3)
+    dz[:, 2 * hidden : 3 * hidden] = dh3 * h3 * (1 - o3)
 
     # f = sigmoid(z[:, hidden : 2 * hidden])
-    dz[:, hidden : 2 * hidden] = dc3 * c2 * (f3 * (1 - f3))
+    dz[:, hidden : 2 * hidden] = dc3 * c2 * (f2 * (1 - f2))
 
     # i = sigmoid(z[:, :hidden])
     dz[:, :hidden] = dc3 * g3 * (i3 * (1 - i3))
 
     # z = xs[t] @ Wx + h @ Wh + b
-    dh3 = dz @ Wh.T  # (p, hidden)
+    dh2 = dz @ Wh.T  # (p, hidden)
 
     # h = o * np.tanh(c)
-    dc2 = dh3 * o2 * (1 - tanh_c2**2)  # (p, hidden)
-    dc2 += dc3 * f3
+    dc2 = dh2 * o2 * (1 - tanh_c2**2)  # (p, hidden)
+    dc2 += dc3 * f2
 
     # g = np.tanh(z[:, 3 * hidden :])
     dz2 = np.zeros((p, k))
     dz2[:, 3 * hidden :] = dc2 * i2 * (1 - g2**2)
 
     # o = sigmoid(z[:, 2 * hidden : 3 * hidden])
-    dz2[:, 2 * hidden : 3 * hidden] = dh3 * h3 * (1 - o2)
+    dz2[:, 2 * hidden : 3 * hidden] = dh2 * h2 * (1 - o2)
 
     # f = sigmoid(z[:, hidden : 2 * hidden])
-    dz2[:, hidden : 2 * hidden] = dc2 * c * (f2 * (1 - f2))
+    dz2[:, hidden : 2 * hidden] = dc2 * c * (f * (1 - f))
 
     # i = sigmoid(z[:, :hidden])
     dz2[:, :hidden] = dc2 * g2 * (i2 * (1 - i2))
 
     # z = xs[t] @ Wx + h @ Wh + b
     db = dz2.sum(axis=0) + dz.sum(axis=0)  # (k,)
-    dWh = h2.T @ dz2 + h3.T @ dz  # (hidden, k)
-    dh2 = dz2 @ Wh.T  # (p, hidden)
+    dWh = h.T @ dz2 + h2.T @ dz  # (hidden, k)
+    dh = dz2 @ Wh.T  # (p, hidden)
     dWx = xs[1].T @ dz2 + xs[2].T @ dz  # (d, k)
 
     # h = o * np.tanh(c)
-    dc = dh2 * o * (1 - tanh_c**2)  # (p, hidden)
-    dc += dc2 * f2
+    dc = dh * o * (1 - tanh_c**2)  # (p, hidden)
+    dc += dc2 * f
 
     # g = np.tanh(z[:, 3 * hidden :])
     dz3 = np.zeros((p, k))
     dz3[:, 3 * hidden :] = dc * i * (1 - g**2)
 
     # o = sigmoid(z[:, 2 * hidden : 3 * hidden])
-    dz3[:, 2 * hidden : 3 * hidden] = dh2 * h2 * (1 - o)
-
-    # f = sigmoid(z[:, hidden : 2 * hidden])
-    dz3[:, hidden : 2 * hidden] = dc * h * (f * (1 - f))
+    dz3[:, 2 * hidden : 3 * hidden] = dh * h * (1 - o)
 
     # i = sigmoid(z[:, :hidden])
     dz3[:, :hidden] = dc * g * (i * (1 - i))
 
     # z = xs[t] @ Wx + h @ Wh + b
     db += dz3.sum(axis=0)
-    dWh += h.T @ dz3
     dWx += xs[0].T @ dz3
     return value, (dWx, dWh, db)

@@ -12,16 +12,16 @@ def forward(x, scale):
     """Return the value and the residuals that `backward` needs."""
     mask = x > 0  # (d,)
     kept = x[mask]  # (k,)
-    z = kept @ kept
-    value = z * scale + x.mean()
-    return value, (x, scale, mask, kept, z)
+    total = kept @ kept
+    value = total * scale + x.mean()
+    return value, (x, scale, mask, kept, total)
 
 
 def backward(residuals, dvalue=1.0):
     """Return dx, dscale: the gradient of the value times `dvalue`."""
-    x, scale, mask, kept, z = residuals
+    x, scale, mask, kept, total = residuals
     d = x.shape[0]
-    dscale = z * dvalue
+    dscale = total * dvalue
     dx = np.zeros_like(x)
     dx[mask] = 2 * scale * dvalue * kept
     dx += dvalue / d
@@ -33,10 +33,10 @@ def value_and_grad(x, scale):
     d = x.shape[0]
     mask = x > 0  # (d,)
     kept = x[mask]  # (k,)
-    z = kept @ kept
-    value = z * scale + x.mean()
+    total = kept @ kept
+    value = total * scale + x.mean()
 
     dx = np.zeros_like(x)
     dx[mask] = 2 * scale * kept
     dx += 1 / d
-    return value, (dx, z)
+    return value, (dx, total)

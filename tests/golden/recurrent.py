@@ -71,8 +71,6 @@ def backward(residuals, dvalue=1.0):
     # h = np.tanh(z)
     dz5 = (dz4 @ Wh.T) * (1 - h**2)  # (p, d)
     db += dz5.sum(axis=0)
-    h6 = np.zeros((p, d))
-    dWh += h6.T @ dz5
     dWx += xs[0].T @ dz5
     return dWh, dWx, db
 
@@ -89,49 +87,48 @@ def value_and_grad(Wh, Wx, b, xs, target):
         raise ValueError(f"target has shape {target.shape}, expected {(p, d)}")
     h = np.zeros((p, d))
     z = xs[0] @ Wx + h @ Wh + b  # (p, d)
+    h = np.tanh(z)  # (p, d)
+    z = xs[1] @ Wx + h @ Wh + b  # (p, d)
     h2 = np.tanh(z)  # (p, d)
-    z = xs[1] @ Wx + h2 @ Wh + b  # (p, d)
+    z = xs[2] @ Wx + h2 @ Wh + b  # (p, d)
     h3 = np.tanh(z)  # (p, d)
-    z = xs[2] @ Wx + h3 @ Wh + b  # (p, d)
+    z = xs[3] @ Wx + h3 @ Wh + b  # (p, d)
     h4 = np.tanh(z)  # (p, d)
-    z = xs[3] @ Wx + h4 @ Wh + b  # (p, d)
+    z = xs[4] @ Wx + h4 @ Wh + b  # (p, d)
     h5 = np.tanh(z)  # (p, d)
-    z = xs[4] @ Wx + h5 @ Wh + b  # (p, d)
-    h6 = np.tanh(z)  # (p, d)
-    r = h6 - target  # (p, d)
+    r = h5 - target  # (p, d)
     value = np.vdot(r, r) / (d * p)
 
     # h = np.tanh(z)
-    dz = (1 - h6**2) * r  # (p, d)
+    dz = (1 - h5**2) * r  # (p, d)
     dz *= 2 / (d * p)
 
     # h = np.tanh(z)
-    dz2 = (dz @ Wh.T) * (1 - h5**2)  # (p, d)
+    dz2 = (dz @ Wh.T) * (1 - h4**2)  # (p, d)
 
     # z = xs[t] @ Wx + h @ Wh + b
     db = dz2.sum(axis=0) + dz.sum(axis=0)  # (d,)
-    dWh = h4.T @ dz2 + h5.T @ dz  # (d, d)
+    dWh = h3.T @ dz2 + h4.T @ dz  # (d, d)
     dWx = xs[3].T @ dz2 + xs[4].T @ dz  # (k, d)
 
     # h = np.tanh(z)
-    dz3 = (dz2 @ Wh.T) * (1 - h4**2)  # (p, d)
+    dz3 = (dz2 @ Wh.T) * (1 - h3**2)  # (p, d)
 
     # z = xs[t] @ Wx + h @ Wh + b
     db += dz3.sum(axis=0)
-    dWh += h3.T @ dz3
+    dWh += h2.T @ dz3
     dWx += xs[2].T @ dz3
 
     # h = np.tanh(z)
-    dz4 = (dz3 @ Wh.T) * (1 - h3**2)  # (p, d)
+    dz4 = (dz3 @ Wh.T) * (1 - h2**2)  # (p, d)
 
     # z = xs[t] @ Wx + h @ Wh + b
     db += dz4.sum(axis=0)
-    dWh += h2.T @ dz4
+    dWh += h.T @ dz4
     dWx += xs[1].T @ dz4
 
     # h = np.tanh(z)
-    dz5 = (dz4 @ Wh.T) * (1 - h2**2)  # (p, d)
+    dz5 = (dz4 @ Wh.T) * (1 - h**2)  # (p, d)
     db += dz5.sum(axis=0)
-    dWh += h.T @ dz5
     dWx += xs[0].T @ dz5
     return value, (dWh, dWx, db)
