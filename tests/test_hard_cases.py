@@ -75,6 +75,10 @@ PROGRAMS = {
         RNG.uniform(0.2, 1, (4, 3)),
         np.array([0, 1, 2, 1]),
     ),
+    "a number out of an axis": (
+        lambda x: np.squeeze(np.log(np.exp(x).sum(keepdims=True)), axis=0) ** 2,
+        RNG.normal(size=4),
+    ),
     "a weight that may be 0": (
         lambda b, a, x: np.sum(np.log(a + b * np.exp(x))),
         np.array([0.0, 1e-10, 2.0]),

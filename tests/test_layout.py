@@ -166,7 +166,7 @@ PARTS = [
         ("h = np.tanh(z)", "dz4"),
         (STEP, "dWh dWx"),
         ("h = np.tanh(z)", "dz5 dWh dWx"),
-        ("h = np.tanh(z)", "dz6 dWh dWx"),
+        ("h = np.tanh(z)", "dz6 dWx"),
     ]),
     (a_sum_in_a_comprehension, (W1, W2[:, 0], 0.5, X, Y), (0, 1, 2), [
         ("fit = np.sum(r**2)", "dr"),

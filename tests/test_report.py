@@ -408,7 +408,7 @@ def test_the_peak_is_what_is_measured(f):
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.law)
 def test_every_law_says_why_it_is_there(rule):
-    assert len(rule.why) > 20 and rule.why[-1] not in ".!" and "\n" not in rule.why
+    assert len(rule.reason) > 20 and rule.reason[-1] not in ".!" and "\n" not in rule.reason
 
 
 def test_a_law_is_told_with_its_line_and_reason():

@@ -71,8 +71,11 @@ def _of_transposed(b: Builder, operands: Operands, settings: Any) -> Operand | N
 
 
 RULES = (
-    Rule("sum(eye[y] x, axis=1) = x[rows, y]", "sum", _sum_of_one_hot, "stability"),
+    Rule("sum(eye[y] x, axis=1) = x[rows, y]", "sum", _sum_of_one_hot, "stability",
+         "the elements are picked, and nothing is multiplied or summed"),
     Rule("take_along_axis(x, y[:, None], 1) = x[rows, y][:, None]", "take_along",
-         _taken_along_rows, "exact"),
-    Rule("x^T[i, j] = x[j, i]", "index", _of_transposed, "exact"),
+         _taken_along_rows, "exact",
+         "the elements are picked, and nothing is multiplied or summed"),
+    Rule("x^T[i, j] = x[j, i]", "index", _of_transposed, "exact",
+         "the elements are picked, and nothing is multiplied or summed"),
 )  # fmt: skip

@@ -91,13 +91,12 @@ def before_move(b: Builder, operands: Sequence[Operand]) -> Move | None:
 
 
 def _before(b: Builder, x: Operand, move: Op) -> Operand | None:
-    shape = b.aval(x).shape
-    if not shape:
-        return x
-    row = b.definition(x)
+    row, shape = b.definition(x), b.aval(x).shape
     if row is not None and row.name == move.name and row.settings == move.settings:
         (source,), (other,) = row.operands, move.operands
         return source if b.shapes.same_shape(b.aval(source).shape, b.aval(other).shape) else None
+    if not shape:
+        return x
     if move.name != "transpose":
         return None
     axes = move.setting("axes")

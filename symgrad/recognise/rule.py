@@ -16,13 +16,6 @@ from symgrad.recognise.recogniser import Recogniser
 Kind = Literal["exact", "rounding", "stability"]
 
 
-USUALLY: dict[Kind, str] = {
-    "exact": "the same bits; one operation with a short derivative takes the place of several",
-    "rounding": "equal up to rounding; fewer or faster operations",
-    "stability": "finite and accurate where the formula as written overflows or cancels",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A law as on the blackboard, the op it is tried on, and the rewrite that applies it.
@@ -35,8 +28,4 @@ class Rule:
     op: str
     apply: Callable[[Recogniser, tuple[Operand, ...], tuple[Any, ...]], Operand | None]
     kind: Kind
-    reason: str = ""
-
-    @property
-    def why(self) -> str:
-        return self.reason or USUALLY[self.kind]
+    reason: str

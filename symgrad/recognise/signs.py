@@ -40,8 +40,32 @@ def _square_of_absolute(b: Builder, operands: Operands, settings: Any) -> Operan
 
 
 RULES = (
-    Rule("mean(-x) = -mean(x)", "mean", _sign_out_of("mean"), "rounding"),
-    Rule("sum(-x) = -sum(x)", "sum", _sign_out_of("sum"), "rounding"),
-    Rule("a - (-x) = a + x", "subtract", _sign_out_of_difference, "exact"),
-    Rule("|x|**2 = x**2", "square", _square_of_absolute, "exact"),
+    Rule(
+        "mean(-x) = -mean(x)",
+        "mean",
+        _sign_out_of("mean"),
+        "rounding",
+        "a sign left in the way hides the formula, and one number changes it, not an array",
+    ),
+    Rule(
+        "sum(-x) = -sum(x)",
+        "sum",
+        _sign_out_of("sum"),
+        "rounding",
+        "a sign left in the way hides the formula, and one number changes it, not an array",
+    ),
+    Rule(
+        "a - (-x) = a + x",
+        "subtract",
+        _sign_out_of_difference,
+        "exact",
+        "a sign left in the way hides the formula, and one number changes it, not an array",
+    ),
+    Rule(
+        "|x|**2 = x**2",
+        "square",
+        _square_of_absolute,
+        "exact",
+        "a sign left in the way hides the formula, and one number changes it, not an array",
+    ),
 )

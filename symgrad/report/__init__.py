@@ -72,7 +72,7 @@ class Report:
             made.name,
             len(traced.graph.equations),
             Amounts(made.primal).sizes(),
-            tuple(FiredLaw(f.law, f.rule.kind, f.rule.why, f.location) for f in made.firings),
+            tuple(FiredLaw(f.law, f.rule.kind, f.rule.reason, f.location) for f in made.firings),
             tuple(
                 f"{at(x.location)}: {x.rounds} rounds written out, {x.equations} operations"
                 for x in traced.loops
