@@ -179,9 +179,10 @@ MPMATH = with_functions(
 MPMATH["maximum"] = elementwise_on_objects(max, 2)
 SYMPY = with_functions(sp.exp, sp.log, lambda x: sp.log(1 + x), sp.sqrt, unknown_max)
 SYMPY["maximum"] = elementwise_on_objects(sp.Max, 2)
-LOGS = {float(np.log(k)) * sign: sign * sp.log(k) for k in (2, 4) for sign in (1, -1)}
+CLOSED_FORMS = {float(np.log(k)) * sign: sign * sp.log(k) for k in (2, 4) for sign in (1, -1)}
+CLOSED_FORMS |= {float(np.sqrt(k)): sp.sqrt(k) for k in (2, 3)}
 SYMPY["literal"] = lambda number: (
-    sp.E if number == math.e else LOGS.get(number) or sp.Rational(str(number))
+    sp.E if number == math.e else CLOSED_FORMS.get(number) or sp.Rational(str(number))
 )
 MPMATH["literal"] = lambda number: PRECISE.e if number == math.e else number  # np.e means e
 SYMPY["full"] = lambda shape, value, dtype: np.full(shape, sp.Rational(str(value)))

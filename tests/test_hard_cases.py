@@ -79,6 +79,7 @@ PROGRAMS = {
         lambda x: np.squeeze(np.log(np.exp(x).sum(keepdims=True)), axis=0) ** 2,
         RNG.normal(size=4),
     ),
+    "root of a mean of squares": (lambda x: np.sqrt(np.mean(x**2)), RNG.normal(size=4)),
     "a weight that may be 0": (
         lambda b, a, x: np.sum(np.log(a + b * np.exp(x))),
         np.array([0.0, 1e-10, 2.0]),
@@ -102,6 +103,13 @@ def test_value_and_gradient_are_those_of_the_function(name):
     direction = np.random.default_rng(1).normal(size=np.shape(first))
     expected = slope(lambda x: function(x, *rest), [np.asarray(first)], [direction])
     np.testing.assert_allclose(np.vdot(gradient, direction), expected, rtol=1e-6, atol=1e-9)
+
+
+def test_the_root_of_a_mean_of_squares_has_derivative_0_at_0():
+    for function in (lambda x: np.sqrt(np.mean(x**2)), lambda x: np.sqrt(np.sum(x**2))):
+        np.testing.assert_array_equal(symgrad.grad(function)(np.zeros(3)), np.zeros(3))
+        with pytest.raises(symgrad.SymgradError):
+            symgrad.compile(function, kinks="raise").value_and_grad(np.ones(3))
 
 
 def emitted(function, wrt, *arguments):

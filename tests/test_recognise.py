@@ -311,6 +311,11 @@ LENGTH = [
     ),
     (
         "rounding",
+        lambda x: op.sqrt(op.mean(op.square(x), axis=(1,), keepdims=False)),
+        "divide(root_of_squares(x, axis=(1,), keepdims=False), 2.0)",
+    ),
+    (
+        "rounding",
         lambda x: total(op.square(x), (0, 1), False) ** 0.5,
         "root_of_squares(x, axis=(0, 1), keepdims=False)",
     ),
@@ -808,7 +813,7 @@ def kind_of(firings):
 every_case = pytest.mark.parametrize("case", FOUND, ids=case_id)
 
 
-NUMBERS = ("reshape", "arange", "multiply(4")
+NUMBERS = ("reshape", "arange", "multiply(4", "2.0)")
 WITHOUT_NUMBERS = [
     case for case in FOUND if not any(w in case[2] for w in NUMBERS) and case not in MEANS
 ]
@@ -896,7 +901,6 @@ LEFT_ALONE = [
     lambda x: op.sqrt(total(op.square(x)) + 1e-12),
     lambda x: op.sqrt(total(op.absolute(x))),
     lambda x: op.sqrt(total(x * -x)),
-    lambda x: op.sqrt(op.mean(op.square(x), axis=(1,), keepdims=False)),
     lambda x: total(op.square(x)) ** 1.5,
     lambda x: op.square(op.exp(x)),
     lambda x: op.exp(x) * op.exp(x),

@@ -6,9 +6,11 @@ that takes the place of the result, or None.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from symgrad.graph import Builder, Operand, Static
+from symgrad.ops.reductions import count
 from symgrad.recognise.reading import Operands, argument, operands_of
 from symgrad.recognise.reductions import Reduction, reduced_like, reduction
 from symgrad.recognise.rule import Rule
@@ -46,6 +48,17 @@ def squared(b: Builder, v: Operand) -> Operand | None:
     return argument(b, v, "square")
 
 
+def _root_of_mean(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    row = b.definition(operands[0])
+    x = squared(b, row.operands[0]) if row is not None and row.name == "mean" else None
+    if row is None or x is None or not row.setting("axis"):
+        return None
+    axis, keepdims = row.settings
+    length = b.apply("root_of_squares", x, axis=axis, keepdims=keepdims)
+    n = count(b.wrap(x), axis)
+    return (length / (math.sqrt(n) if isinstance(n, int) else b.apply("sqrt", n))).symbol
+
+
 def _root_by_power(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     half = type(operands[1]) is Static and operands[1].value == 0.5
     return _root_of_squares(b, operands, settings) if half else None
@@ -53,6 +66,8 @@ def _root_by_power(b: Builder, operands: Operands, settings: Any) -> Operand | N
 
 RULES = (
     Rule("sqrt(sum(x**2)) = root_of_squares(x)", "sqrt", _root_of_squares, "exact",
+         "the derivative at 0 is 0, where that of the root is infinite"),
+    Rule("sqrt(mean(x**2)) = root_of_squares(x) / sqrt(n)", "sqrt", _root_of_mean, "rounding",
          "the derivative at 0 is 0, where that of the root is infinite"),
     Rule("sum(x**2)**0.5 = root_of_squares(x)", "power", _root_by_power, "rounding",
          "the derivative at 0 is 0, where that of the root is infinite"),
