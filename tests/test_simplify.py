@@ -184,6 +184,8 @@ ALGEBRA = [
     Case("multiply: 1 x", lambda p: p.s * (-1.0 * p.x), "multiply(negative(s), x)"),
     Case("multiply: (1.0 n)", lambda p: (1.0 * p.k) * p.s, "multiply(k, s)"),
     Case("divide: (1.0 n)", lambda p: (1.0 * p.k) / p.s, "divide(k, s)"),
+    Case("divide: c / (d x)", lambda p: (2 / (2 * p.s)) * p.x, "multiply(divide(1.0, s), x)"),
+    Case("divide: c / (d x)", lambda p: p.x * (-4 / (p.s * 2)), "multiply(divide(-2.0, s), x)"),
     Case("divide: x / 1", lambda p: p.x / 1, "x"),
     Case("divide: x / 1", lambda p: p.x / 1.0, "x"),
     Case("negative: -(-x)", lambda p: op.negative(-p.x), "x"),

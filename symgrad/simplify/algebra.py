@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.differentiate import zeros
-from symgrad.graph import OPS, Op, Operand, Static, Sym, Value
+from symgrad.graph import OPS, Op, Operand, Static, Sym, Value, size_value
 from symgrad.ops.table import op
 from symgrad.simplify.reading import (
     is_known_zeros,
@@ -161,6 +161,30 @@ def _unconverted(b: Simplifier, x: Operand) -> Value | None:
         if literal_of(one) == 1:
             return value_of(b, n)
     return None
+
+
+@rule("divide", "c / (d x) = (c / d) / x for numbers with an exact quotient", NUMBER)
+def _number_over_product(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
+    above = literal_of(xs[0])
+    if type(above) not in (int, float):
+        return None
+    for d, x in _numbers_in(b, xs[1]):
+        if type(d) in (int, float) and d and (above / d) % 1 == 0:
+            return b.apply("divide", above / d, x).symbol
+    return None
+
+
+def _numbers_in(b: Simplifier, v: Operand) -> list[tuple[Any, Any]]:
+    """Return pairs (d, x) with ``v`` = d x, of a product of scalars or of a size such as 2 n."""
+    row = b.definition(v)
+    if row is not None and row.name == "multiply":
+        pairs = (row.operands, row.operands[::-1])
+        return [(literal_of(d), value_of(b, x)) for d, x in pairs if is_scalar(b, x)]
+    size = b.shapes.resolve(row.setting("of")) if row is not None and row.name == "size" else 1
+    if isinstance(size, int):
+        return []
+    number, rest = size.as_coeff_Mul()
+    return [(int(number), size_value(b, rest))] if number.is_Integer and number > 1 else []
 
 
 @rule("divide", "x / 1 = x", NUMBER)
