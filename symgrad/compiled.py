@@ -584,7 +584,9 @@ def _is_cancelled(mine: Any, theirs: Any, args: Any, kwargs: Any) -> bool:
     pairs = zip(_flat(mine), _flat(theirs), strict=True)
     numbers = [(np.asarray(x), np.asarray(y)) for x, y in pairs if x is not None]
     return all(
-        x.shape == y.shape and x.dtype.kind == "f" and bool(np.all(np.abs(x - y) <= 1e-12 * scale))
+        x.shape == y.shape
+        and x.dtype.kind == "f"
+        and bool(np.all(np.abs(x - y) <= (1e-12 if x.dtype == np.float64 else 1e-5) * scale))
         for x, y in numbers
     )
 

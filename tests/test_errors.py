@@ -326,6 +326,7 @@ MISTAKES = [
     ("stack", ShapeError, "cannot stack", lambda: grad(lambda a: np.stack([a, a[0]]).sum(), X23)),
     ("einsum with a wrong count", ShapeError, "names 2 operands, 1 given", lambda: grad(lambda a: np.einsum("i,i", a), X3)),
     ("einsum with wrong axes", ShapeError, "does not fit an array with 1 axes", lambda: grad(lambda a: np.einsum("ij->", a), X3)),
+    ("einsum over small integers", TraceError, "which wraps around: convert the array", lambda: grad(lambda a: a.sum() * np.einsum("i->", np.ones(3, np.int8)), X3)),
     ("einsum with signs", TraceError, "not a letter", lambda: grad(lambda a: np.einsum("i-i", a), X3)),
     ("solve of a wide matrix", ShapeError, "square matrix", lambda: grad(lambda a: np.linalg.det(a), X23)),
     ("select", ShapeError, "1 conditions for 2 choices", lambda: grad(lambda x: np.select([x > 0], [x, x]).sum(), X3)),

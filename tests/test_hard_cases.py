@@ -112,6 +112,32 @@ def test_the_root_of_a_mean_of_squares_has_derivative_0_at_0():
             symgrad.compile(function, kinks="raise").value_and_grad(np.ones(3))
 
 
+def test_a_sum_beside_a_weight_that_is_0_or_tiny_keeps_its_digits():
+    one = symgrad.compile(lambda m, x: np.sum(np.log(1 + m * np.exp(x))), wrt=(0, 1), check=None)
+    for m, x, exact in [
+        (0.0, 709.0, 0.0),
+        (1e-308, 709.0, 0.5998474012034297),
+        (0.0, 5.0, 0.0),
+        (0.5, 2.0, np.log1p(0.5 * np.exp(2.0))),
+    ]:
+        value, _ = one.value_and_grad(np.array([m]), np.array([x]))
+        np.testing.assert_allclose(value, exact, rtol=1e-7, atol=1e-13)
+
+
+def test_sums_of_small_integers_by_einsum_are_refused():
+    total = symgrad.compile(lambda b, c: np.sum(np.einsum("ij->", c) * b))
+    with pytest.raises(symgrad.TraceError, match="wraps around"):
+        total.value_and_grad(ones(2), BITS)
+
+
+def test_single_precision_may_cancel_too():
+    X, C = RNG.normal(size=(3, 3)).astype("f4"), RNG.normal(size=(3, 3)).astype("f4")
+    centred = symgrad.compile(lambda X, C: np.sum(X @ (C - C.mean(axis=1, keepdims=True))))
+    assert abs(centred.value_and_grad(X, C)[0]) < 1e-5
+    scaled = symgrad.compile(lambda x: np.sum(np.exp(x) * np.sqrt(2)))
+    assert scaled.value_and_grad(X)[1].dtype == np.float32
+
+
 def emitted(function, wrt, *arguments):
     compiled = symgrad.compile(function, wrt=wrt)
     compiled.value_and_grad(*arguments)
@@ -142,6 +168,12 @@ SIZES = [
     (lambda A, B: np.sum(A @ B), (ones(4, 3), ones(3, 5)), (ones(4, 3), ones(1, 5))),
     (rows_and_labels, (ones(4, 3), ones(4, 1), LABELS), (ones(1, 3), ones(1, 1), LABELS)),
     (lambda A, B: np.trace(A @ B), (ones(4, 3), ones(3, 4)), (ones(4, 3), ones(3, 7))),
+    (
+        lambda X, d: np.sum(X @ np.ones(len(d))) * d.sum(),
+        (ones(4, 3), ones(3)),
+        (ones(4, 3), ones(2)),
+    ),
+    (lambda X, d: np.sum((X @ np.diag(d)) ** 2), (ones(4, 3), ones(3)), (ones(4, 3), ones(1))),
     (lambda A: np.trace(A) ** 2, (ones(4, 4),), (ones(4, 3),)),
     (
         lambda A, B: np.sum(np.einsum("ij,jk->ik", A, B) ** 2),

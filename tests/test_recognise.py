@@ -555,6 +555,7 @@ LOGARITHMS = [
         "negative(x_log_ratio(add(2, square(x)), 3))",
     ),
     ("stability", lambda x: op.log(op.square(x)), "multiply(2, log(absolute(x)))"),
+    ("stability", lambda x: op.log(op.sqrt(sigmoid(x))), f"multiply(0.5, {MINUS_LOG})"),
     ("stability", lambda x: op.log(x * x), "multiply(2, log(absolute(x)))"),
     ("stability", lambda x: op.log(op.square(sigmoid(x))), f"multiply(2, {MINUS_LOG})"),
     (

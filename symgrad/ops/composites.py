@@ -95,17 +95,22 @@ elementwise(
 )  # fmt: skip
 
 
-LARGEST = 680.0  # exp of it has room for a sum, and exp of minus it for a product
+LARGEST = {8: 680.0, 4: 80.0, 2: 10.0}  # exp of it has room for a sum, of minus it for a product
+
+
+def _in_room(x: Value) -> tuple[Value, Value]:
+    """Return (m, c) with x = m + c: exp(m) does not overflow, and c is 0 if exp(x) does not."""
+    m = op.minimum(x, LARGEST[x.dtype.itemsize])
+    return m, x - m
 
 
 def _expand_log_plus_exp(a: Value, b: Value, x: Value) -> Value:
     if b.literal is None:
         # A weight may be small or 0: the exponential is only made smaller where it overflows.
-        c = op.maximum(x - LARGEST, 0)
-        scaled = b * op.exp(x - c)
-        if a.literal == 1:
-            return c + op.log1p(op.expm1(-c) + scaled)
-        return c + op.log(a * op.exp(-c) + scaled)
+        m, c = _in_room(x)
+        scaled = b * op.exp(m)
+        logs = c + op.log(a * op.exp(-c) + scaled)
+        return op.where(op.greater(c, 0), logs, op.log1p(scaled)) if a.literal == 1 else logs
     # Whichever of 1 and exp(x) is larger is taken out, so any sign of a and b will do.
     e, is_large = op.exp(-op.absolute(x)), op.greater(x, 0)
     scaled = e if b.literal == 1 else b * e
@@ -119,8 +124,8 @@ def _expand_log_plus_exp(a: Value, b: Value, x: Value) -> Value:
 def _share_of_exp(y: Value, a: Value, b: Value, x: Value) -> Value:
     if b.literal is not None:
         return op.exp(x - y) if b.literal == 1 else b * op.exp(x - y)
-    c = op.maximum(x - LARGEST, 0)
-    return b * op.exp(x - c) * op.exp(c - y)
+    m, c = _in_room(x)
+    return b * op.exp(m) * op.exp(c - y)
 
 
 elementwise(
@@ -340,7 +345,7 @@ structural(
 # of 1360 in float64, of 118 in float32, and where the user's own form is finite the shift is 0.
 
 ROOM = {8: 680, 4: 59}  # exp of minus it has all its digits
-UPPER = {8: 700, 4: 80}  # exp of it may be summed some thousand times
+UPPER = {8: 696, 4: 75}  # exp of it may be summed a million times
 
 
 def _expand_shift_in_room(x: Value, axis: int) -> Value:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from symgrad.ops.table import (
 )
 
 Labels = tuple[int, ...]
+DEEPEST = 8  # steps back to where an array was made
 
 
 def _aval(shapes: Shapes, *xs: Aval, terms: tuple[Labels, ...], out: Labels) -> Aval:
@@ -134,6 +135,27 @@ def _contract_arrays(arrays: list[tuple[Any, Labels]], out: Labels) -> Any:
     if not repeated and labels == set(out) and not is_outer:
         return _multiply(arrays, out)
     number = {label: i for i, label in enumerate(dict.fromkeys(_chain(arrays)))}
+    if any(_is_made(x) for x, _ in arrays):
+        with arrays[0][0].builder.shapes.comparing_nothing():
+            return _bound(arrays, number, out)
+    return _bound(arrays, number, out)
+
+
+def _is_made(x: Any) -> bool:
+    """Return whether an array has a size that it was given, not one that it brings along."""
+    for _ in range(DEEPEST):
+        row = x.builder.definition(x.symbol)
+        if row is None or not row.operands:
+            return row is not None
+        if row.name in ("broadcast_to", "put_at", "full_like"):
+            return True
+        x = x.builder.wrap(row.operands[0])
+        if x.literal is not None:
+            return False
+    return False
+
+
+def _bound(arrays: list[tuple[Any, Labels]], number: Mapping[int, int], out: Labels) -> Any:
     return op.contract(
         *[x for x, _ in arrays],
         terms=tuple(tuple(number[label] for label in t) for _, t in arrays),
@@ -475,11 +497,23 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
     if not re.fullmatch(r"[A-Za-z,.]*(->[A-Za-z.]*)?", text):
         raise TraceError(f"einsum subscripts {subscripts!r} hold something that is not a letter")
     terms, out = _parse_subscripts(text, [x.ndim for x in operands])
+    _refuse_narrow_sums(operands, terms, out)
     with operands[0].builder.shapes.comparing_nothing():  # einsum broadcasts an axis of size 1
         value = contract(operands, terms, out)
     path = ", optimize=True" if optimize else ""
     fields = ", ".join(f"{{{k}}}" for k in range(len(operands)))
     return _own_spelling(value, operands, f'{{np}}.einsum("{text}", {fields}{path})')
+
+
+def _refuse_narrow_sums(operands: Sequence[Any], terms: Sequence[Labels], out: Labels) -> None:
+    """Refuse to add up small integers along an axis that only one operand has: they wrap."""
+    for k, (x, term) in enumerate(zip(operands, terms, strict=True)):
+        others = {label for n, t in enumerate(terms) if n != k for label in (*t, *out)} | set(out)
+        if set(term) - others and x.dtype.kind in "biu" and x.dtype.itemsize < 8:
+            raise TraceError(
+                f"einsum adds up {x.dtype} in {x.dtype}, which wraps around: convert the array "
+                "first (x.astype(float))"
+            )
 
 
 def _parse_subscripts(text: str, ndims: Sequence[int]) -> tuple[list[Labels], Labels]:

@@ -39,8 +39,10 @@ def _has_log(b: Builder, v: Operand, depth: int = DEEPEST) -> bool:
         return True
     if row.name in ("sqrt", "square", "reciprocal", "power"):
         return _has_log(b, row.operands[0], depth - 1)
-    if row.name in ("multiply", "divide", "where", "add"):
+    if row.name in ("multiply", "divide", "where"):
         return _parts_have_logs(b, row.operands[-2:], depth)
+    if row.name == "add":  # of exponentials and numbers: other sums overflow before their log
+        return all(operands_of(b, v, "exp") or _is_positive_number(b, v) for v in row.operands)
     return False
 
 
@@ -123,6 +125,13 @@ def _log_of_power(b: Builder, operands: Operands, settings: Any) -> Operand | No
     return (b.wrap(parts[1]) * _log(b, *parts)).symbol
 
 
+def _log_of_root(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    parts = operands_of(b, operands[0], "sqrt")
+    if not parts or not _has_log(b, parts[0]):
+        return None
+    return (0.5 * _log(b, parts[0], operands[0])).symbol
+
+
 def _log_of_square(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     x = squared(b, operands[0])
     if x is None:
@@ -200,6 +209,8 @@ RULES = (
          "exp overflows above 709 and underflows below -745"),
     Rule("log(mean(exp(x))) = logmeanexp(x)", "log", _log_of_mean_of_exp, "stability",
          "exp overflows above 709 and underflows below -745"),
+    Rule("log(sqrt(a)) = log(a) / 2, a > 0", "log", _log_of_root, "stability",
+         "a product, quotient or power of probabilities underflows where its log does not"),
     Rule("log(x**2) = 2 log|x|", "log", _log_of_square, "stability",
          "squares overflow above 1e154 and vanish below 1e-162"),
     Rule("log(a b) = log(a) + log(b), a > 0, b > 0", "log", _log_of_product, "stability",

@@ -161,7 +161,8 @@ def _number_out_of(name: str) -> Law:
         for head in ("multiply", "divide"):
             pair = operands_of(b, operands[0], head)
             for number, e in orders(pair) if head == "multiply" else [pair[::-1]] if pair else ():
-                if _is_positive(number) and operands_of(b, e, "exp"):
+                is_alike = b.aval(e).dtype == b.aval(operands[0]).dtype
+                if is_alike and _is_positive(number) and operands_of(b, e, "exp"):
                     total = b.apply(name, e, axis=axis, keepdims=keepdims)
                     scaled = (
                         b.wrap(number) * total if head == "multiply" else total / b.wrap(number)
