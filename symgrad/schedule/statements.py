@@ -105,7 +105,7 @@ def inline_single_use(
     graph, primal = half.graph, half.primal
     reads = Counter([x for eqn in graph.equations for x in eqn.rhs.operands])
     reads.update(outputs)
-    own_line = {*outputs, *keep}
+    own_line, given = {*outputs, *keep}, frozenset(graph.inputs)
     written = {eqn.rhs.operands[0] for eqn in graph.equations if eqn.rhs.name in WRITES}
     folded: dict[Sym, Equation] = {}
     weights: dict[Operand, float] = {}  # of the folded ones, with what is folded into them
@@ -131,7 +131,7 @@ def inline_single_use(
             continue
         if y not in own_line and not others:
             is_named = not is_new and y in graph.notes.names
-            if is_new and not is_scalar and _adds_to_own_line(half, eqn, weights, reads):
+            if is_new and not is_scalar and _adds_to_own_line(half, eqn, weights, reads, given):
                 continue
             if _may_fold(rhs, is_scalar, is_named, written):
                 folded[y], weights[y] = eqn, weight
@@ -139,7 +139,11 @@ def inline_single_use(
 
 
 def _adds_to_own_line(
-    half: Half, eqn: Equation, folded: Mapping[Operand, float], reads: Mapping[Operand, int]
+    half: Half,
+    eqn: Equation,
+    folded: Mapping[Operand, float],
+    reads: Mapping[Operand, int],
+    given: frozenset[Sym],
 ) -> bool:
     """Return whether a sum can grow in the memory of a term that has a line and no other use."""
     (y, *_), rhs = eqn
@@ -148,7 +152,7 @@ def _adds_to_own_line(
         type(x) is Sym
         and x not in folded
         and x not in half.primal
-        and x not in graph.inputs
+        and x not in given
         and reads[x] == 1
         and graph.avals[x] == graph.avals[y]
         for x in rhs.operands
