@@ -14,9 +14,8 @@ from typing import Any
 
 from symgrad.graph import Builder, Equation, Graph, Operand, Sym, Value
 from symgrad.ops.indexing import ARRAY
-from symgrad.ops.table import op
+from symgrad.ops.table import ALL, op
 
-ALL = slice(None, None, None)
 DEEPEST = 8  # steps that are done afterwards
 
 

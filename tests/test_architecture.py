@@ -36,6 +36,7 @@ STAGES = [
     ("pause",),
     ("specialise",),
     ("arguments",),
+    ("checking",),
     ("report",),
     ("compiled", "transforms"),  # a compiled function inside another trace, and the reverse
     ("cli",),

@@ -26,6 +26,7 @@ from symgrad.ops.reductions import (
     var_vjp,
 )
 from symgrad.ops.table import (
+    ALL,
     accept,
     array_aval,
     elementwise,
@@ -37,8 +38,6 @@ from symgrad.ops.table import (
     ufunc_dtype,
     zero,
 )
-
-ALL = slice(None, None, None)
 
 
 def _bare(x: Value) -> tuple[Value, bool]:

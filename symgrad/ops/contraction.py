@@ -49,10 +49,15 @@ def compares_sizes(terms: Sequence[Labels], out: Labels) -> bool:
 
     `vdot` compares the number of elements only, `einsum` broadcasts, `trace` takes any matrix.
     """
+    return is_matrix_product(terms, out) and not set(terms[0]).isdisjoint(terms[1])
+
+
+def is_matrix_product(terms: Sequence[Labels], out: Labels) -> bool:
+    """Return whether `@` or `np.outer` computes it from vectors and matrices."""
     if len(terms) != 2 or any(len(t) > 2 or len(set(t)) < len(t) for t in terms):
         return False
     shared = set(terms[0]) & set(terms[1])
-    return len(shared) == 1 and shared.isdisjoint(out)
+    return len(shared) <= 1 and shared.isdisjoint(out)
 
 
 def contract(operands: Sequence[Any], terms: Sequence[Labels], out: Labels) -> Value:

@@ -27,6 +27,7 @@ from symgrad.dims import (
 from symgrad.errors import ShapeError, TraceError
 from symgrad.graph import Aval, Op, Value
 from symgrad.ops.table import (
+    ALL,
     accept,
     broadcast,
     builder_of,
@@ -39,7 +40,6 @@ from symgrad.ops.table import (
 )
 
 ARRAY = "array"
-ALL = slice(None, None, None)
 
 # --- shapes -----------------------------------------------------------------------------------
 

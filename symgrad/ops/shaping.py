@@ -15,6 +15,7 @@ from symgrad.errors import ShapeError, TraceError
 from symgrad.graph import Aval, Value
 from symgrad.ops.creation import filled
 from symgrad.ops.table import (
+    ALL,
     accept,
     array_aval,
     broadcast,
@@ -348,7 +349,7 @@ def _concatenate_aval(shapes: Shapes, *xs: Aval, axis: int) -> Aval:
 def _concatenate_vjp(i: int, ct: Value, y: Value, *xs: Value, axis: int) -> Any:
     start: Size = functools.reduce(operator.add, (x.shape[axis] for x in xs[:i]), 0)
     stop = start + xs[i].shape[axis]
-    key = (slice(None, None, None),) * axis + (slice(start, stop, None),)
+    key = (ALL,) * axis + (slice(start, stop, None),)
     return op.index(ct, key=key)
 
 
@@ -392,7 +393,7 @@ def _stack_aval(shapes: Shapes, *xs: Aval, axis: int) -> Aval:
 
 @indexed
 def _stack_vjp(i: int, ct: Value, y: Value, *xs: Value, axis: int) -> Any:
-    return op.index(ct, key=(slice(None, None, None),) * axis + (i,))
+    return op.index(ct, key=(ALL,) * axis + (i,))
 
 
 def _spell_stack(s: Any) -> str:

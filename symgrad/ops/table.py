@@ -25,6 +25,7 @@ from symgrad.graph import OPS, Aval, Builder, Kind, Op, Value, current_builder
 COMPARE, OR, XOR, AND, SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = range(1, 11)
 MATMUL = 6.5
 
+ALL = slice(None, None, None)  # every index of an axis, in a static key
 FLAT = "0 everywhere, also at the jumps"  # the convention of what is constant between them
 
 

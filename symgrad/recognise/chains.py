@@ -17,7 +17,7 @@ from typing import Any
 
 from symgrad.dims import Size
 from symgrad.graph import Operand, Value
-from symgrad.ops.contraction import Labels, contract
+from symgrad.ops.contraction import Labels, contract, is_matrix_product
 from symgrad.ops.reductions import count
 from symgrad.ops.table import normal_axes, op
 from symgrad.recognise.products import fused
@@ -53,7 +53,7 @@ class Order:
 
 def _products(b: Recogniser, operands: Operands, settings: Any) -> Operand | None:
     terms, out = settings
-    is_plain = _is_product_of_matrices(terms, out)
+    is_plain = is_matrix_product(terms, out)
     found = _cheapest(b, list(zip(operands, terms, strict=True)), out) if is_plain else None
     return found.symbol if found is not None else None
 
@@ -115,15 +115,7 @@ def _is_link(b: Recogniser, x: Operand) -> bool:
     row = b.definition(x)
     if row is None or row.name != "contract" or not b.is_passing(x):
         return False
-    return _is_product_of_matrices(row.setting("terms"), row.setting("out"))
-
-
-def _is_product_of_matrices(terms: Sequence[Labels], out: Labels) -> bool:
-    """Return whether `@` computes it from vectors and matrices, and so compares the one size."""
-    if len(terms) != 2 or any(len(t) > 2 or len(set(t)) < len(t) for t in terms):
-        return False
-    shared = set(terms[0]) & set(terms[1])
-    return len(shared) <= 1 and shared.isdisjoint(out)
+    return is_matrix_product(row.setting("terms"), row.setting("out"))
 
 
 def _inside(

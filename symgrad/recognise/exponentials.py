@@ -16,6 +16,7 @@ from symgrad.recognise.reading import (
     Operands,
     argument,
     is_number,
+    is_real,
     is_whole,
     minus,
     negated,
@@ -24,11 +25,6 @@ from symgrad.recognise.reading import (
     orders,
 )
 from symgrad.recognise.rule import Rule
-
-
-def _is_real(b: Builder, v: Operand) -> bool:
-    return b.aval(v).dtype.kind == "f"
-
 
 # --- what undoes itself ------------------------------------------------------------------------
 
@@ -54,7 +50,7 @@ def _passing_exponent(b: Builder, v: Operand) -> Operand | None:
 
 def _power_of_e(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     base, x = operands
-    return b.apply("exp", x).symbol if is_number(base, math.e) and _is_real(b, x) else None
+    return b.apply("exp", x).symbol if is_number(base, math.e) and is_real(b, x) else None
 
 
 def _product_of_exps(b: Builder, operands: Operands, settings: Any) -> Operand | None:
@@ -77,7 +73,7 @@ def _inverse_of_exp(b: Builder, operands: Operands, settings: Any) -> Operand | 
 
 
 def _over_one_plus_exp(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    e = one_plus(b, operands[1]) if _is_real(b, operands[0]) else None
+    e = one_plus(b, operands[1]) if is_real(b, operands[0]) else None
     u = argument(b, e, "exp") if e is not None else None
     if u is None or type(operands[0]) is Static:
         return None
@@ -90,7 +86,7 @@ def _over_one_plus_exp(b: Builder, operands: Operands, settings: Any) -> Operand
 def _one_minus(b: Builder, v: Operand) -> Operand | None:
     """Return x where ``v`` is 1 - x of real floating numbers."""
     terms = operands_of(b, v, "subtract")
-    return terms[1] if terms and is_number(terms[0], 1) and _is_real(b, terms[1]) else None
+    return terms[1] if terms and is_number(terms[0], 1) and is_real(b, terms[1]) else None
 
 
 def _log_of_one_minus_exp(b: Builder, operands: Operands, settings: Any) -> Operand | None:
@@ -107,7 +103,7 @@ def _log1p_of_minus_exp(b: Builder, operands: Operands, settings: Any) -> Operan
 
 def _log_of_one_plus(b: Builder, operands: Operands, settings: Any) -> Operand | None:
     for one, x in orders(operands_of(b, operands[0], "add")):
-        if is_number(one, 1) and _is_real(b, x) and not _moves_exp(b, x):
+        if is_number(one, 1) and is_real(b, x) and not _moves_exp(b, x):
             return b.apply("log1p", x).symbol
     return None
 

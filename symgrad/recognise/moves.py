@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from symgrad.graph import Builder, Op, Operand, Sym
-from symgrad.ops.indexing import ALL
+from symgrad.ops.table import ALL
 
 LONGEST_CHAIN = 4  # how many moves are looked through: each look-up stays constant
 GATHERS = frozenset(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.graph import Builder, Operand, Static
-from symgrad.recognise.spellings import MAY_BE, Operands, opposite, orders, respelled
+from symgrad.recognise.spellings import MAY_BE, Operands, is_number, opposite, orders, respelled
 
 __all__ = [
     "Operands",
@@ -46,10 +46,6 @@ def argument(b: Builder, v: Operand, name: str) -> Operand | None:
     """Return x where ``v`` is ``name(x)`` of real floating numbers."""
     found = operands_of(b, v, name)
     return found[0] if found and b.aval(found[0]).dtype.kind == "f" else None
-
-
-def is_number(v: Operand, number: float) -> bool:
-    return type(v) is Static and bool(v.value == number)
 
 
 def is_real(b: Builder, v: Operand) -> bool:

@@ -19,11 +19,11 @@ ONE = Static(1)
 def respelled(b: Builder, name: str, operands: Operands) -> Iterator[Spelling]:
     """Yield what else the op called ``name`` may be called, with the operands it then has."""
     spell = _SPELLINGS.get(name)
-    if spell is not None and all([_is_real(b, x) for x in operands]):
+    if spell is not None and all([_is_real_or_number(b, x) for x in operands]):
         yield from spell(b, *operands)
 
 
-def _is_real(b: Builder, x: Operand) -> bool:
+def _is_real_or_number(b: Builder, x: Operand) -> bool:
     return type(x) is Static or b.aval(x).dtype.kind == "f"
 
 
@@ -34,7 +34,7 @@ def orders(pair: Operands) -> Iterator[tuple[Operand, Operand]]:
         yield pair[1], pair[0]
 
 
-def _is(v: Operand, number: int) -> bool:
+def is_number(v: Operand, number: float) -> bool:
     return type(v) is Static and bool(v.value == number)
 
 
@@ -47,11 +47,11 @@ def opposite(b: Builder, v: Operand) -> Operand | None:
         return None
     if row.name == "negative":
         return row.operands[0]
-    if row.name == "subtract" and _is(row.operands[0], 0):
+    if row.name == "subtract" and is_number(row.operands[0], 0):
         return row.operands[1]
     if row.name == "multiply":
-        return next((x for one, x in orders(row.operands) if _is(one, -1)), None)
-    return row.operands[0] if row.name == "divide" and _is(row.operands[1], -1) else None
+        return next((x for one, x in orders(row.operands) if is_number(one, -1)), None)
+    return row.operands[0] if row.name == "divide" and is_number(row.operands[1], -1) else None
 
 
 def _inverse(b: Builder, v: Operand) -> Operand | None:
@@ -59,9 +59,9 @@ def _inverse(b: Builder, v: Operand) -> Operand | None:
     row = b.definition(v)
     if row is None:
         return None
-    if row.name == "reciprocal" or (row.name == "power" and _is(row.operands[1], -1)):
-        return row.operands[0] if _is_real(b, row.operands[0]) else None
-    return row.operands[1] if row.name == "divide" and _is(row.operands[0], 1) else None
+    if row.name == "reciprocal" or (row.name == "power" and is_number(row.operands[1], -1)):
+        return row.operands[0] if _is_real_or_number(b, row.operands[0]) else None
+    return row.operands[1] if row.name == "divide" and is_number(row.operands[0], 1) else None
 
 
 def _sum(b: Builder, x: Operand, y: Operand) -> Iterator[Spelling]:
@@ -71,7 +71,7 @@ def _sum(b: Builder, x: Operand, y: Operand) -> Iterator[Spelling]:
 
 
 def _difference(b: Builder, x: Operand, y: Operand) -> Iterator[Spelling]:
-    if _is(x, 0):
+    if is_number(x, 0):
         yield "negative", (y,)
     if (positive := opposite(b, y)) is not None:
         yield "add", (x, positive)
@@ -85,7 +85,7 @@ def _sign(b: Builder, x: Operand) -> Iterator[Spelling]:
 
 def _product(b: Builder, x: Operand, y: Operand) -> Iterator[Spelling]:
     for one, other in ((x, y), (y, x)):
-        if _is(one, -1):
+        if is_number(one, -1):
             yield "negative", (other,)
             yield from _sign(b, other)
         elif (below := _inverse(b, other)) is not None:
@@ -97,7 +97,7 @@ def _reciprocal(b: Builder, x: Operand) -> Iterator[Spelling]:
 
 
 def _power(b: Builder, x: Operand, exponent: Operand) -> Iterator[Spelling]:
-    if _is(exponent, -1):
+    if is_number(exponent, -1):
         yield "divide", (ONE, x)
 
 

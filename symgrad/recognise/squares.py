@@ -14,7 +14,14 @@ from symgrad.graph import OPS, Builder, Operand, Static, Value
 from symgrad.ops.table import normal_axes
 from symgrad.recognise.length import squared
 from symgrad.recognise.moves import rearranged
-from symgrad.recognise.reading import Operands, argument, is_number, operands_of, orders
+from symgrad.recognise.reading import (
+    Operands,
+    argument,
+    is_number,
+    is_real,
+    operands_of,
+    orders,
+)
 from symgrad.recognise.reductions import keepdims_like, reduction
 from symgrad.recognise.rule import Rule
 
@@ -95,7 +102,7 @@ def _whole_power(b: Builder, v: Operand) -> tuple[Operand, Any] | None:
     pair = operands_of(b, v, "power")
     if not pair or type(pair[1]) is not Static or pair[1].value % 1 != 0:
         return None
-    return (pair[0], pair[1].value) if _is_real(b, pair[0]) else None
+    return (pair[0], pair[1].value) if is_real(b, pair[0]) else None
 
 
 # --- lengths ----------------------------------------------------------------------------------
@@ -123,11 +130,7 @@ def _root_of_dot(b: Builder, operands: Operands, settings: Any) -> Operand | Non
     one, two = row.setting("terms")
     if x is not y or one != two or len(one) != 1 or row.setting("out") != ():
         return None
-    return b.apply("norm", x, axis=(0,), keepdims=False).symbol if _is_real(b, x) else None
-
-
-def _is_real(b: Builder, v: Operand) -> bool:
-    return b.aval(v).dtype.kind == "f"
+    return b.apply("norm", x, axis=(0,), keepdims=False).symbol if is_real(b, x) else None
 
 
 def _by_half_power(law: Any) -> Any:
@@ -202,7 +205,7 @@ def _mean(b: Builder, v: Operand) -> _Mean | None:
     row = b.definition(v)
     if pair:
         name, row = "sum", b.definition(pair[0])
-    if row is None or row.name != name or not _is_real(b, row.operands[0]):
+    if row is None or row.name != name or not is_real(b, row.operands[0]):
         return None
     x, (axis, keepdims) = row.operands[0], row.settings
     shape = b.aval(x).shape

@@ -9,7 +9,7 @@ import numpy as np
 from symgrad.dims import product
 from symgrad.graph import OPS, Op, Operand, Sym, Value
 from symgrad.ops.indexing import ARRAY, indexed_shape
-from symgrad.ops.table import op
+from symgrad.ops.table import ALL, op
 from symgrad.simplify.reading import (
     NOT_ALWAYS_FINITE,
     is_known_zeros,
@@ -30,7 +30,6 @@ from symgrad.simplify.reading import (
 from symgrad.simplify.rule import Rewrite, Rule, declaring
 from symgrad.simplify.simplifier import DEEPEST_CHAIN, Simplifier
 
-WHOLE = slice(None, None, None)
 RULES: list[Rule] = []
 rule = declaring(RULES)
 
@@ -262,7 +261,7 @@ def _scatter_of_rows(
     if flat is None:
         return None
     (i,), (rows, width) = indices, base.shape
-    if key[0] != ARRAY or any(k != WHOLE for k in key[1:]) or not i.ndim or i.dtype == bool:
+    if key[0] != ARRAY or any(k != ALL for k in key[1:]) or not i.ndim or i.dtype == bool:
         return None
     made = b.definition(i.symbol)
     if made is not None and made.name == "arange":
@@ -322,7 +321,7 @@ def _scatter_into_one(
     for axis, entry in enumerate(key):
         if type(entry) is int and shape[axis] == 1 and isinstance(shape[axis], int):
             ones.append(axis)
-        elif entry != slice(None, None, None):
+        elif entry != ALL:
             return None
     want = tuple(size for axis, size in enumerate(shape) if axis not in ones)
     if not ones or not b.shapes.same_shape(b.aval(value).shape, want):
