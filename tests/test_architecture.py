@@ -39,6 +39,7 @@ STAGES = [
     ("checking",),
     ("report",),
     ("compiled", "transforms"),  # a compiled function inside another trace, and the reverse
+    ("study",),
     ("cli",),
     ("__main__",),
 ]
@@ -107,7 +108,7 @@ def test_no_module_shadows_a_built_in():
 EVALUATES = {"eval", "exec", "sympify", "lambdify", "parse_expr", "parse_latex", "S"}
 MAY_CALL = {
     "load.py": {"exec"},  # text that symgrad emitted
-    "cli.py": {"exec"},  # the user's own file, which they asked to have imported
+    "targets.py": {"exec"},  # the user's own file, which they asked to have imported
 }
 
 

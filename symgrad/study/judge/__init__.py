@@ -1,0 +1,1 @@
+"""The judge: is a gradient that somebody derived by hand right, and if not, where and why."""
