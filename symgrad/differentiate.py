@@ -7,7 +7,7 @@ the cotangents.  Invariant: every cotangent has its primal's shape and dtype, en
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
 from symgrad.errors import MissingRuleError, located
@@ -123,12 +123,23 @@ def _transpose(
     builder: Builder, eqn: Equation, active: set[Sym], cotangents: dict[Sym, Value]
 ) -> None:
     """Add what one equation passes back to each of its active operands."""
+    cts = [_cotangent(builder, cotangents, y) for y in eqn.lhs]
+    for y, ct in zip(eqn.lhs, cts, strict=True):
+        _note(builder, ct, y)
+    for i, contribution in passed_back(builder, eqn, cts, active):
+        _accumulate(builder, cotangents, eqn.rhs.operands[i], contribution)
+
+
+def passed_back(
+    builder: Builder, eqn: Equation, cts: Sequence[Value], active: Container[Sym]
+) -> Iterator[tuple[int, Any]]:
+    """Yield what one equation passes back to each active operand, with the operand's number.
+
+    ``cts`` are the cotangents of its results.  The shapes are those that broadcasting gave.
+    """
     lhs, rhs = eqn
     row, operands = type(rhs), rhs.operands
     settings = dict(zip(row.params, rhs.settings, strict=True)) if row.params else {}
-    cts = [_cotangent(builder, cotangents, y) for y in lhs]
-    for y, ct in zip(lhs, cts, strict=True):
-        _note(builder, ct, y)
     given: Any = cts[0] if row.results == 1 else tuple(cts)
     ys, xs = list(map(builder.wrap, lhs)), list(map(builder.wrap, operands))
     for i in reversed(range(len(operands))):
@@ -140,7 +151,7 @@ def _transpose(
             raise _missing(builder, eqn)
         contribution = row.vjp(i, given, ys, xs, settings)
         if contribution is not ZERO:
-            _accumulate(builder, cotangents, x, contribution)
+            yield i, contribution
 
 
 def _name_step(builder: Builder, eqn: Equation, cotangents: dict[Sym, Value]) -> None:
