@@ -16,7 +16,7 @@ from symgrad.emit.layout import bracketed, exploded, fits, with_note, wrapped
 from symgrad.emit.sections import divide
 from symgrad.emit.spell import Speller, Spelling
 from symgrad.emit.views import Guard, Interface
-from symgrad.graph import FLOAT64, Aval, Equation, Op, Operand, Sym, sizes_read
+from symgrad.graph import FLOAT64, Aval, Equation, Op, Operand, Origin, Sym, sizes_read
 from symgrad.ops.indexing import key_text, never_meet, writes_once
 from symgrad.ops.table import PRODUCT
 from symgrad.schedule import Half, Names, Plan, Statement, plan, worth_a_del
@@ -64,6 +64,7 @@ class Writer:
     late: list[Guard] = field(init=False, default_factory=list)  # checked once a mask has selected
     read: frozenset[Operand] = field(init=False)
     mentioned: list[Dim] = field(init=False)  # the sizes that the text mentions
+    origins: list[list[Origin | None]] = field(init=False, default_factory=list)  # of each line
 
     def __post_init__(self) -> None:
         graph = self.half.graph
@@ -83,13 +84,17 @@ class Writer:
         returned = (*self.half.graph.outputs, *self.extra)
         deleted = worth_a_del(self.plan, returned, self._given_again)
         sections: list[list[str]] = [[]]
+        self.origins = [[]]
         for k, lines in enumerate(written):
             if k in division.blank:
                 sections.append([])
+                self.origins.append([])
             if said := division.comments.get(k):
                 sections[-1].append(f"# {said}")
             sections[-1] += [part for line in lines for part in wrapped(line, 4)]
             sections[-1] += del_lines([self.name(slot) for slot in deleted.get(k, ())])
+            origin = self.half.graph.notes.origins.get(self.plan.statements[k].eqn.lhs[0])
+            self.origins[-1] += [origin] * (len(sections[-1]) - len(self.origins[-1]))
         return sections
 
     def _given_again(self) -> dict[Sym, int]:
