@@ -21,10 +21,11 @@ MARKER = "numpy/module.py.jinja"
 
 
 @lru_cache(maxsize=8)
-def environment(*user_folders: str | PathLike[str]) -> Environment:
+def environment(*user_folders: str | PathLike[str], escape: bool = False) -> Environment:
     """Return the Jinja environment that looks in ``user_folders`` first, then in ours.
 
-    A name that a template uses and nobody gave is an error, not an empty string.
+    A name that a template uses and nobody gave is an error, not an empty string.  ``escape`` is
+    for HTML: text that a template prints is escaped unless it is marked as safe.
     """
     from jinja2 import ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, StrictUndefined
 
@@ -33,7 +34,7 @@ def environment(*user_folders: str | PathLike[str]) -> Environment:
     return Environment(
         loader=ChoiceLoader(loaders),
         undefined=StrictUndefined,
-        autoescape=False,  # the text is Python, not HTML
+        autoescape=escape,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
