@@ -22,7 +22,7 @@ from symgrad.errors import Location
 from symgrad.graph import Sym
 from symgrad.report.amounts import Amount, Amounts
 from symgrad.report.costs import Cost, OpCost, Residual, Residuals, cost_of, residuals_of
-from symgrad.report.layout import Section, as_markdown, as_text
+from symgrad.report.layout import Section, as_html, as_markdown, as_text
 
 if TYPE_CHECKING:
     from symgrad.specialise import Specialisation
@@ -141,6 +141,9 @@ class Report:
 
     def _repr_markdown_(self) -> str:
         return self.markdown()
+
+    def _repr_html_(self) -> str:
+        return as_html([*self._sections(), Section("check", ("check",), [(self.check,)])])
 
     @property
     def _title(self) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from symgrad.templating import environment
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -56,6 +58,12 @@ def as_markdown(title: str, sections: Iterable[Section]) -> str:
             rows.append([_as_code(cell) if name in section.code else cell for name, cell in cells])
         parts.append("\n".join(map(_row, rows)))
     return "\n\n".join(parts) + "\n"
+
+
+def as_html(sections: Iterable[Section]) -> str:
+    """Return a table for each section."""
+    template = environment(escape=True).get_template("study/sections.html.jinja")
+    return str(template.render(sections=[section for section in sections if section.rows]))
 
 
 def _row(cells: Sequence[str]) -> str:
