@@ -3,6 +3,7 @@
 import mpmath
 import numpy as np
 import pytest
+from programs import PROGRAMS
 
 import symgrad
 from symgrad.study.circuit import circuit
@@ -60,6 +61,23 @@ def test_upstream_is_the_sum_of_what_the_edges_pass_back(name):
         if edges and node.number != found.output:
             total = sum(np.asarray(edge.passed) for edge in edges)
             np.testing.assert_allclose(node.upstream, total, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("program", [p for p in PROGRAMS if p.floats], ids=lambda p: p.label)
+def test_every_op_has_its_place_in_a_circuit(program):
+    names = ", ".join(f"a{k}" for k in range(len(program.args)))
+    text = f"lambda {names}: np.sum(g({names}) ** 2)"
+    loss = eval(text, {"np": np, "g": program.function})
+    try:
+        _, grads = symgrad.value_and_grad(loss, wrt=program.floats)(*program.args)
+    except symgrad.SymgradError:
+        return  # what has no gradient is tested elsewhere
+    for level in ("gate", "line"):
+        found = circuit(loss, program.args, wrt=program.floats, level=level)
+        for k, grad in zip(found.wrt, grads, strict=True):
+            upstream = found.nodes[k].upstream
+            upstream = np.zeros_like(grad) if upstream is None else upstream
+            np.testing.assert_allclose(upstream, grad, rtol=1e-6, atol=1e-9)
 
 
 def test_the_numbers_of_x_plus_y_times_z_are_the_lectures():

@@ -582,6 +582,11 @@ structural(
 @accept(np.add.at)
 def add_at(a: Any, indices: Any, b: Any) -> None:
     """Add to parts of an array in place, repeats included."""
+    if not hasattr(a, "_become"):
+        raise TraceError(
+            "np.add.at writes a traced value into an array of NumPy's own: make the array in code "
+            "whose source can be read (a def in a file or notebook cell), or pass it as an argument"
+        )
     static, arrays = read_key(a.aval.shape, indices)
     a._become(op.add_at(a, b, *arrays, key=static))
 

@@ -413,8 +413,10 @@ class _Pullbacks:
         b = self.builder
         seed = b.wrap(Static(1.0))
         passed = self._sweep(group, self._ct(group.result))
-        plain = self._local_is_plain(group)
-        locals_ = self._sweep(group, seed, wide=True) if plain else {}
+        is_number = not b.avals[group.result].shape
+        plain = is_number or all(type(eqn.rhs).facts.elementwise for eqn in group.equations)
+        # of a number by an array it has the array's shape, of an array element by element its own
+        locals_ = self._sweep(group, seed, wide=not is_number) if plain else {}
         found = []
         for position, (x, value) in sorted(passed.items()):
             self.reached.add(x)
@@ -422,16 +424,6 @@ class _Pullbacks:
             local = locals_.get(position)
             found.append((x, group, position, value, local[1] if local else None))
         return found[::-1]
-
-    def _local_is_plain(self, group: Group) -> bool:
-        """Return whether the local derivative is an array: one number an element, or of a scalar.
-
-        An elementwise group passes back its upstream times this, and so does one whose value is
-        a single number.
-        """
-        if not self.builder.avals[group.result].shape:
-            return True
-        return all(type(eqn.rhs).facts.elementwise for eqn in group.equations)
 
     def _sweep(self, group: Group, seed: Value, wide: bool = False) -> dict[int, tuple[Sym, Value]]:
         """Return what the group passes back to each node that it reads, by operand number.

@@ -117,6 +117,8 @@ class TexSpeller:
         template = rhs.facts.tex or rf"\operatorname{{{{{escaped(rhs.name)}}}}} {{0}}"
         if rhs.name == "multiply" and not all(self.graph.aval(x).shape for x in rhs.operands):
             template = r"{0} \cdot {1}"
+        if template.count("{1}") and len(rhs.operands) < 2:
+            template = rf"\operatorname{{{{{escaped(rhs.name)}}}}} {{0}}"
         is_prefix = bool(_PREFIX.search(template))
         operands = []
         for k, x in enumerate(rhs.operands):
