@@ -292,7 +292,7 @@ MISTAKES = [
     ("item of an argument", TraceError, "(x = x.copy())", lambda: grad(set_item, X3)),
     ("view of an argument", TraceError, "copy it first", lambda: grad(write_through_a_view, X3)),
     ("item of a capture", TraceError, "caller's array `WEIGHTS`", lambda: grad(write_into_a_capture, X3)),
-    ("np.add.at in code without source", TraceError, "an array of NumPy's own", lambda: grad(eval("lambda x: np.add.at(np.zeros(3), [0], x[0])"), X3)),
+    ("np.add.at in code without source", TraceError, "an array of NumPy's own", lambda: grad(eval(compile("lambda x: np.add.at(np.zeros(3), [0], x[0])", __file__, "eval")), X3)),
     ("a list outside", TraceError, "changes a list, which lives outside it", lambda: grad(grow_a_list, X3)),
     ("a dict outside", TraceError, "changes a dict's item 'scale'", lambda: grad(change_a_dict, X3)),
     ("a dict in the arguments", TraceError, "changes a dict's item 'w'", lambda: grad(lambda p: p.update(w=p["w"] * 2) or p["w"].sum(), {"w": X3})),
