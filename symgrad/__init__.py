@@ -30,12 +30,17 @@ if TYPE_CHECKING:  # the names of __all__ once more, for type checkers and edito
         TraceError,
         WrtError,
     )
+    from symgrad.study.checking_gradients import GradientCheck, check
+    from symgrad.study.differences import Difference, diff
+    from symgrad.study.verifying import Verification, verify
     from symgrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
     "ArgumentError",
     "CheckError",
     "Compiled",
+    "Difference",
+    "GradientCheck",
     "GraphError",
     "KinkError",
     "LossError",
@@ -46,27 +51,37 @@ __all__ = [
     "SymgradWarning",
     "TemplateError",
     "TraceError",
+    "Verification",
     "WrtError",
     "__version__",
+    "check",
     "compile",
+    "diff",
     "grad",
     "hessian",
     "hvp",
     "jacobian",
     "jvp",
     "value_and_grad",
+    "verify",
     "vjp",
 ]
 
 _ELSEWHERE = {
     "Compiled": "symgrad.compiled",
+    "Difference": "symgrad.study.differences",
+    "GradientCheck": "symgrad.study.checking_gradients",
+    "Verification": "symgrad.study.verifying",
+    "check": "symgrad.study.checking_gradients",
     "compile": "symgrad.compiled",
+    "diff": "symgrad.study.differences",
     "grad": "symgrad.transforms",
     "hessian": "symgrad.transforms",
     "hvp": "symgrad.transforms",
     "jacobian": "symgrad.transforms",
     "jvp": "symgrad.transforms",
     "value_and_grad": "symgrad.transforms",
+    "verify": "symgrad.study.verifying",
     "vjp": "symgrad.transforms",
 }
 
