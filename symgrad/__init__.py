@@ -32,7 +32,6 @@ if TYPE_CHECKING:  # the names of __all__ once more, for type checkers and edito
     )
     from symgrad.study.checking_gradients import GradientCheck, check
     from symgrad.study.differences import Difference, diff
-    from symgrad.study.verifying import Verification, verify
     from symgrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
@@ -51,7 +50,6 @@ __all__ = [
     "SymgradWarning",
     "TemplateError",
     "TraceError",
-    "Verification",
     "WrtError",
     "__version__",
     "check",
@@ -63,7 +61,6 @@ __all__ = [
     "jacobian",
     "jvp",
     "value_and_grad",
-    "verify",
     "vjp",
 ]
 
@@ -71,7 +68,6 @@ _ELSEWHERE = {
     "Compiled": "symgrad.compiled",
     "Difference": "symgrad.study.differences",
     "GradientCheck": "symgrad.study.checking_gradients",
-    "Verification": "symgrad.study.verifying",
     "check": "symgrad.study.checking_gradients",
     "compile": "symgrad.compiled",
     "diff": "symgrad.study.differences",
@@ -81,7 +77,6 @@ _ELSEWHERE = {
     "jacobian": "symgrad.transforms",
     "jvp": "symgrad.transforms",
     "value_and_grad": "symgrad.transforms",
-    "verify": "symgrad.study.verifying",
     "vjp": "symgrad.transforms",
 }
 

@@ -370,7 +370,7 @@ class _Search:
         self.function, self.given, self.missing = function, given, missing
         self.specs, self.wrt, self.has_aux, self.seed = specs, wrt, has_aux, seed
         self.signature = inspect.signature(function)
-        self.runs, self.last = 0, ""
+        self.runs, self.last, self.was_number = 0, "", False
         self.numbers = _normal
 
     def run(self) -> dict[str, Any] | None:
@@ -378,7 +378,9 @@ class _Search:
             self.runs = 0
             for found in (self.all_scalars(), self.search({})):
                 if found is not None:
-                    return self.values(found)
+                    return _map_keys(self.values(found))
+            if not self.was_number:  # other numbers would end the same way
+                break
         return None
 
     def all_scalars(self) -> Chosen | None:
@@ -433,6 +435,7 @@ class _Search:
             number = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError):
             return False
+        self.was_number |= number.shape == ()
         return number.shape == () and bool(np.isfinite(number))
 
     def values(self, chosen: Chosen) -> dict[str, Any]:
@@ -462,6 +465,11 @@ class _Search:
 
 
 _MISSING = object()
+
+
+def _map_keys(value: Any) -> Any:
+    """Return nested arguments with plain dicts."""
+    return {k: _map_keys(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
