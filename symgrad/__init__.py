@@ -30,12 +30,16 @@ if TYPE_CHECKING:  # the names of __all__ once more, for type checkers and edito
         TraceError,
         WrtError,
     )
+    from symgrad.study.checking_gradients import GradientCheck, check
+    from symgrad.study.differences import Difference, diff
     from symgrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
     "ArgumentError",
     "CheckError",
     "Compiled",
+    "Difference",
+    "GradientCheck",
     "GraphError",
     "KinkError",
     "LossError",
@@ -48,7 +52,9 @@ __all__ = [
     "TraceError",
     "WrtError",
     "__version__",
+    "check",
     "compile",
+    "diff",
     "grad",
     "hessian",
     "hvp",
@@ -60,7 +66,11 @@ __all__ = [
 
 _ELSEWHERE = {
     "Compiled": "symgrad.compiled",
+    "Difference": "symgrad.study.differences",
+    "GradientCheck": "symgrad.study.checking_gradients",
+    "check": "symgrad.study.checking_gradients",
     "compile": "symgrad.compiled",
+    "diff": "symgrad.study.differences",
     "grad": "symgrad.transforms",
     "hessian": "symgrad.transforms",
     "hvp": "symgrad.transforms",

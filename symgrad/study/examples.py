@@ -1,0 +1,496 @@
+"""Example arguments for a function: given as text, by its file, or made up from its names.
+
+Given a function, return arguments that it runs on and sentences that say where they come from.
+Invariant: the same function gets the same arguments in every process, and what was made up is
+said.
+
+What is made up.  The function is run with arguments that are not known yet; the first one that it
+touches gets a value, in the order of the likelihood for its name, until the function returns one
+finite number.  So `W1` in ``X @ W1`` gets the shape that fits `X`.  By name, a list of words first:
+
+- an annotation or a spec (``"n d"``) says the shape, a default is taken as it is
+- ``lam``, ``eps``, ``sigma``, ``n_steps`` ... and all arguments of a function whose names are
+  lower-case: numbers, before arrays are tried
+- ``X``, ``data``: (n, d); ``W``, ``W1``, other capitals: matrices; ``w``, ``theta``, ``b``, ``y``:
+  vectors; then everything else up to three axes
+- an array that must hold indices (``p[rows, y]``) gets classes 0, 1, 2
+
+Sizes are n = 5, d = 4, h = 6, c = 3, all different, so that none fits by chance.  The numbers are
+normal with seed 0; where the value is not finite, they are drawn from (0.5, 1.5), then from
+(0.1, 0.9).
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from symgrad.arguments import annotated_spec, read_spec
+from symgrad.errors import ArgumentError, SpecError, did_you_mean
+
+MOST_RUNS = 20_000
+SIZES = {"n": 5, "d": 4, "h": 6, "c": 3}
+OTHER_NAMES = {
+    "N": "n", "m": "n", "batch": "n", "B": "n", "D": "d", "p": "d", "H": "h", "k": "h",
+    "hidden": "h", "C": "c", "K": "c", "classes": "c", "M": "h", "T": "n", "t": "n",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleArguments:
+    """Arguments to call a function with, and where they come from."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+    def bound(self, function: Callable[..., Any]) -> dict[str, Any]:
+        """Return the arguments by name, without defaults."""
+        return dict(inspect.signature(function).bind(*self.args, **self.kwargs).arguments)
+
+
+def example_arguments(
+    function: Callable[..., Any],
+    module: ModuleType | None = None,
+    text: str | None = None,
+    specs: Mapping[str, Any] | None = None,
+    wrt: Iterable[str | int] = (),
+    has_aux: bool = False,
+    seed: int = 0,
+) -> ExampleArguments:
+    """Return arguments for ``function``, each from the first source that has it.
+
+    ``text`` holds literals by name, ``"x=3, W=[[1,2],[3,4]]"``, or names an ``.npz`` file; then
+    come ``example_args()`` of the ``module``, defaults, and what is made up (see above), where
+    ``specs`` say shapes as in `compile`.  Numbers in ``wrt`` become floating-point.
+
+    Raises ArgumentError where nothing fits, SpecError for text that is not understood.
+    """
+    function = getattr(function, "function", function)
+    signature = inspect.signature(function)
+    parameters = list(signature.parameters)
+    wanted = {parameters[w] if isinstance(w, int) else w for w in wrt}
+    given, notes = _given(signature, module, text)
+    given = {k: _as_float(v) if k in wanted else v for k, v in given.items()}
+    missing = [
+        name
+        for name, p in signature.parameters.items()
+        if name not in given
+        and p.default is inspect.Parameter.empty
+        and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    if missing:
+        made = _made_up(function, given, missing, specs or {}, wanted, has_aux, seed)
+        given = {**given, **made}
+        shown = ", ".join(f"{name} {_shown(made[name])}" for name in missing)
+        notes = [*notes, f"made up (seed {seed}): {shown}"]
+    bound = inspect.BoundArguments(
+        signature, {k: given[k] for k in parameters if k in given}  # type: ignore[arg-type]
+    )
+    return ExampleArguments(bound.args, bound.kwargs, tuple(notes))
+
+
+# --- what is given ------------------------------------------------------------------------------
+
+
+def _given(
+    signature: inspect.Signature, module: ModuleType | None, text: str | None
+) -> tuple[dict[str, Any], list[str]]:
+    if text is not None and text.endswith(".npz"):
+        return _from_file(Path(text), signature), [f"arguments from {Path(text).name}"]
+    if text is not None:
+        return _from_text(text, signature), ["arguments as given"]
+    maker = getattr(module, "example_args", None)
+    if callable(maker):
+        return _from_maker(maker, signature), ["arguments from example_args()"]
+    return {}, []
+
+
+def _from_file(path: Path, signature: inspect.Signature) -> dict[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+    except ValueError as error:
+        raise SpecError(f"{path.name} cannot be read without running code: {error}") from None
+    return {
+        name: value[()] if value.ndim == 0 else value
+        for name, value in found.items()
+        if name in signature.parameters
+    }
+
+
+def _from_maker(maker: Callable[[], Any], signature: inspect.Signature) -> dict[str, Any]:
+    made = maker()
+    if isinstance(made, Mapping):
+        return {name: value for name, value in made.items() if name in signature.parameters}
+    values = made if isinstance(made, tuple) else (made,)
+    try:
+        return dict(signature.bind_partial(*values).arguments)
+    except TypeError as error:
+        raise ArgumentError(f"example_args() returns {len(values)} arguments: {error}") from None
+
+
+def _from_text(text: str, signature: inspect.Signature) -> dict[str, Any]:
+    """Read ``x=3, W=[[1,2],[3,4]]``: literals, which are never run."""
+    example = 'write literals by name, as in "x=3, W=[[1, 2], [3, 4]]", or a file .npz'
+    try:
+        call = ast.parse(f"f({text})", mode="eval").body
+    except (SyntaxError, ValueError):
+        raise SpecError(f"arguments `{text}` cannot be read: {example}") from None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        raise SpecError(f"arguments `{text}` cannot be read: {example}")
+    names = list(signature.parameters)
+    if len(call.args) > len(names):
+        raise SpecError(f"{len(call.args)} arguments are given, the function takes {len(names)}")
+    pairs = [*zip(names, call.args, strict=False), *((k.arg, k.value) for k in call.keywords)]
+    found: dict[str, Any] = {}
+    for name, node in pairs:
+        if name is None or name not in names:
+            raise SpecError(
+                f"arguments `{text}`: the function has no parameter `{name}`"
+                f"{did_you_mean(name or '', names)}; it has {', '.join(names)}"
+            )
+        if name in found:
+            raise SpecError(f"arguments `{text}` give `{name}` twice")
+        found[name] = _as_arrays(_literal(node, text, example))
+    return found
+
+
+def _literal(node: ast.expr, text: str, example: str) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, MemoryError, RecursionError):
+        shown = ast.unparse(node)
+        raise SpecError(f"`{shown}` in the arguments is no literal: {example}") from None
+
+
+def _as_arrays(value: Any) -> Any:
+    """Return a literal with each list of numbers as an array."""
+    if isinstance(value, dict):
+        return {key: _as_arrays(part) for key, part in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(_as_arrays, value))
+    if not isinstance(value, list):
+        return value
+    try:
+        array = np.array(value)
+    except ValueError:  # lists of several lengths: a list of arrays
+        return list(map(_as_arrays, value))
+    return array if array.dtype.kind in "fiub" else list(map(_as_arrays, value))
+
+
+def _as_float(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _as_float(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_as_float, value))
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "iu":
+        return value.astype(np.float64)
+    return float(value) if type(value) is int else value
+
+
+# --- what is made up ----------------------------------------------------------------------------
+
+
+class Needed(BaseException):
+    """The function touches an argument that has no value yet.
+
+    No `Exception`, so that a function's own ``except Exception`` does not swallow it.
+    """
+
+    def __init__(self, path: tuple[str, ...], use: str = ""):
+        super().__init__(path)
+        self.path, self.use = path, use
+
+
+class _Unknown:
+    """Stands for an argument; whatever the function does with it says that it is needed."""
+
+    __array_priority__ = 1e6
+
+    def __init__(self, path: tuple[str, ...]):
+        self._path = path
+
+    def _need(self, *args: Any, **kwargs: Any) -> Any:
+        raise Needed(self._path)
+
+    def __index__(self) -> int:
+        raise Needed(self._path, "index")
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            return _Unknown((*self._path, key))
+        raise Needed(self._path)
+
+    def __getattr__(self, name: str) -> Any:
+        raise Needed(self._path)
+
+    def __hash__(self) -> int:
+        raise Needed(self._path)
+
+
+for _name in (
+    "array_ufunc array_function array add radd sub rsub mul rmul truediv rtruediv floordiv "
+    "rfloordiv mod rmod pow rpow matmul rmatmul neg pos abs lt le gt ge eq ne len iter bool float "
+    "int complex call contains setitem round divmod rdivmod and rand or ror xor rxor invert "
+    "iadd isub imul itruediv imatmul str format trunc floor ceil reversed enter exit next"
+).split():
+    setattr(_Unknown, f"__{_name}__", _Unknown._need)
+
+
+class _Keys(dict[str, Any]):
+    """A dict of arguments whose keys are found out as the function asks for them."""
+
+    def __init__(self, path: tuple[str, ...]):
+        super().__init__()
+        self._path = path
+
+    def __missing__(self, key: str) -> Any:
+        return _Unknown((*self._path, key))
+
+
+Choice = tuple[str, tuple[int, ...]]  # what kind of numbers, and their shape
+Chosen = dict[tuple[str, ...], Choice]
+
+SCALARS = re.compile(
+    r"(lam|lambda|lr|rate|alpha|eps|epsilon|reg|delta|margin|temperature|temp|tau|momentum|scale|"
+    r"weight_decay|decay|strength|sigma|C|l1|l2|step|dt|t|power|order|noise|variance|std)_?\d*|"
+    r"\w*_(rate|decay|strength|weight|scale|reg)|reg_\w+"
+)
+COUNTS = re.compile(r"(n|num|k)_\w+|\w*(steps|iterations|layers|epochs|classes)|T|steps|count")
+VECTORS = re.compile(r"(w|b|theta|beta|weights?|bias|mu|mean|gamma|gain|shift|v|u|a|y|t|target|targets)_?\d*")
+DATA = re.compile(r"X(_?\w+)?|data|inputs?|features|batch|images|x_?(train|batch|data)")
+LABELS = re.compile(r"y(_?\w+)?|labels?|targets?|classes|idx|index|indices|tokens")
+SEQUENCES = re.compile(r"xs|seq|sequence|inputs")
+
+
+def _shapes(axes: int) -> list[tuple[int, ...]]:
+    n, d, h, c = SIZES.values()
+    if axes == 0:
+        return [()]
+    if axes == 1:
+        return [(n,), (d,), (c,), (h,), (4 * h,)]
+    if axes == 2:
+        pairs = [(n, d), (d, h), (h, c), (d, c), (c, d), (h, d), (c, h), (d, n), (n, c), (n, h)]
+        square = [(d, d), (h, h), (c, c), (n, n)]
+        thin = [(d, 1), (1, n), (n, 1), (h, 1), (c, 1), (1, h), (1, c), (1, d)]
+        return [*pairs, (c, n), (h, n), *square, *thin, (d, 4 * h), (h, 4 * h)]  # four gates
+    return [(c, n, d), (n, c, d), (n, d, c), (n, d, d), (d, d, c), (c, d, d)]
+
+
+def _choices(name: str, use: str, spec: Any) -> list[Choice]:
+    """Return what an argument may be, the likeliest for its name first."""
+    if spec is not None:
+        shape, dtype = spec
+        kinds = ["index"] if dtype and np.dtype(_dtype(dtype)).kind in "iu" else ["real"]
+        return [(kind, tuple(map(_size, shape))) for kind in kinds]
+    if use == "index":
+        return [("count", ())]
+    zero, one, two, three = ([("real", s) for s in _shapes(k)] for k in range(4))
+    labels = [("index", s) for s in _shapes(1)]
+    rest = [("count", ()), *(("index", s) for s in _shapes(2))]
+    n, d, h, c = SIZES.values()
+    if COUNTS.fullmatch(name):
+        return [("count", ()), *zero, *one, *two, *three, *labels]
+    if SCALARS.fullmatch(name):
+        return [*zero, *one, *two, *three, *labels, *rest]
+    if SEQUENCES.fullmatch(name):
+        return [*three, *two, *one, *labels, *zero, *rest]
+    if DATA.fullmatch(name) or name[0].isupper():
+        return [*two, *one, *zero, *three, *labels, *rest]
+    if LABELS.fullmatch(name):
+        return [*one, *labels, *two, *zero, *three, *rest]
+    if VECTORS.fullmatch(name):
+        first = [("real", s) for s in ([(c,), (h,), (d,), ()] if name[0] == "b" else [(d,)])]
+        return [*first, *one, *zero, *two, *three, *labels, *rest]
+    return [*zero, *one, *two, *three, *labels, *rest]
+
+
+def _dtype(word: str) -> str:
+    return "float64" if word == "python" else word
+
+
+def _size(size: Any) -> int:
+    if isinstance(size, int):
+        return size
+    known = SIZES.get(OTHER_NAMES.get(size, size))
+    return known if known is not None else 7 + sum(map(ord, size)) % 5
+
+
+def _made_up(
+    function: Callable[..., Any],
+    given: Mapping[str, Any],
+    missing: Sequence[str],
+    specs: Mapping[str, Any],
+    wrt: set[str],
+    has_aux: bool,
+    seed: int,
+) -> dict[str, Any]:
+    search = _Search(function, given, missing, _specs_of(function, specs), wrt, has_aux, seed)
+    found = search.run()
+    if found is None:
+        why = f" (the last try ended with {search.last})" if search.last else ""
+        raise ArgumentError(
+            f"no example arguments could be made up for {getattr(function, '__name__', 'it')}"
+            f"({', '.join(missing)}){why}: give them, e.g. as a function example_args() in the "
+            'file that returns them, or as text: "x=3, W=[[1, 2], [3, 4]]"'
+        )
+    return found
+
+
+def _specs_of(function: Callable[..., Any], specs: Mapping[str, Any]) -> dict[str, Any]:
+    found = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name in specs:
+            found[name] = read_spec(name, specs[name])
+        elif parameter.annotation in (int, "int"):
+            found[name] = None
+        elif parameter.annotation is not inspect.Parameter.empty:
+            spec = annotated_spec(name, parameter.annotation)
+            if spec is not None:
+                found[name] = spec
+    return {name: spec for name, spec in found.items() if spec is not None}
+
+
+class _Search:
+    """Depth first over the arguments in the order in which the function touches them."""
+
+    def __init__(
+        self, function: Callable[..., Any], given: Mapping[str, Any], missing: Sequence[str],
+        specs: Mapping[str, Any], wrt: set[str], has_aux: bool, seed: int,
+    ):  # fmt: skip
+        self.function, self.given, self.missing = function, given, missing
+        self.specs, self.wrt, self.has_aux, self.seed = specs, wrt, has_aux, seed
+        self.signature = inspect.signature(function)
+        self.runs, self.last, self.was_number = 0, "", False
+        self.numbers = _normal
+
+    def run(self) -> dict[str, Any] | None:
+        for self.numbers in (_normal, _positive, _inside):
+            self.runs = 0
+            for found in (self.all_scalars(), self.search({})):
+                if found is not None:
+                    return _map_keys(self.values(found))
+            if not self.was_number:  # other numbers would end the same way
+                break
+        return None
+
+    def all_scalars(self) -> Chosen | None:
+        """Return numbers for all, where no name speaks of an array and the function takes them."""
+        if any(name[0].isupper() or name in self.specs for name in self.missing):
+            return None
+        chosen: Chosen = {(name,): ("real", ()) for name in self.missing}
+        return chosen if self.outcome(chosen) is True else None
+
+    def search(self, chosen: Chosen) -> Chosen | None:
+        outcome = self.outcome(chosen)
+        if outcome is True:
+            return chosen
+        if not isinstance(outcome, Needed) or self.runs > MOST_RUNS:
+            return None
+        path = outcome.path
+        for choice in self.choices(path, outcome.use):
+            found = self.search({**chosen, path: choice})
+            if found is not None or self.runs > MOST_RUNS:
+                return found
+        return None
+
+    def choices(self, path: tuple[str, ...], use: str) -> Iterable[Choice]:
+        spec = self.specs.get(path[0]) if len(path) == 1 else None
+        choices = dict.fromkeys(_choices(path[-1], use, spec))
+        if path[0] in self.wrt:
+            return [choice for choice in choices if choice[0] == "real"]
+        return choices
+
+    def outcome(self, chosen: Chosen) -> Needed | bool:
+        """Return whether the function gives one finite number, or what it needs for it."""
+        self.runs += 1
+        values = self.values(chosen)
+        bound = inspect.BoundArguments(
+            self.signature,
+            {k: v for k in self.signature.parameters  # type: ignore[arg-type]
+             if (v := self.given.get(k, values.get(k, _MISSING))) is not _MISSING},
+        )  # fmt: skip
+        try:
+            with np.errstate(all="ignore"):
+                value = self.function(*bound.args, **bound.kwargs)
+        except Needed as needed:
+            return needed
+        except Exception as error:  # a shape that does not fit: whatever the function raises
+            self.last = f"{type(error).__name__}: {error}".splitlines()[0]
+            return False
+        value = value[0] if self.has_aux and isinstance(value, tuple) else value
+        if isinstance(value, _Unknown):
+            return Needed(value._path)
+        self.last = f"a {type(value).__name__} of shape {np.shape(value)}, not one finite number"
+        try:
+            number = np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError):
+            return False
+        self.was_number |= number.shape == ()
+        return number.shape == () and bool(np.isfinite(number))
+
+    def values(self, chosen: Chosen) -> dict[str, Any]:
+        """Return the arguments that were chosen, unknown ones for the rest."""
+        nested = {path[0] for path in chosen if len(path) > 1}
+        values: dict[str, Any] = {
+            name: _Keys((name,)) if name in nested else _Unknown((name,)) for name in self.missing
+        }
+        for path, (kind, shape) in chosen.items():
+            value = self.value(path, kind, shape)
+            place = values
+            for key in path[:-1]:
+                if not isinstance(place.get(key), dict):
+                    place[key] = _Keys((*path[: path.index(key)], key))
+                place = place[key]
+            place[path[-1]] = value
+        return values
+
+    def value(self, path: tuple[str, ...], kind: str, shape: tuple[int, ...]) -> Any:
+        rng = np.random.default_rng([self.seed, *".".join(path).encode()])
+        if kind == "count":
+            return SIZES["c"]
+        if kind == "index":
+            return rng.permutation(np.arange(int(np.prod(shape))) % SIZES["c"]).reshape(shape)
+        made = self.numbers(rng, shape)
+        return round(float(made), 6) if shape == () else np.round(made, 6)
+
+
+_MISSING = object()
+
+
+def _map_keys(value: Any) -> Any:
+    """Return nested arguments with plain dicts."""
+    return {k: _map_keys(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    return rng.standard_normal(shape)
+
+
+def _positive(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Return positive numbers; a square matrix is symmetric and positive definite besides."""
+    made = rng.uniform(0.5, 1.5, shape)
+    is_square = len(shape) == 2 and shape[0] == shape[1]
+    return made @ made.T / shape[0] + np.eye(shape[0]) if is_square else made
+
+
+def _inside(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    return rng.uniform(0.1, 0.9, shape)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} {_shown(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, np.ndarray):
+        kind = " int" if value.dtype.kind == "i" else ""
+        return f"{value.shape}{kind}"
+    return f"= {value}"
