@@ -1,0 +1,313 @@
+r"""Read a claim that is written in LaTeX: each equation as the name and formula that it states.
+
+Given text and the names of the user's function, `steps_of` returns one `Step` for each right side.
+The dialect is the table in `symgrad.study.judge.latex.dialect`, which `dialect()` prints; what it
+does not have is refused with line and column.  Invariant: nothing is evaluated or guessed; a
+spelling with two meanings is an error that says how to write either.
+
+An equation ends with its line, unless the line ends or the next one starts with a sign such as
+``+`` or ``=``; ``\\``, a comma outside of brackets and the ends of environments end it too.
+What is differentiated (``L``) is the value ``value`` if it is given, else the one thing that the
+claim differentiates and never differentiates by, and that is no other name of the function.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from symgrad.errors import SpecError
+from symgrad.study.judge.latex.dialect import COMMANDS, WORDS, Kind, dialect
+from symgrad.study.judge.latex.formula import INDICES, OPERATIONS, Claim, Read, Reader, call, name
+from symgrad.study.judge.latex.names import Names, Spelled
+from symgrad.study.judge.latex.tokens import CLOSING, OPENING, Source, Token, split, tokens_of
+from symgrad.study.judge.steps import Step
+
+__all__ = ["dialect", "steps_of"]
+
+LOSSES = ("L", "J", "loss", "Loss", "cost", "ell", "l")  # what a value is called, if it has a name
+_PUNCTUATION = (".", ",", ";", ":")
+_GOES_ON = frozenset({"+", "-", "*", "/", "@", "="})
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """The sides of ``a = b = c``: the name on the left (nothing for a bare formula), and the rest.
+
+    ``name`` and ``indices`` are read from ``left``.
+    """
+
+    left: Sequence[Token]
+    rights: Sequence[tuple[Sequence[Token], Token]]
+    equals: Token
+    name: str = ""
+    indices: tuple[str, ...] = ()
+
+
+def steps_of(text: str, names: Collection[str], value: str | None = None) -> list[Step]:
+    """Return what the LaTeX ``text`` states, in order.
+
+    Args:
+        text: equations in the dialect.
+        names: the names of the function: its parameters and named intermediate values.
+        value: the name of what is differentiated, where the function has one.
+
+    Raises:
+        SpecError: the text is outside of the dialect, or has two meanings.
+    """
+    source = Source.of(text)
+    equations = _equations(tokens_of(text, source, names), source)
+    # What a bar means, and which quantity is the value, shows only when all has been read once.
+    draft = Claim(source, Names(names, source), value)
+    _read(equations, draft)
+    claim = replace(draft, value=_value_of(draft, names, value), settled=True)
+    return _read(equations, claim)
+
+
+def _read(equations: Sequence[Equation], claim: Claim) -> list[Step]:
+    named = [_with_name(equation, claim) for equation in equations]
+    return [
+        Step(equation.name, _right(equation, side, end, claim), *_place(side[0], claim))
+        for equation in named
+        for side, end in equation.rights
+    ]
+
+
+def _place(first: Token, claim: Claim) -> tuple[int, str]:
+    return first.line, claim.source.line(first.line)
+
+
+def _value_of(draft: Claim, names: Collection[str], value: str | None) -> str | None:
+    """Return what the claim differentiates, as far as it differentiates one thing."""
+    others = set(names) - set(LOSSES)
+    found = [n for n in draft.over if n not in draft.under and n not in others]
+    if value is not None:
+        strange = [n for n in found if n not in (value, *names) and n not in draft.names]
+        found = [value, *strange]
+    elif len(found) > 1:
+        defined = [n for n in found if n not in draft.names or n in LOSSES]
+        found = defined or found
+    if len(found) > 1:
+        raise draft.source.refusal(
+            draft.over[found[1]],
+            f"the claim differentiates `{found[0]}` and `{found[1]}`, and the function has "
+            "neither as an intermediate value: call what is differentiated by one name.",
+        )
+    return found[0] if found else None
+
+
+# --- equations -----------------------------------------------------------------------------------
+
+
+def _equations(tokens: Sequence[Token], source: Source) -> list[Equation]:
+    found = []
+    for line in _joined(_lines(_mathematics(tokens, source))):
+        sides = split(_without_end(line), {"="})
+        if any(sides) or len(sides) > 1:
+            found.append(_equation(sides, line, source))
+    if not found:
+        raise SpecError("the claim is empty: write an equation, such as dW = X^T r.")
+    return found
+
+
+def _equation(sides: list[list[Token]], line: list[Token], source: Source) -> Equation:
+    for position, side in enumerate(sides):
+        if not side:
+            sign = _nth_equals(line, max(position - 1, 0))
+            which = "left" if position == 0 else "right"
+            raise source.refusal(sign, f"nothing stands to the {which} of this sign.")
+    ends = [*(side[0] for side in sides[1:]), _behind(sides[-1][-1])]
+    if len(sides) == 1:
+        return Equation((), [(sides[0], ends[0])], sides[0][0])
+    rights = list(zip(sides[1:], ends[1:], strict=True))
+    return Equation(sides[0], rights, sides[1][0])
+
+
+def _nth_equals(line: list[Token], count: int) -> Token:
+    depth = 0
+    for token in line:
+        if token.kind == "symbol":
+            depth += (token.text in OPENING) - (token.text in CLOSING)
+            if depth == 0 and token.text == "=":
+                if count == 0:
+                    return token
+                count -= 1
+    return line[-1]
+
+
+def _behind(token: Token) -> Token:
+    return Token("end", "", token.line, token.column + len(token.text))
+
+
+def _mathematics(tokens: Sequence[Token], source: Source) -> list[Token]:
+    """Return the tokens between the signs of mathematics, or all if there are none."""
+    if not any(token.kind == "math" for token in tokens):
+        return list(tokens)
+    closers = {"$": "$", "$$": "$$", "\\[": "\\]", "\\(": "\\)"}
+    kept: list[Token] = []
+    opened: Token | None = None
+    for token in tokens:
+        if token.kind == "math":
+            if opened is None and token.text in closers:
+                opened = token
+            elif opened is not None and closers[opened.text] == token.text:
+                opened = None
+            else:
+                raise source.refusal(token, f"`{token.text}` closes nothing.")
+            kept.append(replace(token, kind="display"))
+        elif opened is not None or token.kind in ("newline", "display"):
+            kept.append(token)
+        elif token.text not in _PUNCTUATION:
+            raise source.refusal(
+                token, "this stands outside of the formulas: put remarks behind %."
+            )
+    if opened is not None:
+        raise source.refusal(opened, f"`{opened.text}` is never closed.")
+    return kept
+
+
+def _lines(tokens: Sequence[Token]) -> list[tuple[bool, list[Token]]]:
+    """Return the lines outside of brackets, and whether each may go on from the one before."""
+    lines: list[tuple[bool, list[Token]]] = [(False, [])]
+    depth = 0
+    for token in tokens:
+        if token.kind == "symbol":
+            depth += (token.text in OPENING) - (token.text in CLOSING)
+        ends = token.kind in ("newline", "row") or token.text in (",", ";")
+        if depth == 0 and token.kind == "display":
+            lines.append((False, []))
+        elif depth == 0 and ends:
+            lines.append((bool(lines[-1][1]) or lines[-1][0], []))
+        elif depth == 0 and token.kind == "symbol" and token.text == "&":
+            continue
+        elif token.kind != "newline":
+            lines[-1][1].append(replace(token, text="\\\\") if token.kind == "row" else token)
+    return lines
+
+
+def _joined(lines: Sequence[tuple[bool, list[Token]]]) -> list[list[Token]]:
+    """Join a line to the one before, where that one or this one says that it goes on."""
+    joined: list[list[Token]] = []
+    for may_go_on, line in lines:
+        if not line:
+            continue
+        if joined and may_go_on and (_is_sign(line[0]) or _is_sign(joined[-1][-1])):
+            joined[-1] += line
+        else:
+            joined.append(list(line))
+    return joined
+
+
+def _is_sign(token: Token) -> bool:
+    if token.kind == "symbol":
+        return token.text in _GOES_ON
+    command = COMMANDS.get(token.text)
+    return token.kind == "command" and command is not None and command.kind is Kind.PRODUCT
+
+
+def _without_end(line: list[Token]) -> list[Token]:
+    """Leave out the punctuation and the words at the end of an equation."""
+    kept = list(line)
+    while kept:
+        if (kept[-1].kind == "symbol" and kept[-1].text in _PUNCTUATION) or _is_remark(kept[-1]):
+            kept.pop()
+        elif [t.text for t in kept[-3::2]] == ["(", ")"] and _is_remark(kept[-2]):
+            del kept[-3:]
+        else:
+            break
+    return kept
+
+
+def _is_remark(token: Token) -> bool:
+    return token.kind == "text" and not token.text.isidentifier()
+
+
+# --- left sides ----------------------------------------------------------------------------------
+
+
+def _with_name(equation: Equation, claim: Claim) -> Equation:
+    """Read what an equation is about, and remember what that tells of the whole claim."""
+    if not equation.left:
+        return equation
+    reader = Reader(claim, equation.left, equation.equals)
+    derivative = reader.left_derivative()
+    if derivative is None:
+        return _with_plain_name(equation, reader, claim)
+    quantity, by = derivative
+    under, indices = _free(by.spelled, claim)
+    above, over_indices = _free(quantity.spelled, claim, known_only=True)
+    over, below = reader.differentiated(Read(above), Read(under))
+    if over == claim.value or not claim.settled:
+        return replace(equation, name=f"d{below}", indices=indices)
+    local = f"d{over}_d{below}"
+    claim.names.define(local)
+    return replace(equation, name=local, indices=over_indices + indices)
+
+
+def _with_plain_name(equation: Equation, reader: Reader, claim: Claim) -> Equation:
+    first = equation.left[0]
+    applied = len(equation.left) > 1 and equation.left[1].text == "("
+    if applied and (first.text in WORDS and first.text not in claim.names):
+        raise claim.source.refusal(first, f"`{first.text}` is a function already: use it.")
+    try:
+        spelled = reader.only_name().spelled
+    except SpecError as error:
+        raise claim.source.refusal(
+            first,
+            "to the left of = stands a name or one derivative: W, dW, "
+            "\\frac{\\partial L}{\\partial W}, \\nabla_W L or \\bar{W}.",
+        ) from error
+    known = claim.names.find(spelled)
+    if "bar" in spelled.accents and known is None:
+        claim.bars = True
+        accents = tuple(accent for accent in spelled.accents if accent != "bar")
+        below, indices = _free(replace(spelled, accents=accents), claim)
+        return replace(equation, name=f"d{claim.names.primal_of(below)}", indices=indices)
+    plain, indices = _free(spelled, claim)
+    named = claim.names.name_of(plain)
+    if claim.names.find(plain) is None:
+        claim.names.define(named)
+    return replace(equation, name=named, indices=indices)
+
+
+def _free(
+    spelled: Spelled, claim: Claim, known_only: bool = False
+) -> tuple[Spelled, tuple[str, ...]]:
+    """Return the name without the indices that it is stated for, and these."""
+    indices: tuple[str, ...] = ()
+    while spelled.labels and claim.names.find(spelled) is None:
+        *labels, last = spelled.labels
+        shorter = replace(spelled, labels=tuple(labels))
+        known = claim.names.find(replace(spelled, labels=())) is not None
+        is_index = known and len(last) == 1 and last.isalpha() and last not in claim.names
+        if not is_index and (not set(last) <= INDICES or (known_only and not known)):
+            break
+        spelled, indices = shorter, (*last, *indices)
+    if len(set(indices)) < len(indices):
+        raise claim.source.refusal(spelled.place, "an index stands twice on the left.")
+    return spelled, indices
+
+
+# --- right sides ---------------------------------------------------------------------------------
+
+
+def _right(equation: Equation, side: Sequence[Token], end: Token, claim: Claim) -> ast.expr:
+    body = Reader(claim, side, end, frozenset(equation.indices)).formula()
+    if equation.indices:
+        place = equation.left[0]
+        body = call(place, "each", *(name(place, index) for index in equation.indices), body)
+    _refuse_deep(body, side[0], claim)
+    return body
+
+
+def _refuse_deep(formula: ast.expr, place: Token, claim: Claim) -> None:
+    """Refuse a tree that whoever walks it by recursion could not."""
+    level: list[ast.AST] = [formula]
+    for _ in range(OPERATIONS):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return
+    raise claim.source.refusal(
+        place, f"more than {OPERATIONS} operations in one formula: name a part of it."
+    )
