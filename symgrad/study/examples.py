@@ -265,10 +265,10 @@ SCALARS = re.compile(
     r"weight_decay|decay|strength|sigma|C|l1|l2|step|dt|t|power|order|noise|variance|std)_?\d*|"
     r"\w*_(rate|decay|strength|weight|scale|reg)|reg_\w+"
 )
-COUNTS = re.compile(r"(n|num|k)_\w+|\w*(steps|iterations|layers|epochs|classes)|T|steps|count")
+COUNTS = re.compile(r"(n|num|k)_\w+|\w*(steps|iterations|layers|epochs|classes)|steps|count")
 VECTORS = re.compile(r"(w|b|theta|beta|weights?|bias|mu|mean|gamma|gain|shift|v|u|a|y|t|target|targets)_?\d*")
 DATA = re.compile(r"X(_?\w+)?|data|inputs?|features|batch|images|x_?(train|batch|data)")
-LABELS = re.compile(r"y(_?\w+)?|labels?|targets?|classes|idx|index|indices|tokens")
+LABELS = re.compile(r"[yY](_?\w+)?|T|labels?|targets?|classes|idx|index|indices|tokens")
 SEQUENCES = re.compile(r"xs|seq|sequence|inputs")
 
 
@@ -304,10 +304,11 @@ def _choices(name: str, use: str, spec: Any) -> list[Choice]:
         return [*zero, *one, *two, *three, *labels, *rest]
     if SEQUENCES.fullmatch(name):
         return [*three, *two, *one, *labels, *zero, *rest]
+    if LABELS.fullmatch(name):
+        rows = [("real", (n,)), ("index", (n,)), *(("real", s) for s in _shapes(2) if s[0] == n)]
+        return [*rows, *one, *labels, *two, *zero, *three, *rest]
     if DATA.fullmatch(name) or name[0].isupper():
         return [*two, *one, *zero, *three, *labels, *rest]
-    if LABELS.fullmatch(name):
-        return [*one, *labels, *two, *zero, *three, *rest]
     if VECTORS.fullmatch(name):
         first = [("real", s) for s in ([(c,), (h,), (d,), ()] if name[0] == "b" else [(d,)])]
         return [*first, *one, *zero, *two, *three, *labels, *rest]

@@ -1,0 +1,367 @@
+"""A saved module read back: what it says of itself, and that it holds nothing but emitted code.
+
+Given the text of a module, return an `EmittedModule`, or raise `SpecError`.  Invariant: text is
+executed only after every node of it was found among what symgrad emits; it can call NumPy's
+functions on arrays, and reach nothing else.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, NoReturn
+
+from symgrad.errors import SpecError
+
+FUNCTIONS = ("forward", "backward", "value_and_grad")
+
+NUMPY = frozenset(
+    (
+        "abs absolute add add.accumulate add.at add.reduce all amax amin any append arange arccos "
+        "arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argsort array asarray "
+        "atleast_1d atleast_2d bincount bitwise_and bitwise_or bitwise_xor bool_ broadcast_arrays "
+        "broadcast_to cbrt ceil clip column_stack concatenate copy copysign cos cosh count_nonzero "
+        "cross cumprod cumsum deg2rad degrees diag diagflat diagonal diff divide divmod dot "
+        "dstack e einsum empty empty_like equal exp exp2 expand_dims expm1 eye fabs flip fliplr "
+        "flipud float16 float32 float64 float_power floor floor_divide fmax fmin fmod full "
+        "full_like greater greater_equal heaviside hstack hypot identity inf inner int16 int32 "
+        "int64 int8 invert isfinite isinf isnan less less_equal linalg.det linalg.inv "
+        "linalg.matrix_power linalg.norm linalg.slogdet linalg.solve log log10 log1p log2 logaddexp "
+        "logaddexp.accumulate logaddexp.reduce logaddexp2 logaddexp2.accumulate logaddexp2.reduce "
+        "logical_and logical_not logical_or logical_xor matmul max maximum maximum.accumulate "
+        "maximum.at maximum.reduce mean min minimum minimum.accumulate minimum.reduce mod moveaxis "
+        "multiply multiply.accumulate multiply.at multiply.reduce nan negative newaxis not_equal "
+        "ones ones_like outer pad pi positive power prod ptp rad2deg radians ravel reciprocal "
+        "remainder repeat reshape rint roll rollaxis rot90 round searchsorted select sign signbit "
+        "sin sinc sinh sort split sqrt square squeeze stack std subtract subtract.outer sum "
+        "swapaxes take take_along_axis tan tanh tensordot tile trace transpose tri tril triu "
+        "true_divide trunc uint16 uint32 uint64 uint8 unique vander var vdot vsplit vstack where "
+        "zeros zeros_like"
+    ).split()
+)
+METHODS = frozenset(
+    (
+        "all any argmax argmin argsort astype clip conj copy cumprod cumsum diagonal dot flatten "
+        "item max mean min nonzero prod ravel repeat reshape round sort squeeze std sum swapaxes "
+        "take trace transpose var view"
+    ).split()
+)
+BUILT_INS = frozenset("abs bool float int len list max min range slice sum tuple type zip".split())
+
+_STATEMENTS = (ast.Assign, ast.AugAssign, ast.Return, ast.If, ast.Raise, ast.Delete, ast.Expr)
+_EXPRESSIONS = (
+    ast.Constant, ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.Dict,
+    ast.Call, ast.keyword, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.IfExp,
+    ast.JoinedStr, ast.FormattedValue, ast.Starred, ast.operator, ast.unaryop, ast.cmpop,
+    ast.boolop, ast.expr_context,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What the docstring says of one array: its name, its sizes as text, its dtype."""
+
+    name: str
+    shape: tuple[str, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a module comes from: the function as ``file:name``, the version, the source's digest."""
+
+    place: str
+    version: str
+    digest: str
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EmittedModule:
+    """The text of a module, and what it says of itself."""
+
+    text: str
+    name: str
+    contract: tuple[Contract, ...]
+    origin: Origin | None
+    tree: ast.Module
+
+    def function(self, name: str) -> ast.FunctionDef:
+        return next(
+            f for f in self.tree.body if isinstance(f, ast.FunctionDef) and f.name == name
+        )
+
+    def doc(self, name: str) -> str:
+        return ast.get_docstring(self.function(name)) or ""
+
+    @property
+    def has_aux(self) -> bool:
+        return "(with its aux)" in self.doc("value_and_grad")
+
+    @property
+    def words(self) -> list[str]:
+        """What the gradient is by, as the docstring has it (``dW1``), or [] if it is cut short."""
+        found = re.match(r"Return ([\w, ]+): the gradient of", self.doc("backward"))
+        return found[1].split(", ") if found else []
+
+    def load(self, text: str | None = None) -> ModuleType:
+        """Execute the module, whose text was checked when it was read."""
+        from symgrad.load import load
+
+        return load(self.text if text is None else read(text).text, self.name)
+
+
+def read(text: str) -> EmittedModule:
+    """Return what a saved module says of itself, once it holds nothing but emitted code."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError) as error:
+        raise SpecError(f"this is no Python text: {error}") from None
+    doc = ast.get_docstring(tree) or ""
+    title = re.match(r"Value and gradient of `([^`]*)`", doc)
+    if title is None:
+        raise SpecError(
+            "this is no module that symgrad wrote: its docstring does not begin with `Value and "
+            "gradient of`"
+        )
+    refuse_foreign_code(tree)
+    contract, origin = _contract(doc), _origin(doc)
+    return EmittedModule(text, title[1], contract, origin, tree)
+
+
+# --- the docstring ------------------------------------------------------------------------------
+
+
+def _paragraphs(doc: str) -> list[str]:
+    return ["  ".join(part.splitlines()) for part in re.split(r"\n\s*\n", doc)[1:]]
+
+
+def _contract(doc: str) -> tuple[Contract, ...]:
+    """Read ``W1 (D, H)  y (N,) int64  lam ()``."""
+    for paragraph in _paragraphs(doc):
+        words = re.split(r"\s{2,}", paragraph.strip())
+        found = [_WORD.fullmatch(word) for word in words]
+        if all(found):
+            return tuple(
+                Contract(m[1], tuple(_sizes(m[2])), m[3] or "float64") for m in found if m
+            )
+    raise SpecError("the module's docstring does not say the shapes of its arguments")
+
+
+_WORD = re.compile(r"(\w+) \((.*)\)(?: (\w+))?")
+
+
+def _sizes(inside: str) -> Iterator[str]:
+    """Return the sizes in ``N, max(d, 3),``: commas in brackets part nothing."""
+    depth, start = 0, 0
+    for k, c in enumerate(f"{inside},"):
+        depth += (c == "(") - (c == ")")
+        if c == "," and depth == 0:
+            if inside[start:k].strip():
+                yield inside[start:k].strip()
+            start = k + 1
+
+
+def _origin(doc: str) -> Origin | None:
+    for paragraph in _paragraphs(doc):
+        line = " ".join(paragraph.split())
+        found = re.fullmatch(
+            r"(?:From (?P<place>.*), |Made by )symgrad (?P<version>[\w.+]+)"
+            r"(?:, source sha256 (?P<digest>[0-9a-f]{16}))?(?:, without (?P<without>`.*`))?\.",
+            line,
+        )
+        if found:
+            laws = tuple(re.findall(r"`([^`]*)`", found["without"] or ""))
+            return Origin(found["place"] or "", found["version"], found["digest"] or "", laws)
+    return None
+
+
+OPERATIONS: Mapping[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+
+
+def size_of(text: str, sizes: Mapping[str, int]) -> int:
+    """Return the number that the text of a size stands for."""
+    return _size(ast.parse(text, mode="eval").body, sizes)
+
+
+def _size(node: ast.expr, sizes: Mapping[str, int]) -> int:
+    match node:
+        case ast.Constant(value=int(value)):
+            return value
+        case ast.Name(id=name):
+            return sizes[name]
+        case ast.UnaryOp(op=ast.USub(), operand=inside):
+            return -_size(inside, sizes)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATIONS:
+            return int(OPERATIONS[type(op)](_size(left, sizes), _size(right, sizes)))
+        case ast.BinOp(left=left, op=ast.Pow(), right=ast.Constant(value=int(power))) if (
+            0 <= power < 10
+        ):
+            return int(_size(left, sizes) ** power)
+        case ast.Call(func=ast.Name(id="max"), args=args):
+            return max(_size(arg, sizes) for arg in args)
+        case ast.Call(func=ast.Name(id="min"), args=args):
+            return min(_size(arg, sizes) for arg in args)
+    raise SpecError(f"`{ast.unparse(node)}` in the module's docstring is no size")
+
+
+def names_in(text: str) -> list[str]:
+    """Return the names of sizes in the text of a size."""
+    try:
+        tree = ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError):
+        raise SpecError(f"`{text}` in the module's docstring is no size") from None
+    names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    return [name for name in names if name not in ("max", "min")]
+
+
+# --- what may be executed -----------------------------------------------------------------------
+
+
+def refuse_foreign_code(tree: ast.Module) -> None:
+    """Raise `SpecError` for the first thing in a module that symgrad does not emit."""
+    aliases: set[str] = set()
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name in FUNCTIONS:
+            found.append(node.name)
+            _Function(node, frozenset(aliases)).check()
+        elif isinstance(node, ast.Import) and [a.name for a in node.names] == ["numpy"]:
+            aliases.add(node.names[0].asname or "numpy")
+        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            _refuse(node)
+    if sorted(found) != sorted(FUNCTIONS):
+        raise SpecError(f"the module holds {', '.join(found) or 'no function'}: each of "
+                        f"{', '.join(FUNCTIONS)} is needed once")  # fmt: skip
+
+
+def _refuse(node: ast.AST) -> NoReturn:
+    line = getattr(node, "lineno", 0)
+    text = ast.unparse(node).splitlines()[0]
+    raise SpecError(
+        f"line {line}: `{text}` is nothing that symgrad emits: the module is not executed"
+    )
+
+
+class _Function:
+    """One function of a module, looked at node by node."""
+
+    def __init__(self, node: ast.FunctionDef, aliases: frozenset[str]):
+        self.node, self.aliases = node, aliases
+        args = node.args
+        given = [*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg]
+        self.parameters = {arg.arg for arg in given if arg is not None}
+        stored = (n for n in ast.walk(node) if isinstance(n, ast.Name))
+        self.locals = self.parameters | {n.id for n in stored if isinstance(n.ctx, ast.Store)}
+
+    def check(self) -> None:
+        node, args = self.node, self.node.args
+        annotated = [a for a in ast.walk(args) if isinstance(a, ast.arg) and a.annotation]
+        if node.decorator_list or node.returns or annotated or getattr(node, "type_params", ()):
+            _refuse(node)
+        if self.locals & self.aliases or any(name.startswith("__") for name in self.locals):
+            _refuse(node)
+        for default in (*args.defaults, *args.kw_defaults):
+            if default is not None:
+                self.expression(default)
+        for statement in node.body:
+            self.statement(statement)
+
+    def statement(self, node: ast.stmt) -> None:
+        if not isinstance(node, _STATEMENTS):
+            _refuse(node)
+        if isinstance(node, ast.If):
+            if node.orelse:
+                _refuse(node)
+            self.expression(node.test)
+            for inner in node.body:
+                self.statement(inner)
+            return
+        if isinstance(node, ast.Raise):
+            call = node.exc
+            error = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call
+            if not error or error.func.id != "ValueError" or node.cause:  # type: ignore[attr-defined]
+                _refuse(node)
+            for part in error.args:
+                self.expression(part)
+            return
+        if isinstance(node, ast.Expr) and not isinstance(node.value, (ast.Constant, ast.Call)):
+            _refuse(node)
+        for part in ast.iter_child_nodes(node):
+            self.expression(part)
+
+    def expression(self, node: ast.AST) -> None:
+        if not isinstance(node, _EXPRESSIONS):
+            _refuse(node)
+        if isinstance(node, ast.Name):
+            if node.id not in self.locals:
+                _refuse(node)
+            return
+        if isinstance(node, ast.Attribute):
+            self.attribute(node)
+            return
+        if isinstance(node, ast.Call):
+            self.call(node)
+            return
+        for part in ast.iter_child_nodes(node):
+            self.expression(part)
+
+    def attribute(self, node: ast.Attribute) -> None:
+        path = self.numpy_path(node)
+        if path is not None:
+            if path not in NUMPY:
+                _refuse(node)
+            return
+        if node.attr.startswith("_"):
+            _refuse(node)
+        self.expression(node.value)
+
+    def call(self, node: ast.Call) -> None:
+        function = node.func
+        if isinstance(function, ast.Name):
+            if function.id not in BUILT_INS or function.id in self.locals:
+                _refuse(node)
+            if function.id == "type" and len(node.args) != 1:
+                _refuse(node)
+        elif isinstance(function, ast.Attribute):
+            self.attribute(function)
+            if self.numpy_path(function) is None and function.attr not in METHODS:
+                _refuse(node)
+        elif not (
+            isinstance(function, ast.Call)  # type(params)(W=..., b=...)
+            and isinstance(function.func, ast.Name)
+            and function.func.id == "type"
+            and len(function.args) == 1
+            and self.is_place(function.args[0])
+        ):
+            _refuse(node)
+        for part in (*node.args, *node.keywords):
+            self.expression(part)
+
+    def is_place(self, node: ast.expr) -> bool:
+        """Return whether a node is a part of a parameter: ``params["first"].W``."""
+        while isinstance(node, (ast.Attribute, ast.Subscript)):
+            if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+                return False
+            node = node.value
+        return isinstance(node, ast.Name) and node.id in self.locals
+
+    def numpy_path(self, node: ast.Attribute) -> str | None:
+        """Return ``linalg.solve`` for ``np.linalg.solve``, nothing for what is not NumPy's."""
+        parts: list[str] = []
+        inner: ast.expr = node
+        while isinstance(inner, ast.Attribute):
+            parts.append(inner.attr)
+            inner = inner.value
+        is_numpy = isinstance(inner, ast.Name) and inner.id in self.aliases
+        return ".".join(reversed(parts)) if is_numpy else None

@@ -1,0 +1,262 @@
+"""Arguments for a saved module, from what its docstring and its first lines say.
+
+Given an `EmittedModule`, yield arguments that its `forward` takes.  Invariant: shapes and dtypes
+are those of the docstring, nested arguments those that the module takes apart.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import SpecError
+from symgrad.study.emitted import Contract, EmittedModule, names_in, size_of
+
+Path = tuple[tuple[str, Any], ...]  # ("item", key) or ("field", name), from a parameter to a leaf
+
+LARGEST = 8
+MOST_TRIES = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of the emitted functions, and where the arrays of the docstring stand in it."""
+
+    name: str
+    kind: str
+    leaves: tuple[tuple[Path, str], ...]
+
+
+class Fields(SimpleNamespace):
+    """Stands for a user's class whose fields the module reads by name."""
+
+
+def parameters_of(module: EmittedModule) -> tuple[Parameter, ...]:
+    """Return the parameters of a module, nested ones with the paths to their leaves."""
+    args = module.function("forward").args
+    leaves = {c.name for c in module.contract}
+    places = _places(module)
+    kinds = [(a.arg, "plain") for a in (*args.posonlyargs, *args.args)]
+    kinds += [(args.vararg.arg, "args")] if args.vararg else []
+    kinds += [(a.arg, "keyword") for a in args.kwonlyargs]
+    kinds += [(args.kwarg.arg, "kwargs")] if args.kwarg else []
+    return tuple(
+        Parameter(
+            name, kind, (((), name),) if name in leaves else tuple(places.get(name, {}).items())
+        )
+        for name, kind in kinds
+    )
+
+
+def _places(module: EmittedModule) -> dict[str, dict[Path, str]]:
+    """Return by parameter where each leaf is taken from: ``W = params["first"]["W"]``."""
+    args = {a.arg for a in ast.walk(module.function("forward").args) if isinstance(a, ast.arg)}
+    leaves = {c.name for c in module.contract} - args
+    found: dict[str, dict[Path, str]] = {}
+    for name in ("forward", "value_and_grad"):
+        for node in module.function(name).body:
+            if isinstance(node, ast.Assign) and (place := _place(node.value)) is not None:
+                owner, path = place
+                if owner in args:
+                    for deeper, leaf in _targets(node.targets[0], path):
+                        if leaf in leaves:
+                            found.setdefault(owner, {}).setdefault(deeper, leaf)
+    return found
+
+
+def _place(node: ast.expr) -> tuple[str, Path] | None:
+    path: list[tuple[str, Any]] = []
+    while not isinstance(node, ast.Name):
+        if isinstance(node, ast.Attribute):
+            path.append(("field", node.attr))
+            node = node.value
+        elif isinstance(node, ast.Subscript):
+            try:
+                path.append(("item", ast.literal_eval(node.slice)))
+            except (ValueError, TypeError):
+                return None
+            node = node.value
+        else:
+            return None
+    return node.id, tuple(reversed(path))
+
+
+def _targets(node: ast.expr, path: Path) -> Iterator[tuple[Path, str]]:
+    if isinstance(node, ast.Name):
+        yield path, node.id
+    elif isinstance(node, (ast.Tuple, ast.List)):
+        for k, part in enumerate(node.elts):
+            yield from _targets(part, (*path, ("item", k)))
+
+
+def statics_of(module: EmittedModule) -> dict[str, list[tuple[Path, Any]]]:
+    """Return the values that a module was made for: ``if mode != "mean": raise``."""
+    found: dict[str, list[tuple[Path, Any]]] = {}
+    for node in module.function("forward").body:
+        if not (isinstance(node, ast.If) and isinstance(node.test, ast.Compare)):
+            continue
+        place, test = _place(node.test.left), node.test
+        if place is None or not isinstance(test.ops[0], (ast.NotEq, ast.IsNot)):
+            continue
+        try:
+            value = ast.literal_eval(test.comparators[0])
+        except (ValueError, TypeError):
+            continue
+        found.setdefault(place[0], []).append((place[1], value))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Arguments for a module: the leaves by name, and the call that they make."""
+
+    leaves: Mapping[str, Any]
+    sizes: Mapping[str, int]
+
+
+class Arguments:
+    """Makes arguments for a module, of many sizes and kinds of numbers."""
+
+    def __init__(self, module: EmittedModule):
+        self.module, self.parameters = module, parameters_of(module)
+        self.statics = statics_of(module)
+        self.runs: Callable[[Example], bool] = lambda example: True
+        args = module.function("forward").args
+        plain = [*args.posonlyargs, *args.args]
+        pairs = [*zip(reversed(plain), reversed(args.defaults), strict=False)]
+        pairs += [(a, d) for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d]
+        self.defaults = {a.arg: _literal(d) for a, d in pairs}
+        known = {leaf for p in self.parameters for _, leaf in p.leaves}
+        for contract in module.contract:
+            if contract.name not in known:
+                raise SpecError(
+                    f"the module's docstring names `{contract.name}`, which its functions neither "
+                    "take nor take apart"
+                )
+        self.dims = sorted({n for c in module.contract for s in c.shape for n in names_in(s)})
+
+    def examples(self) -> Iterator[Example]:
+        """Return candidates: sizes that are all unlike, and any, in turns."""
+        rng = np.random.default_rng(0)
+        for k in range(MOST_TRIES):
+            unlike = rng.permutation(np.arange(2, max(LARGEST, len(self.dims) + 2)))
+            drawn = rng.integers(1, 3 * LARGEST if k % 4 == 3 else LARGEST, len(self.dims))
+            sizes = dict(zip(self.dims, (unlike if k % 2 == 0 else drawn).tolist(), strict=False))
+            style = STYLES[k // 2 % len(STYLES)]
+            try:
+                leaves = {c.name: self._leaf(c, sizes, style, rng, k) for c in self.module.contract}
+            except ValueError:  # a size below zero
+                continue
+            yield Example(leaves, sizes)
+
+    def that_run(self, most: int) -> Iterator[Example]:
+        """Return examples that `runs` accepts, of as many sizes and kinds of numbers as there are."""
+        examples = (example for example in self.examples() if self.runs(example))
+        return itertools.islice(examples, most)
+
+    def first(self) -> Example | None:
+        return next(self.that_run(1), None)
+
+    def _leaf(
+        self, contract: Contract, sizes: Mapping[str, int], style: str, rng: Any, k: int
+    ) -> Any:
+        shape = tuple(size_of(text, sizes) for text in contract.shape)
+        if any(size < 0 for size in shape) or int(np.prod(shape)) > 100_000:
+            raise ValueError(shape)
+        kind = _kind(contract)
+        default = self.defaults.get(contract.name)
+        if default is not None and not shape:
+            return default
+        if kind == "b":
+            return rng.random(shape) < 0.5 if shape else bool(k % 2)
+        if kind in "iu":
+            top = (1, 2, 3)[-1 - k % 3]
+            made = rng.integers(0, max(top, 1), shape)
+            return made.astype(contract.dtype) if shape else 1 + int(made) + k % 2
+        made = _numbers(rng, shape, style)
+        return made if shape else float(made)
+
+    def call(self, function: Any, leaves: Mapping[str, Any]) -> Any:
+        args, kwargs = self.bound(leaves)
+        with np.errstate(all="ignore"):
+            return function(*args, **kwargs)
+
+    def bound(self, leaves: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Return the arguments of a call, and those by keyword."""
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        for p in self.parameters:
+            statics = self.statics.get(p.name, [])
+            if not p.leaves and not statics and p.kind in ("plain", "keyword"):
+                value = self.defaults.get(p.name)  # the module does not look at it
+            else:
+                pairs = [(path, leaves[leaf]) for path, leaf in p.leaves]
+                value = _built([*pairs, *statics])
+            if p.kind == "plain":
+                args.append(value)
+            elif p.kind == "args":
+                args += value if isinstance(value, (list, tuple)) else []
+            elif p.kind == "keyword":
+                kwargs[p.name] = value
+            elif isinstance(value, dict):
+                kwargs |= value
+        return args, kwargs
+
+
+STYLES = ("normal", "positive", "inside")
+
+
+def _kind(contract: Contract) -> str:
+    try:
+        return np.dtype(contract.dtype).kind
+    except TypeError:
+        raise SpecError(f"`{contract.dtype}` in the module's docstring is no dtype") from None
+
+
+def _literal(node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError):  # np.inf
+        return None
+
+
+def _numbers(rng: Any, shape: tuple[int, ...], style: str) -> Any:
+    if style == "normal":
+        return rng.standard_normal(shape)
+    if style == "inside":
+        return rng.uniform(0.1, 0.9, shape)
+    made = rng.uniform(0.5, 1.5, shape)
+    is_square = len(shape) == 2 and shape[0] == shape[1] > 0
+    return made @ made.T / shape[0] + np.eye(shape[0]) if is_square else made
+
+
+def _built(pairs: list[tuple[Path, Any]]) -> Any:
+    """Return the nested value with each leaf at the end of its path."""
+    if not pairs:
+        return ()
+    if pairs[0][0] == ():
+        return pairs[0][1]
+    parts: dict[Any, list[tuple[Path, Any]]] = {}
+    for path, value in pairs:
+        parts.setdefault(path[0], []).append((path[1:], value))
+    built = {key: _built(inner) for (_, key), inner in parts.items()}
+    if next(iter(parts))[0] == "field":
+        return Fields(**built)
+    if all(type(key) is int and key >= 0 for key in built):
+        return [built.get(k) for k in range(max(built) + 1)]
+    return built
+
+
+def leaf_at(value: Any, path: Path) -> Any:
+    """Return the part of a nested value at the end of a path."""
+    for kind, key in path:
+        value = getattr(value, key) if kind == "field" else value[key]
+    return value
+
+
