@@ -439,6 +439,8 @@ class Compiled:
             parts.insert(0, place)
         if digest:
             parts.append(f"source sha256 {digest}")
+        if self.without:
+            parts.append("without " + ", ".join(f"`{law}`" for law in sorted(self.without)))
         return "From " + ", ".join(parts) + "." if place else "Made by " + ", ".join(parts) + "."
 
     def __repr__(self) -> str:
