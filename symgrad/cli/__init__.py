@@ -12,14 +12,17 @@ import sys
 from collections.abc import Sequence
 
 from symgrad import __version__
-from symgrad.cli import compiling
+from symgrad.cli import checking, compiling, differing, verifying
 from symgrad.cli.targets import STDIN
 from symgrad.errors import SymgradError
 
 FAILED = 2
 
 COMMANDS = {
+    "check": checking,
     "compile": compiling,
+    "diff": differing,
+    "verify": verifying,
 }
 
 

@@ -27,9 +27,17 @@ Spec = Shape | tuple[Shape, str]
 @contextmanager
 def user_function(target: str) -> Iterator[Any]:
     """Give the function that ``FILE.py:FUNCTION`` names; what its file prints is talk."""
+    with user_module(target) as (_, function):
+        yield function
+
+
+@contextmanager
+def user_module(target: str) -> Iterator[tuple[ModuleType, Any]]:
+    """Give the module of ``FILE.py:FUNCTION`` besides the function."""
     file, name = split_target(target)
     with script_folder(file), redirect_stdout(sys.stderr):
-        yield find(load(file), name, file)
+        module = load(file)
+        yield module, find(module, name, file)
 
 
 def split_target(target: str) -> tuple[str, str]:

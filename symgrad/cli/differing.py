@@ -1,0 +1,85 @@
+"""``symgrad diff``: what changes in source and gradient between two functions."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from symgrad.cli.options import add_format, add_subject, colours, examples_for, wrt_of
+from symgrad.cli.targets import origin, parse_specs, split_target, user_module
+
+HELP = "show what differs between two functions and their gradients"
+DESCRIPTION = (
+    "Show the lines that differ between two functions and between the code that is emitted for "
+    "them.  With a --spec for every argument no data is needed."
+)
+EPILOG = "Exit code 0: the same; 1: they differ; 2: an error."
+
+SAME, DIFFERENT = 0, 1
+FUNCTIONS = ("forward", "backward", "value_and_grad")
+WIDTH = 100
+COLOURS = {"removed": "\x1b[31m", "added": "\x1b[32m"}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    which = "compare this emitted function: forward, backward or value_and_grad (the default)"
+    add("left", metavar="A.py:FUNCTION", help="the first function; A may be - for stdin")
+    add("right", metavar="B.py:FUNCTION", help="the second function")
+    add_subject(parser)
+    add("--exact", action="store_true", help="leave every step as written, gate by gate")
+    add("--function", action="append", choices=FUNCTIONS, help=which)
+    add_format(parser, ("text", "unified", "markdown", "html", "json"))
+
+
+def run(options: argparse.Namespace) -> int:
+    from symgrad.study.differences import diff
+
+    sides = [compiled(target, options) for target in (options.left, options.right)]
+    names = tuple(origin(*split_target(target)) for target in (options.left, options.right))
+    found = diff(*sides, functions=options.function or FUNCTIONS[-1:], names=names)
+    print(told(found, options.format).rstrip("\n"))
+    sys.stdout.flush()
+    return DIFFERENT if found else SAME
+
+
+def compiled(target: str, options: argparse.Namespace) -> Any:
+    """Return the function that a target names, compiled for specs or for example arguments."""
+    from symgrad.compiled import compile
+
+    how = {"wrt": wrt_of(options), "has_aux": options.aux, "exact": options.exact}
+    with user_module(target) as (module, function):
+        specs = None if options.args else parse_specs(options.spec)
+        if specs is not None and covers(specs, function):
+            made = compile(function, specs=specs, **how)
+            _ = made.source
+            return made
+        example = examples_for(function, module, options)
+        for note in example.notes:
+            print(f"symgrad: {origin(*split_target(target))}: {note}", file=sys.stderr)
+        made = compile(function, **how)
+        made.value_and_grad(*example.args, **example.kwargs)
+        return made
+
+
+def covers(specs: Any, function: Any) -> bool:
+    """Return whether there is a spec for every parameter without a default."""
+    import inspect
+
+    parameters = inspect.signature(function).parameters.values()
+    return all(p.name in specs for p in parameters if p.default is p.empty)
+
+
+def told(found: Any, kind: str) -> str:
+    """Return the differences in a format, for the terminal in colour."""
+    import shutil
+
+    if kind != "text":
+        return str(getattr(found, kind)())
+    width = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
+    return str(found.text(width, paint if colours() else None))
+
+
+def paint(kind: str, cell: str) -> str:
+    return f"{COLOURS[kind]}{cell}\x1b[0m"
