@@ -18,10 +18,21 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from symgrad.errors import SpecError
+from symgrad.study.judge.latex.cursor import Claim
 from symgrad.study.judge.latex.dialect import COMMANDS, WORDS, Kind, dialect
-from symgrad.study.judge.latex.formula import INDICES, OPERATIONS, Claim, Read, Reader, call, name
+from symgrad.study.judge.latex.formula import INDICES, OPERATIONS, Reader
+from symgrad.study.judge.latex.letters import Read
 from symgrad.study.judge.latex.names import Names, Spelled
-from symgrad.study.judge.latex.tokens import CLOSING, OPENING, Source, Token, split, tokens_of
+from symgrad.study.judge.latex.nodes import call, name
+from symgrad.study.judge.latex.tokens import (
+    CLOSING,
+    OPENING,
+    Source,
+    Token,
+    outside,
+    split,
+    tokens_of,
+)
 from symgrad.study.judge.steps import Step
 
 __all__ = ["dialect", "steps_of"]
@@ -102,7 +113,7 @@ def _value_of(draft: Claim, names: Collection[str], value: str | None) -> str | 
 
 def _equations(tokens: Sequence[Token], source: Source) -> list[Equation]:
     found = []
-    for line in _joined(_lines(_mathematics(tokens, source))):
+    for line in _joined(_lines(_mathematics(tokens, source)), source):
         sides = split(_without_end(line), {"="})
         if any(sides) or len(sides) > 1:
             found.append(_equation(sides, line, source))
@@ -112,28 +123,16 @@ def _equations(tokens: Sequence[Token], source: Source) -> list[Equation]:
 
 
 def _equation(sides: list[list[Token]], line: list[Token], source: Source) -> Equation:
+    signs = [t for t in outside(line) if t.kind == "symbol" and t.text == "="]
     for position, side in enumerate(sides):
         if not side:
-            sign = _nth_equals(line, max(position - 1, 0))
             which = "left" if position == 0 else "right"
+            sign = signs[max(position - 1, 0)]
             raise source.refusal(sign, f"nothing stands to the {which} of this sign.")
-    ends = [*(side[0] for side in sides[1:]), _behind(sides[-1][-1])]
-    if len(sides) == 1:
-        return Equation((), [(sides[0], ends[0])], sides[0][0])
-    rights = list(zip(sides[1:], ends[1:], strict=True))
-    return Equation(sides[0], rights, sides[1][0])
-
-
-def _nth_equals(line: list[Token], count: int) -> Token:
-    depth = 0
-    for token in line:
-        if token.kind == "symbol":
-            depth += (token.text in OPENING) - (token.text in CLOSING)
-            if depth == 0 and token.text == "=":
-                if count == 0:
-                    return token
-                count -= 1
-    return line[-1]
+    ends = [*signs, _behind(sides[-1][-1])]
+    if not signs:
+        return Equation((), [(sides[0], ends[0])], ends[0])
+    return Equation(sides[0], list(zip(sides[1:], ends[1:], strict=True)), signs[0])
 
 
 def _behind(token: Token) -> Token:
@@ -151,11 +150,12 @@ def _mathematics(tokens: Sequence[Token], source: Source) -> list[Token]:
         if token.kind == "math":
             if opened is None and token.text in closers:
                 opened = token
+                kept.append(replace(token, kind="display"))
             elif opened is not None and closers[opened.text] == token.text:
                 opened = None
+                kept.append(replace(token, kind="display", text=f"closing {token.text}"))
             else:
                 raise source.refusal(token, f"`{token.text}` closes nothing.")
-            kept.append(replace(token, kind="display"))
         elif opened is not None or token.kind in ("newline", "display"):
             kept.append(token)
         elif token.text not in _PUNCTUATION:
@@ -167,35 +167,50 @@ def _mathematics(tokens: Sequence[Token], source: Source) -> list[Token]:
     return kept
 
 
-def _lines(tokens: Sequence[Token]) -> list[tuple[bool, list[Token]]]:
-    """Return the lines outside of brackets, and whether each may go on from the one before."""
-    lines: list[tuple[bool, list[Token]]] = [(False, [])]
-    depth = 0
+@dataclass(slots=True)
+class Line:
+    """A line outside of brackets: its tokens, and how it may follow from the one before."""
+
+    tokens: list[Token]
+    may_go_on: bool = False  # nothing but a line's end stands between the two
+    must_go_on: bool = False  # nor even that, to TeX
+
+
+def _lines(tokens: Sequence[Token]) -> list[Line]:
+    lines = [Line([])]
+    depth = displays = 0
     for token in tokens:
         if token.kind == "symbol":
             depth += (token.text in OPENING) - (token.text in CLOSING)
-        ends = token.kind in ("newline", "row") or token.text in (",", ";")
-        if depth == 0 and token.kind == "display":
-            lines.append((False, []))
-        elif depth == 0 and ends:
-            lines.append((bool(lines[-1][1]) or lines[-1][0], []))
-        elif depth == 0 and token.kind == "symbol" and token.text == "&":
+        if token.kind == "display" and depth == 0:
+            displays += -1 if token.text.startswith(("\\end", "closing")) else 1
+            lines.append(Line([]))
+        elif depth == 0 and (token.kind in ("newline", "row") or token.text in (",", ";")):
+            lines.append(_after(lines[-1], soft=token.kind == "newline" and displays > 0))
+        elif depth == 0 and token.text == "&" and token.kind == "symbol":
             continue
         elif token.kind != "newline":
-            lines[-1][1].append(replace(token, text="\\\\") if token.kind == "row" else token)
-    return lines
+            lines[-1].tokens.append(token)
+    return [line for line in lines if line.tokens]
 
 
-def _joined(lines: Sequence[tuple[bool, list[Token]]]) -> list[list[Token]]:
+def _after(line: Line, soft: bool) -> Line:
+    follows = bool(line.tokens)
+    return Line([], follows or line.may_go_on, soft and (follows or line.must_go_on))
+
+
+def _joined(lines: Sequence[Line], source: Source) -> list[list[Token]]:
     """Join a line to the one before, where that one or this one says that it goes on."""
     joined: list[list[Token]] = []
-    for may_go_on, line in lines:
-        if not line:
-            continue
-        if joined and may_go_on and (_is_sign(line[0]) or _is_sign(joined[-1][-1])):
-            joined[-1] += line
+    for line in lines:
+        first = line.tokens[0]
+        goes_on = line.may_go_on and (_is_sign(first) or _is_sign(joined[-1][-1]))
+        if line.must_go_on and not goes_on and any(t.text == "=" for t in outside(line.tokens)):
+            raise source.refusal(first, "the equation before this one does not end: put \\\\.")
+        if goes_on or line.must_go_on:
+            joined[-1] += line.tokens
         else:
-            joined.append(list(line))
+            joined.append(list(line.tokens))
     return joined
 
 

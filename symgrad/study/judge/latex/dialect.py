@@ -272,9 +272,9 @@ DISPLAYS = frozenset(
 
 # Characters that are pasted for commands.
 CHARACTERS = {
-    "−": "-",
+    "\N{MINUS SIGN}": "-",
     "·": "\\cdot",
-    "×": "\\times",
+    "\N{MULTIPLICATION SIGN}": "\\times",
     "⊙": "\\odot",
     "∘": "\\circ",
     "⊗": "\\otimes",
@@ -284,8 +284,8 @@ CHARACTERS = {
     "∂": "\\partial",
     "∇": "\\nabla",
     "∑": "\\sum",
-    "ℓ": "\\ell",
-    "\u00a0": "\\ ",
+    "\N{SCRIPT SMALL L}": "\\ell",
+    "\N{NO-BREAK SPACE}": "\\ ",
 } | {
     letter: f"\\{name}"
     for lower, name in zip(_GREEK, _GREEK_NAMES, strict=True)

@@ -124,6 +124,10 @@ class _Cutter:
             )
         elif place.kind == "word":
             yield self._word(place)
+        elif place.text == ":=":
+            yield Token("symbol", "=", place.line, place.column)
+        elif place.kind == "row":
+            yield Token("row", "\\\\", place.line, place.column)
         elif place.kind != "space":
             yield place
 
@@ -279,6 +283,16 @@ def closing(tokens: Sequence[Token], start: int) -> int:
         if depth == 0:
             return at
     raise AssertionError("tokens_of balances brackets")
+
+
+def outside(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Yield the tokens that stand outside of all brackets, and the brackets that close there."""
+    depth = 0
+    for token in tokens:
+        if token.kind == "symbol":
+            depth += (token.text in OPENING) - (token.text in CLOSING)
+        if depth == 0:
+            yield token
 
 
 def split(tokens: Sequence[Token], separators: Collection[str]) -> list[list[Token]]:
