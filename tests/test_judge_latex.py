@@ -58,6 +58,13 @@ LEFT = [
         "dW = each(i, j, product(x[i], d[j]))",
     ),
     (r"\bar{x} = y", "x y x_bar", "x_bar = y"),
+    (r"dy_hat = x", "y_hat x", "dy_hat = x"),
+    (r"d\hat y = x", "y_hat x", "dy_hat = x"),
+    (
+        r"\frac{\partial p_i}{\partial z_j} = p_i(\delta_{ij} - p_j)",
+        "p z",
+        "dp_dz = each(i, j, product(p[i], np.where(i == j, 1, 0) - p[j]))",
+    ),
     (r"p \equiv x", "x", "p = x"),
     (r"p := x", "x", "p = x"),
 ]
@@ -66,6 +73,24 @@ LEFT = [
 @pytest.mark.parametrize(("latex", "names", "expected"), LEFT)
 def test_the_left_side_names_the_answer(latex, names, expected):
     assert read(latex, names) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("latex", "names", "value", "expected"),
+    [
+        (r"\frac{\partial f}{\partial q} = z", "q z f", None, "df_dq = z"),
+        (r"\frac{\partial f}{\partial q} = z", "q z f", "f", "dq = z"),
+        (r"\frac{\partial L}{\partial q} = z", "q z loss", "loss", "dq = z"),
+        (r"\frac{\partial L}{\partial q} = z", "q z L", None, "dq = z"),
+        (r"\frac{\partial L}{\partial q} = z", "q z L loss", "loss", "dL_dq = z"),
+        (r"\frac{\partial q}{\partial z} = 1", "q z", None, "dq_dz = 1"),
+        (r"\nabla_q J = z", "q z", "loss", "dq = z"),
+    ],
+)
+def test_the_gradient_is_by_the_value_and_other_derivatives_are_local(
+    latex, names, value, expected
+):
+    assert read(latex, names, value) == [expected]
 
 
 NAMES = [
@@ -232,6 +257,12 @@ FORMULAS = [
         "product(local(q, x), dq)",
     ),
     (r"\frac{\partial L}{\partial L}", "x", "1"),
+    (r"dL/dz \cdot w", "z w", "product(dz, w)"),
+    (
+        r"\sum_i \frac{\partial L}{\partial z_i} w_i",
+        "z w",
+        "total(i, None, None, product(dz[i], w[i]))",
+    ),
 ]
 
 

@@ -7,8 +7,8 @@ spelling with two meanings is an error that says how to write either.
 
 An equation ends with its line, unless the line ends or the next one starts with a sign such as
 ``+`` or ``=``; ``\\``, a comma outside of brackets and the ends of environments end it too.
-What is differentiated (``L``) is the value ``value`` if it is given, else the one thing that the
-claim differentiates and never differentiates by, and that is no other name of the function.
+The value that is differentiated (``L``) is the one thing that the claim differentiates, never
+differentiates by, and that is no other name of the function.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from dataclasses import dataclass, replace
 from symgrad.errors import SpecError
 from symgrad.study.judge.latex.cursor import Claim
 from symgrad.study.judge.latex.dialect import COMMANDS, WORDS, Kind, dialect
-from symgrad.study.judge.latex.formula import INDICES, OPERATIONS, Reader
-from symgrad.study.judge.latex.letters import Read
+from symgrad.study.judge.latex.formula import OPERATIONS, Reader
+from symgrad.study.judge.latex.letters import INDICES, Read
 from symgrad.study.judge.latex.names import Names, Spelled
 from symgrad.study.judge.latex.nodes import call, name
 from symgrad.study.judge.latex.tokens import (
@@ -70,9 +70,9 @@ def steps_of(text: str, names: Collection[str], value: str | None = None) -> lis
     source = Source.of(text)
     equations = _equations(tokens_of(text, source, names), source)
     # What a bar means, and which quantity is the value, shows only when all has been read once.
-    draft = Claim(source, Names(names, source), value)
+    draft = Claim(source, Names(names, source))
     _read(equations, draft)
-    claim = replace(draft, value=_value_of(draft, names, value), settled=True)
+    claim = replace(draft, values=_values_of(draft, names, value), settled=True)
     return _read(equations, claim)
 
 
@@ -89,23 +89,19 @@ def _place(first: Token, claim: Claim) -> tuple[int, str]:
     return first.line, claim.source.line(first.line)
 
 
-def _value_of(draft: Claim, names: Collection[str], value: str | None) -> str | None:
-    """Return what the claim differentiates, as far as it differentiates one thing."""
-    others = set(names) - set(LOSSES)
-    found = [n for n in draft.over if n not in draft.under and n not in others]
-    if value is not None:
-        strange = [n for n in found if n not in (value, *names) and n not in draft.names]
-        found = [value, *strange]
-    elif len(found) > 1:
-        defined = [n for n in found if n not in draft.names or n in LOSSES]
-        found = defined or found
+def _values_of(draft: Claim, names: Collection[str], value: str | None) -> frozenset[str]:
+    """Return what the claim calls the value that it differentiates."""
+    own = set(names) if value is not None else set(names) - set(LOSSES)
+    found = [n for n in draft.over if n not in draft.under and n not in own]
+    if len(found) > 1:  # a quantity that the claim has defined need not be the value
+        found = [n for n in found if n not in draft.names or n in LOSSES] or found
     if len(found) > 1:
         raise draft.source.refusal(
             draft.over[found[1]],
             f"the claim differentiates `{found[0]}` and `{found[1]}`, and the function has "
             "neither as an intermediate value: call what is differentiated by one name.",
         )
-    return found[0] if found else None
+    return frozenset(found) | ({value} if value is not None else frozenset())
 
 
 # --- equations -----------------------------------------------------------------------------------
@@ -253,7 +249,9 @@ def _with_name(equation: Equation, claim: Claim) -> Equation:
     under, indices = _free(by.spelled, claim)
     above, over_indices = _free(quantity.spelled, claim, known_only=True)
     over, below = reader.differentiated(Read(above), Read(under))
-    if over == claim.value or not claim.settled:
+    if not claim.settled:
+        return replace(equation, name=f"d{below}", indices=over_indices + indices)
+    if over in claim.values:
         return replace(equation, name=f"d{below}", indices=indices)
     local = f"d{over}_d{below}"
     claim.names.define(local)

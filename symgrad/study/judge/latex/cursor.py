@@ -25,8 +25,8 @@ class Claim:
 
     source: Source
     names: Names
-    value: str | None = None  # what is differentiated; unknown while the claim is first read
-    settled: bool = False  # whether ``value`` and ``bars`` are final
+    values: frozenset[str] = frozenset()  # what it calls the value that is differentiated
+    settled: bool = False  # whether ``values`` and ``bars`` are final
     bars: bool = False  # whether a line starts with a bar, which then means a gradient
     over: dict[str, Token] = field(default_factory=dict)  # what is differentiated somewhere
     under: set[str] = field(default_factory=set)  # by what

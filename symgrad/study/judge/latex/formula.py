@@ -17,13 +17,14 @@ tree is deeper than `OPERATIONS`.
 from __future__ import annotations
 
 import ast
+import keyword
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from symgrad.errors import SpecError
 from symgrad.study.judge.latex.dialect import COMMANDS, EXTREMES, WORDS, Kind
-from symgrad.study.judge.latex.letters import LABELS, Letters, Read
+from symgrad.study.judge.latex.letters import INDICES, LABELS, Letters, Read
 from symgrad.study.judge.latex.names import Spelled, plainest
 from symgrad.study.judge.latex.nodes import (
     at,
@@ -38,7 +39,6 @@ from symgrad.study.judge.latex.nodes import (
 from symgrad.study.judge.latex.tokens import CLOSING, OPENING, Token, closing, outside, split
 
 OPERATIONS = 150  # operations inside one another, in a chain of products or a sum
-INDICES = frozenset("ijklmn")  # letters that are an index wherever no name has them
 
 _COMPARISONS: dict[str, type[ast.cmpop]] = {
     "<": ast.Lt,
@@ -540,9 +540,26 @@ class Reader(Letters):
         raised = following is not None and following.kind == "symbol" and following.text == "^"
         if token.text == "e" and raised:
             return self._exponential(token)
-        if token.kind == "text" and not token.text.isidentifier():
+        if self._is_quotient():
+            above, below = token.cut(1)[1], self.tokens[self.at + 2].cut(1)[1]
+            self.at += 2
+            self.tokens[self.at] = below
+            quantity = self._child([above], self.tokens[self.at - 1]).only_name()
+            return self._gradient(quantity, self.name(), token)
+        is_word = token.text.isidentifier() and not keyword.iskeyword(token.text)
+        if token.kind == "text" and not is_word:
             raise self._refusal(token, "words in a formula: put them behind %, or at its end.")
         return self._named()
+
+    def _is_quotient(self) -> bool:
+        """Return whether ``dL/dW`` stands here."""
+        above, slash, below = self._peek(), self._peek(1), self._peek(2)
+        if not above or not slash or not below or slash.text != "/":
+            return False
+        plain = slash.kind == "symbol" and above.kind == below.kind == "word"
+        words = (above.text, below.text)
+        differentials = all(w[0] == "d" and len(w) > 1 and w not in self.claim.names for w in words)
+        return plain and differentials and self.claim.names.begins(below.text[1:])
 
     def _is_written_function(self, token: Token) -> bool:
         return token.kind == "text" and token.text not in self.claim.names
@@ -645,9 +662,9 @@ class Reader(Letters):
 
     def _gradient(self, quantity: Read, by: Read, place: Token) -> ast.expr:
         text, under = self.differentiated(quantity, by)
-        if text == under and text == self.claim.value:
+        if text == under and text in self.claim.values:
             return constant(place, 1)
-        if text == self.claim.value:
+        if text in self.claim.values:
             return element(place, name(place, f"d{under}"), by.indices)
         if f"d{text}_d{under}" in self.claim.names:
             return name(place, f"d{text}_d{under}")

@@ -17,6 +17,7 @@ from symgrad.study.judge.latex.nodes import name
 from symgrad.study.judge.latex.tokens import Token, closing, split
 
 LABELS = 4  # marks on one letter
+INDICES = frozenset("ijklmn")  # letters that are an index wherever no name has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,12 @@ class Letters(Cursor):
     def _subscripted(self, read: Read, inside: list[Token], end: Token, mark: Token) -> Read:
         if self._has_index(inside):
             return replace(read, indices=read.indices + self._positions(inside, end, mark))
+        free = "".join(token.text for token in inside)
+        if read.indices and set(free) <= INDICES:
+            raise self._refusal(
+                mark,
+                f"the index `{free}` runs over nothing: sum over it, or have it on the left too.",
+            )
         if read.indices:
             raise self._refusal(
                 mark, "an index in front of a label: write the label first, x_{1}^{(i)}."

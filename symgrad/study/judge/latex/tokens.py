@@ -42,8 +42,8 @@ _ENVIRONMENT = re.compile(r"\s*\{([A-Za-z]+)\*?\}")
 _ONE = re.compile(r"\s*(?:\{\s*([1I])\s*\}|([1I])(?![0-9.]))")
 _COLUMNS = re.compile(r"\s*\{[lcr| ]*\}")
 _BRACKET = re.compile(r"\s*(\\[{}|]|\\[lr](?:vert|Vert|brace|brack)\b|[][().|])")
-_IDENTIFIER = re.compile(r"[A-Za-z]\w*", re.ASCII)
-_LONG_TAIL = re.compile(r"_[A-Za-z]\w")
+_IDENTIFIER = re.compile(r"[A-Za-z]\w{0,255}(?!\w)", re.ASCII)
+_LONG_TAIL = re.compile(r"_[A-Za-z][A-Za-z0-9]")
 _SCIENTIFIC = re.compile(r"[eE][-+]?\d")
 
 _LETTERS = {name for name, row in COMMANDS.items() if row.kind is Kind.LETTER}
@@ -134,7 +134,9 @@ class _Cutter:
     def _word(self, place: Token) -> Token:
         """Take a Python name such as y_hat whole, if the function has it."""
         long = _IDENTIFIER.match(self.text, self.at - len(place.text))
-        if long and (word := long.group()) in self.names and _LONG_TAIL.search(word):
+        word = long.group() if long else ""
+        known = word in self.names or (word[:1] == "d" and word[1:] in self.names)
+        if long and known and _LONG_TAIL.search(word):
             self.at = long.end()
             return Token("text", word, place.line, place.column)
         return place
