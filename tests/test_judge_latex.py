@@ -101,6 +101,10 @@ NAMES = [
     (r"\theta", "θ", "θ"),
     (r"β", "beta", "beta"),
     (r"\varepsilon", "eps", "eps"),
+    (r"\hat{\tilde x}", "x_tilde_hat", "x_tilde_hat"),
+    (r"\hat\tilde x", "x_tilde_hat", "x_tilde_hat"),
+    (r"x_\beta", "x_beta", "x_beta"),
+    (r"w^{T}_{12}", "w12", "w12.T"),
     (r"\beta_0", "beta0", "beta0"),
     (r"\beta_{0}", "beta_0", "beta_0"),
     (r"\xi_1", "xi1", "xi1"),
@@ -247,7 +251,13 @@ FORMULAS = [
     (r"\sum_i s_{i, y_i}", "s y", "total(i, None, None, s[i, y[i]])"),
     (r"\sum_t h_{t-1}", "h", "total(t, None, None, h[t - 1])"),
     (r"\sum_j \delta_{ij} x_j", "x i", "total(j, None, None, product(delta_ij, x[j]))"),
-    (r"\sum_i \sum_j \delta_{ij}", "x", None),
+    (
+        r"\sum_i \sum_j \delta_{ij}",
+        "x",
+        "total(i, None, None, total(j, None, None, np.where(i == j, 1, 0)))",
+    ),
+    (r"\sum_i (x + y)_i", "x y", "total(i, None, None, (x + y)[i])"),
+    ("x \u2212 y", "x y", "x - y"),
     (r"\sum x", "x", "np.sum(x)"),
     # derivatives on the right
     (r"\frac{\partial L}{\partial z} w", "z w", "product(dz, w)"),
@@ -257,6 +267,8 @@ FORMULAS = [
         "product(local(q, x), dq)",
     ),
     (r"\frac{\partial L}{\partial L}", "x", "1"),
+    (r"\nabla_z L + \partial L/\partial w", "z w", "dz + dw"),
+    (r"\frac{\partial}{\partial z} L \cdot w", "z w", "product(dz, w)"),
     (r"dL/dz \cdot w", "z w", "product(dz, w)"),
     (
         r"\sum_i \frac{\partial L}{\partial z_i} w_i",
@@ -266,7 +278,7 @@ FORMULAS = [
 ]
 
 
-@pytest.mark.parametrize(("latex", "names", "expected"), [row for row in FORMULAS if row[2]])
+@pytest.mark.parametrize(("latex", "names", "expected"), FORMULAS)
 def test_a_formula_becomes_the_python_that_it_means(latex, names, expected):
     assert read(latex, names) == [expected]
 
@@ -511,9 +523,9 @@ REFUSED = [
     (r"dW = x_12", "1:8", "TeX takes the 1 alone"),
     (r"dW = e^-x", "1:8", "takes one letter, or braces"),
     (r"dW = x^2^3", "1:9", "two exponents"),
-    (r"dW = \log p q", "1:13", "where the argument of `log` ends"),
-    (r"dW = \sin 2x", "1:12", "where the argument of `sin` ends"),
-    (r"dW = \log p / q", "1:13", "where the argument of `log` ends"),
+    (r"dW = \log p q", "1:13", "where the argument of `\\log` ends"),
+    (r"dW = \sin 2x", "1:12", "where the argument of `\\sin` ends"),
+    (r"dW = \log p / q", "1:13", "where the argument of `\\log` ends"),
     (r"dW = \log_2 p", "1:10", "logarithms are natural"),
     (r"dW = \sin^{-1} x", "1:10", "a power of `sin` itself is unclear"),
     (r"dW = \exp(x, y)", "1:6", "takes one argument"),
@@ -530,13 +542,15 @@ REFUSED = [
     (r"dW = \sum_i x_{i1}", "1:16", "counted from 0 or 1"),
     (r"dW = \sum_i x_{i,1}", "1:18", "counted from 0 or 1"),
     (r"dW = \sum_{i \in B} x_i", "1:14", "sets are not judged"),
-    (r"dW = \sum_{i=1,j=1} x_i", None, ""),
+    (r"dW = \sum_{i=1,j=1} x_i", "1:15", "`,` is not expected here"),
+    (r"dW = \sum_{i+1} x_i", "1:12", "below a sum stands an index"),
     (r"dW = \mathbf{1}^T x", "1:6", "a vector of ones"),
     (r"dW = \|x\|_3", "1:11", "the norms are"),
     (r"dW = \begin{pmatrix} x \end{pmatrix}", "1:6", "the environment `pmatrix` is not read"),
     (r"dW = \begin{cases} x & x > 0 \\ y & x < 0 \end{cases}", "1:33", "is for \\text{otherwise}"),
     (r"dW = \begin{cases} x & x > 0 \end{cases}", "1:30", "two rows or more"),
-    (r"dW = \begin{cases} x \\ y \\ z & x > 0 \end{cases}", None, ""),
+    (r"dW = \begin{cases} x \\ y \\ z & x > 0 \end{cases}", "1:30", "is for \\text{otherwise}"),
+    (r"dW = \begin{cases} x \\ y \end{cases}", "1:20", "only the last row of a choice"),
     (r"x + y = z", "1:1", "to the left of = stands a name"),
     (r"2 = z", "1:1", "to the left of = stands a name"),
     (r"\sigma(z) = x", "1:1", "is a function already"),
@@ -552,6 +566,32 @@ REFUSED = [
     (r"dW = \begin{x}", "1:6", "the environment `x` is not read"),
     (r"dW = \left x", "1:6", "stands before a bracket"),
     (r"dW = x, y)", "1:10", "`)` closes nothing"),
+    (r"\frac{\partial L}{\partial W_{ii}} = x", "1:28", "an index stands twice on the left"),
+    (r"$dW = x$ \]", "1:10", "`\\]` closes nothing"),
+    (r"dW = \sqrt\sqrt x", "1:11", "`\\sqrt` takes one letter, or braces"),
+    (r"dW = x + \le y", "1:10", "`\\le` is not expected here: a formula is"),
+    (r"dW = x \top", "1:8", "`\\top` is not expected"),
+    (r"dW = +/ x", "1:7", "`/` is not expected here: a formula is"),
+    (r"dW = [x >]", "1:10", "a formula is missing"),
+    (r"dW = \mathbb{1}[x]", "1:18", "a comparison is missing"),
+    (r"dW = \begin{cases} x & y & z \\ x \end{cases}", "1:28", "a row is a & z > 0"),
+    (r"dW = \sigma' z", "1:12", "a derivative is taken somewhere"),
+    (r"dW = g'(x, y)", "1:6", "`g` takes 1 argument"),
+    (r"dW = x_{+}", "1:9", "a subscript is a label"),
+    (r"dW = (x)_{+}", "1:9", "neither a label nor an index"),
+    (r"dW = x_{}", "1:7", "this subscript is empty"),
+    (r"dW = x_{a,b,c,d,p}", "1:7", "more than 4 labels"),
+    (r"dW = \hat\hat\hat\hat\hat x", "1:6", "more than 4 accents"),
+    (r"dW = \sum_i x^{(i)}_j", "1:20", "the index `j` runs over nothing"),
+    (r"dW = \sum_i x^{(i)}_{a}", "1:20", "an index in front of a label"),
+    (r"\frac{\partial L}{\partial W} x = y", "1:31", "not expected on the left"),
+    (r"\frac{\partial}{\partial W} = y", "1:29", "the name that is differentiated"),
+    (r"\partial^2 L/\partial x^2 = y", "1:9", "first derivatives"),
+    (r"\partial L/x = y", "1:12", "by what?"),
+    (r"dW = \text{a {b}}", "1:6", "takes plain words in braces"),
+    (r"\begin x", "1:1", "takes the name of an environment"),
+    (r"\left. x \right)", "1:1", "opens nothing"),
+    ("{" * 41, "1:41", "more than 40 brackets"),
     (r"dW = (x, y)", "1:8", "`,` is not expected here"),
 ]  # fmt: skip
 
@@ -568,6 +608,29 @@ def test_what_is_no_part_of_the_dialect_is_refused_where_it_stands(latex, place,
         _, shown, caret = text.split("\n")
         assert caret.index("^") - 4 == int(column) - 1, "the caret stands under the place"
         assert shown[4:] == latex.split("\n")[int(line) - 1].rstrip()
+
+
+LONG = {
+    "terms": ("x + " * 200 + "x", "more than 150 operations"),
+    "factors": ("x " * 200 + "x", "more than 150 operations"),
+    "brackets": ("(" * 39 + "x" + ") x x x x" * 39, "more than 150 operations"),
+    "functions": (r"\log " * 45 + "x", "more than 40 formulas"),
+    "digits": ("1" * 301, "more than 300 digits"),
+    "characters": ("x " * 50_001, "100,000 are read"),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_what_is_too_long_for_a_person_is_refused(name):
+    latex, message = LONG[name]
+    with pytest.raises(SpecError, match=message):
+        steps_of(latex, {"x"})
+
+
+@pytest.mark.parametrize("latex", ["x + " * 148 + "x", "x " * 148, "-(" * 39 + "x" + ")" * 39])
+def test_the_longest_formulas_can_be_walked_by_recursion(latex):
+    [step] = steps_of(latex, {"x"})
+    assert ast.unparse(step.formula).count("x") == latex.count("x")
 
 
 TWO_MEANINGS = [

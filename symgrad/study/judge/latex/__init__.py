@@ -293,8 +293,10 @@ def _free(
         *labels, last = spelled.labels
         shorter = replace(spelled, labels=tuple(labels))
         known = claim.names.find(replace(spelled, labels=())) is not None
-        is_index = known and len(last) == 1 and last.isalpha() and last not in claim.names
-        if not is_index and (not set(last) <= INDICES or (known_only and not known)):
+        likely = set(last) <= INDICES and (known or not known_only)
+        if any(letter in claim.names for letter in last) or not (
+            likely or (known and len(last) == 1 and last.isalpha())
+        ):
             break
         spelled, indices = shorter, (*last, *indices)
     if len(set(indices)) < len(indices):

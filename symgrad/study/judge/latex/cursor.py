@@ -118,7 +118,7 @@ class Cursor(ABC):
             self.tokens[self.at - 1 : self.at] = [token, rest]
         plain = token.kind in ("word", "number", "text")
         if not plain and self._kind(token) not in (Kind.LETTER, Kind.TURN):
-            raise self._refusal(token, f"`{of.text}` takes one letter, or braces: {{...}}.")
+            raise self._refusal(token, f"`{of.shown}` takes one letter, or braces: {{...}}.")
         return [token], self._peek() or self.end
 
     @abstractmethod

@@ -73,7 +73,7 @@ class Reader(Letters):
     def _all(self, part: Callable[[], ast.expr]) -> ast.expr:
         node = part()
         if left := self._peek():
-            raise self._refusal(left, f"`{left.text.strip()}` is not expected here.")
+            raise self._refusal(left, f"`{left.shown}` is not expected here.")
         return node
 
     def _comparison(self) -> ast.expr:
@@ -157,8 +157,8 @@ class Reader(Letters):
         if self.bare and op in (_BESIDE, "/"):
             raise self._refusal(
                 place,
-                f"where the argument of `{self.bare.text}` ends is unclear: put it in brackets, "
-                f"\\{self.bare.text}(...).",
+                f"where the argument of `{self.bare.shown}` ends is unclear: put it in brackets, "
+                f"{self.bare.shown}(...).",
             )
         if last == "/" and op in (_BESIDE, "/"):
             raise self._refusal(
@@ -239,7 +239,7 @@ class Reader(Letters):
             return self._word(token)
         if token.kind == "command":
             return self._command(token)
-        raise self._refusal(token, f"`{token.text.strip()}` is not expected here.")
+        raise self._refusal(token, f"`{token.shown}` is not expected here.")
 
     def _integer(self, token: Token) -> int:
         if len(token.text) > 300:  # no float holds it
@@ -346,7 +346,7 @@ class Reader(Letters):
             return self._one(self._next())
         if kind is Kind.FORM:
             return self._form(self._next())
-        raise self._refusal(token, f"`\\{token.text}` is not expected here: a formula is.")
+        raise self._refusal(token, f"`{token.shown}` is not expected here: a formula is.")
 
     def _form(self, token: Token) -> ast.expr:
         form = COMMANDS[token.text].value or token.text

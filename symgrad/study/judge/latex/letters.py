@@ -64,7 +64,7 @@ class Letters(Cursor):
             return Read(Spelled(tuple(COMMANDS[token.text].value.split()), token))
         if self._kind(token) is Kind.ACCENT:
             return self._accented(token)
-        raise self._refusal(token, f"a name is expected here, not `{token.text.strip()}`.")
+        raise self._refusal(token, f"a name is expected here, not `{token.shown}`.")
 
     def _accented(self, token: Token) -> Read:
         accents = [COMMANDS[token.text].value]
@@ -87,7 +87,7 @@ class Letters(Cursor):
         if with_arguments and self._sees("("):
             self._group()
         if left := self._peek():
-            raise self._refusal(left, f"`{left.text.strip()}` is not expected after a name here.")
+            raise self._refusal(left, f"`{left.shown}` is not expected after a name here.")
         return read
 
     def _subscript_first(self) -> None:
@@ -222,7 +222,7 @@ class Letters(Cursor):
         else:
             derivative = self._quotient()
         if derivative and (left := self._peek()):
-            raise self._refusal(left, f"`{left.text}` is not expected on the left.")
+            raise self._refusal(left, f"`{left.shown}` is not expected on the left.")
         return derivative
 
     def _quotient(self) -> tuple[Read, Read] | None:

@@ -59,6 +59,10 @@ class Token:
     line: int
     column: int
 
+    @property
+    def shown(self) -> str:
+        return f"\\{self.text}" if self.kind == "command" else self.text.strip()
+
     def cut(self, size: int) -> tuple[Token, Token]:
         """Return the first ``size`` characters and the rest, as TeX takes a bare argument."""
         head = Token(self.kind, self.text[:size], self.line, self.column)
