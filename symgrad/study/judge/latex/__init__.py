@@ -7,8 +7,8 @@ spelling with two meanings is an error that says how to write either.
 
 An equation ends with its line, unless the line ends or the next one starts with a sign such as
 ``+`` or ``=``; ``\\``, a comma outside of brackets and the ends of environments end it too.
-What is differentiated (``L``) is the value ``value`` if it is given, else the one thing that the
-claim differentiates and never differentiates by, and that is no other name of the function.
+The value that is differentiated (``L``) is the one thing that the claim differentiates, never
+differentiates by, and that is no other name of the function.
 """
 
 from __future__ import annotations
@@ -18,10 +18,21 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from symgrad.errors import SpecError
+from symgrad.study.judge.latex.cursor import Claim
 from symgrad.study.judge.latex.dialect import COMMANDS, WORDS, Kind, dialect
-from symgrad.study.judge.latex.formula import INDICES, OPERATIONS, Claim, Read, Reader, call, name
+from symgrad.study.judge.latex.formula import OPERATIONS, Reader
+from symgrad.study.judge.latex.letters import INDICES, Read
 from symgrad.study.judge.latex.names import Names, Spelled
-from symgrad.study.judge.latex.tokens import CLOSING, OPENING, Source, Token, split, tokens_of
+from symgrad.study.judge.latex.nodes import call, name
+from symgrad.study.judge.latex.tokens import (
+    CLOSING,
+    OPENING,
+    Source,
+    Token,
+    outside,
+    split,
+    tokens_of,
+)
 from symgrad.study.judge.steps import Step
 
 __all__ = ["dialect", "steps_of"]
@@ -59,9 +70,9 @@ def steps_of(text: str, names: Collection[str], value: str | None = None) -> lis
     source = Source.of(text)
     equations = _equations(tokens_of(text, source, names), source)
     # What a bar means, and which quantity is the value, shows only when all has been read once.
-    draft = Claim(source, Names(names, source), value)
+    draft = Claim(source, Names(names, source))
     _read(equations, draft)
-    claim = replace(draft, value=_value_of(draft, names, value), settled=True)
+    claim = replace(draft, values=_values_of(draft, names, value), settled=True)
     return _read(equations, claim)
 
 
@@ -78,23 +89,19 @@ def _place(first: Token, claim: Claim) -> tuple[int, str]:
     return first.line, claim.source.line(first.line)
 
 
-def _value_of(draft: Claim, names: Collection[str], value: str | None) -> str | None:
-    """Return what the claim differentiates, as far as it differentiates one thing."""
-    others = set(names) - set(LOSSES)
-    found = [n for n in draft.over if n not in draft.under and n not in others]
-    if value is not None:
-        strange = [n for n in found if n not in (value, *names) and n not in draft.names]
-        found = [value, *strange]
-    elif len(found) > 1:
-        defined = [n for n in found if n not in draft.names or n in LOSSES]
-        found = defined or found
+def _values_of(draft: Claim, names: Collection[str], value: str | None) -> frozenset[str]:
+    """Return what the claim calls the value that it differentiates."""
+    own = set(names) if value is not None else set(names) - set(LOSSES)
+    found = [n for n in draft.over if n not in draft.under and n not in own]
+    if len(found) > 1:  # a quantity that the claim has defined need not be the value
+        found = [n for n in found if n not in draft.names or n in LOSSES] or found
     if len(found) > 1:
         raise draft.source.refusal(
             draft.over[found[1]],
             f"the claim differentiates `{found[0]}` and `{found[1]}`, and the function has "
             "neither as an intermediate value: call what is differentiated by one name.",
         )
-    return found[0] if found else None
+    return frozenset(found) | ({value} if value is not None else frozenset())
 
 
 # --- equations -----------------------------------------------------------------------------------
@@ -102,7 +109,7 @@ def _value_of(draft: Claim, names: Collection[str], value: str | None) -> str | 
 
 def _equations(tokens: Sequence[Token], source: Source) -> list[Equation]:
     found = []
-    for line in _joined(_lines(_mathematics(tokens, source))):
+    for line in _joined(_lines(_mathematics(tokens, source)), source):
         sides = split(_without_end(line), {"="})
         if any(sides) or len(sides) > 1:
             found.append(_equation(sides, line, source))
@@ -112,28 +119,16 @@ def _equations(tokens: Sequence[Token], source: Source) -> list[Equation]:
 
 
 def _equation(sides: list[list[Token]], line: list[Token], source: Source) -> Equation:
+    signs = [t for t in outside(line) if t.kind == "symbol" and t.text == "="]
     for position, side in enumerate(sides):
         if not side:
-            sign = _nth_equals(line, max(position - 1, 0))
             which = "left" if position == 0 else "right"
+            sign = signs[max(position - 1, 0)]
             raise source.refusal(sign, f"nothing stands to the {which} of this sign.")
-    ends = [*(side[0] for side in sides[1:]), _behind(sides[-1][-1])]
-    if len(sides) == 1:
-        return Equation((), [(sides[0], ends[0])], sides[0][0])
-    rights = list(zip(sides[1:], ends[1:], strict=True))
-    return Equation(sides[0], rights, sides[1][0])
-
-
-def _nth_equals(line: list[Token], count: int) -> Token:
-    depth = 0
-    for token in line:
-        if token.kind == "symbol":
-            depth += (token.text in OPENING) - (token.text in CLOSING)
-            if depth == 0 and token.text == "=":
-                if count == 0:
-                    return token
-                count -= 1
-    return line[-1]
+    ends = [*signs, _behind(sides[-1][-1])]
+    if not signs:
+        return Equation((), [(sides[0], ends[0])], ends[0])
+    return Equation(sides[0], list(zip(sides[1:], ends[1:], strict=True)), signs[0])
 
 
 def _behind(token: Token) -> Token:
@@ -151,11 +146,12 @@ def _mathematics(tokens: Sequence[Token], source: Source) -> list[Token]:
         if token.kind == "math":
             if opened is None and token.text in closers:
                 opened = token
+                kept.append(replace(token, kind="display"))
             elif opened is not None and closers[opened.text] == token.text:
                 opened = None
+                kept.append(replace(token, kind="display", text=f"closing {token.text}"))
             else:
                 raise source.refusal(token, f"`{token.text}` closes nothing.")
-            kept.append(replace(token, kind="display"))
         elif opened is not None or token.kind in ("newline", "display"):
             kept.append(token)
         elif token.text not in _PUNCTUATION:
@@ -167,35 +163,50 @@ def _mathematics(tokens: Sequence[Token], source: Source) -> list[Token]:
     return kept
 
 
-def _lines(tokens: Sequence[Token]) -> list[tuple[bool, list[Token]]]:
-    """Return the lines outside of brackets, and whether each may go on from the one before."""
-    lines: list[tuple[bool, list[Token]]] = [(False, [])]
-    depth = 0
+@dataclass(slots=True)
+class Line:
+    """A line outside of brackets: its tokens, and how it may follow from the one before."""
+
+    tokens: list[Token]
+    may_go_on: bool = False  # nothing but a line's end stands between the two
+    must_go_on: bool = False  # nor even that, to TeX
+
+
+def _lines(tokens: Sequence[Token]) -> list[Line]:
+    lines = [Line([])]
+    depth = displays = 0
     for token in tokens:
         if token.kind == "symbol":
             depth += (token.text in OPENING) - (token.text in CLOSING)
-        ends = token.kind in ("newline", "row") or token.text in (",", ";")
-        if depth == 0 and token.kind == "display":
-            lines.append((False, []))
-        elif depth == 0 and ends:
-            lines.append((bool(lines[-1][1]) or lines[-1][0], []))
-        elif depth == 0 and token.kind == "symbol" and token.text == "&":
+        if token.kind == "display" and depth == 0:
+            displays += -1 if token.text.startswith(("\\end", "closing")) else 1
+            lines.append(Line([]))
+        elif depth == 0 and (token.kind in ("newline", "row") or token.text in (",", ";")):
+            lines.append(_after(lines[-1], soft=token.kind == "newline" and displays > 0))
+        elif depth == 0 and token.text == "&" and token.kind == "symbol":
             continue
         elif token.kind != "newline":
-            lines[-1][1].append(replace(token, text="\\\\") if token.kind == "row" else token)
-    return lines
+            lines[-1].tokens.append(token)
+    return [line for line in lines if line.tokens]
 
 
-def _joined(lines: Sequence[tuple[bool, list[Token]]]) -> list[list[Token]]:
+def _after(line: Line, soft: bool) -> Line:
+    follows = bool(line.tokens)
+    return Line([], follows or line.may_go_on, soft and (follows or line.must_go_on))
+
+
+def _joined(lines: Sequence[Line], source: Source) -> list[list[Token]]:
     """Join a line to the one before, where that one or this one says that it goes on."""
     joined: list[list[Token]] = []
-    for may_go_on, line in lines:
-        if not line:
-            continue
-        if joined and may_go_on and (_is_sign(line[0]) or _is_sign(joined[-1][-1])):
-            joined[-1] += line
+    for line in lines:
+        first = line.tokens[0]
+        goes_on = line.may_go_on and (_is_sign(first) or _is_sign(joined[-1][-1]))
+        if line.must_go_on and not goes_on and any(t.text == "=" for t in outside(line.tokens)):
+            raise source.refusal(first, "the equation before this one does not end: put \\\\.")
+        if goes_on or line.must_go_on:
+            joined[-1] += line.tokens
         else:
-            joined.append(list(line))
+            joined.append(list(line.tokens))
     return joined
 
 
@@ -238,7 +249,9 @@ def _with_name(equation: Equation, claim: Claim) -> Equation:
     under, indices = _free(by.spelled, claim)
     above, over_indices = _free(quantity.spelled, claim, known_only=True)
     over, below = reader.differentiated(Read(above), Read(under))
-    if over == claim.value or not claim.settled:
+    if not claim.settled:
+        return replace(equation, name=f"d{below}", indices=over_indices + indices)
+    if over in claim.values:
         return replace(equation, name=f"d{below}", indices=indices)
     local = f"d{over}_d{below}"
     claim.names.define(local)
@@ -280,8 +293,10 @@ def _free(
         *labels, last = spelled.labels
         shorter = replace(spelled, labels=tuple(labels))
         known = claim.names.find(replace(spelled, labels=())) is not None
-        is_index = known and len(last) == 1 and last.isalpha() and last not in claim.names
-        if not is_index and (not set(last) <= INDICES or (known_only and not known)):
+        likely = set(last) <= INDICES and (known or not known_only)
+        if any(letter in claim.names for letter in last) or not (
+            likely or (known and len(last) == 1 and last.isalpha())
+        ):
             break
         spelled, indices = shorter, (*last, *indices)
     if len(set(indices)) < len(indices):

@@ -6,6 +6,7 @@ Given a command without its backslash, `COMMANDS` says how it is read and what i
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -272,9 +273,9 @@ DISPLAYS = frozenset(
 
 # Characters that are pasted for commands.
 CHARACTERS = {
-    "−": "-",
+    "\N{MINUS SIGN}": "-",
     "·": "\\cdot",
-    "×": "\\times",
+    "\N{MULTIPLICATION SIGN}": "\\times",
     "⊙": "\\odot",
     "∘": "\\circ",
     "⊗": "\\otimes",
@@ -284,8 +285,8 @@ CHARACTERS = {
     "∂": "\\partial",
     "∇": "\\nabla",
     "∑": "\\sum",
-    "ℓ": "\\ell",
-    "\u00a0": "\\ ",
+    "\N{SCRIPT SMALL L}": "\\ell",
+    "\N{NO-BREAK SPACE}": "\\ ",
 } | {
     letter: f"\\{name}"
     for lower, name in zip(_GREEK, _GREEK_NAMES, strict=True)
@@ -315,13 +316,20 @@ _FORMS = (
 
 def dialect() -> str:
     """Return the table of what is read, as text for a terminal."""
-    lines = [
-        "What the judge reads of LaTeX (equations on lines, in align, equation, $...$, \\[...\\]):"
-    ]
-    lines += [f"  {form}\n      {meaning}" for form, meaning in _FORMS]
+    rows = list(_FORMS)
     for family in FAMILIES:
         commands = " ".join(f"\\{name}" for name in family.commands if name.strip())
-        lines.append(f"  {commands}\n      {family.meaning}")
+        rows.append((commands, family.meaning))
         if family.kind is Kind.FUNCTION:
-            lines.append(f"  by their plain names: {' '.join(WORDS)}")
-    return "\n".join(lines)
+            rows.append((" ".join(WORDS), "the same functions by their plain names: log(p)"))
+    title = "What is read of LaTeX, on lines of its own, in align, equation, $...$ or \\[...\\]:"
+    return "\n".join([title, *(line for row in rows for line in _shown(*row))])
+
+
+def _shown(written: str, meaning: str) -> list[str]:
+    lines = []
+    for text, indent in ((written, "  "), (meaning, "      ")):
+        wrapper = textwrap.TextWrapper(96, indent, indent)
+        wrapper.break_long_words = wrapper.break_on_hyphens = False
+        lines += wrapper.wrap(text)
+    return lines

@@ -17,19 +17,28 @@ tree is deeper than `OPERATIONS`.
 from __future__ import annotations
 
 import ast
+import keyword
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from symgrad.errors import SpecError
 from symgrad.study.judge.latex.dialect import COMMANDS, EXTREMES, WORDS, Kind
-from symgrad.study.judge.latex.names import Names, Spelled, plainest
-from symgrad.study.judge.latex.tokens import CLOSING, DEPTH, OPENING, Source, Token, closing, split
+from symgrad.study.judge.latex.letters import INDICES, LABELS, Letters, Read
+from symgrad.study.judge.latex.names import Spelled, plainest
+from symgrad.study.judge.latex.nodes import (
+    at,
+    binary,
+    call,
+    constant,
+    element,
+    indicator,
+    name,
+    negative,
+)
+from symgrad.study.judge.latex.tokens import CLOSING, OPENING, Token, closing, outside, split
 
 OPERATIONS = 150  # operations inside one another, in a chain of products or a sum
-INDICES = frozenset("ijklmn")  # letters that are an index wherever no name has them
 
 _COMPARISONS: dict[str, type[ast.cmpop]] = {
     "<": ast.Lt,
@@ -46,159 +55,9 @@ _OPPOSITE = {ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt}
 _ELEMENTWISE = frozenset({"*", "np.outer"})
 _BESIDE = "beside"
 
-_Node = TypeVar("_Node", bound=ast.expr)
 
-
-@dataclass(slots=True)
-class Claim:
-    """What is known of the whole claim while one of its formulas is read."""
-
-    source: Source
-    names: Names
-    value: str | None = None  # what is differentiated; unknown while the claim is first read
-    settled: bool = False  # whether ``value`` and ``bars`` are final
-    bars: bool = False  # whether a line starts with a bar, which then means a gradient
-    over: dict[str, Token] = field(default_factory=dict)  # what is differentiated somewhere
-    under: set[str] = field(default_factory=set)  # by what
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A name as it was read: how it is spelled, and the positions at which it is taken."""
-
-    spelled: Spelled
-    indices: tuple[ast.expr, ...] = ()
-
-
-def at(place: Token, node: _Node) -> _Node:
-    """Return the node with the line and column that it comes from."""
-    node.lineno, node.col_offset = place.line, place.column - 1
-    node.end_lineno, node.end_col_offset = None, None
-    return node
-
-
-def name(place: Token, dotted: str) -> ast.expr:
-    first, *rest = dotted.split(".")
-    node: ast.expr = at(place, ast.Name(first, ast.Load()))
-    for part in rest:
-        node = at(place, ast.Attribute(node, part, ast.Load()))
-    return node
-
-
-def call(place: Token, function: str, *arguments: ast.expr) -> ast.expr:
-    return at(place, ast.Call(name(place, function), list(arguments), []))
-
-
-def constant(place: Token, value: float | str | None) -> ast.expr:
-    return at(place, ast.Constant(value))
-
-
-def binary(place: Token, left: ast.expr, op: ast.operator, right: ast.expr) -> ast.expr:
-    return at(place, ast.BinOp(left, op, right))
-
-
-def negative(place: Token, node: ast.expr) -> ast.expr:
-    return at(place, ast.UnaryOp(ast.USub(), node))
-
-
-def element(place: Token, node: ast.expr, indices: Sequence[ast.expr]) -> ast.expr:
-    if not indices:
-        return node
-    [first, *rest] = indices
-    where = at(place, ast.Tuple([first, *rest], ast.Load())) if rest else first
-    return at(place, ast.Subscript(node, where, ast.Load()))
-
-
-class Reader:
+class Reader(Letters):
     """Reads the tokens of one formula, or of what stands in one pair of brackets."""
-
-    def __init__(
-        self,
-        claim: Claim,
-        tokens: Sequence[Token],
-        end: Token,
-        indices: frozenset[str] = frozenset(),
-        depth: int = 0,
-        counting: bool = False,
-    ) -> None:
-        self.claim = claim
-        self.tokens = list(tokens)
-        self.end = end  # what stands behind, to point to where something is missing
-        self.indices = indices
-        self.depth = depth
-        self.counting = counting  # whether an index may stand as a number
-        self.at = 0
-        self.bare: Token | None = None  # the function whose argument has just ended bracketless
-
-    # --- walking -----------------------------------------------------------------------------
-
-    def _peek(self, ahead: int = 0) -> Token | None:
-        return self.tokens[self.at + ahead] if self.at + ahead < len(self.tokens) else None
-
-    def _sees(self, *texts: str) -> bool:
-        token = self._peek()
-        return token is not None and token.kind in ("symbol", "row") and token.text in texts
-
-    def _sees_command(self, *texts: str) -> bool:
-        token = self._peek()
-        return token is not None and token.kind == "command" and token.text in texts
-
-    def _kind(self, token: Token | None) -> Kind | None:
-        command = COMMANDS.get(token.text) if token and token.kind == "command" else None
-        return command.kind if command else None
-
-    def _next(self) -> Token:
-        token = self._peek()
-        if token is None:
-            raise self._refusal(self.end, "a formula is missing here.")
-        self.at += 1
-        return token
-
-    def _refusal(self, place: Token, message: str) -> SpecError:
-        return self.claim.source.refusal(place, message)
-
-    def _child(self, tokens: Sequence[Token], end: Token, counting: bool | None = None) -> Reader:
-        self._guard(end, self.depth + 1)
-        counts = self.counting if counting is None else counting
-        return Reader(self.claim, tokens, end, self.indices, self.depth + 1, counts)
-
-    def _guard(self, place: Token, depth: int) -> None:
-        if depth > DEPTH:
-            raise self._refusal(
-                place, f"more than {DEPTH} formulas inside one another: name a part of it."
-            )
-
-    @contextmanager
-    def _deeper(self, place: Token) -> Iterator[None]:
-        self.depth += 1
-        self._guard(place, self.depth)
-        yield
-        self.depth -= 1
-
-    def _group(self) -> tuple[list[Token], Token]:
-        """Return what stands in the brackets that open here, and the bracket that closes them."""
-        end = closing(self.tokens, self.at)
-        inside = self.tokens[self.at + 1 : end]
-        self.at = end + 1
-        return inside, self.tokens[end]
-
-    def _argument(self, of: Token) -> tuple[list[Token], Token]:
-        """Return what a command, ``^`` or ``_`` applies to, as TeX takes it."""
-        token = self._next()
-        if token.kind == "symbol" and token.text == "{":
-            self.at -= 1
-            return self._group()
-        if token.kind in ("word", "number") and len(token.text) > 1:
-            if token.kind == "number" and (of.text in "^_" or "." in token.text):
-                raise self._refusal(
-                    token, f"TeX takes the {token.text[0]} alone: write {{{token.text}}}."
-                )
-            token, rest = token.cut(1)
-            self.tokens[self.at - 1 : self.at] = [token, rest]
-        plain = token.kind in ("word", "number", "text")
-        if not plain and self._kind(token) not in (Kind.LETTER, Kind.TURN):
-            raise self._refusal(token, f"`{of.text}` takes one letter, or braces: {{...}}.")
-        return [token], self._peek() or self.end
 
     # --- sums and products -------------------------------------------------------------------
 
@@ -214,7 +73,7 @@ class Reader:
     def _all(self, part: Callable[[], ast.expr]) -> ast.expr:
         node = part()
         if left := self._peek():
-            raise self._refusal(left, f"`{left.text.strip()}` is not expected here.")
+            raise self._refusal(left, f"`{left.shown}` is not expected here.")
         return node
 
     def _comparison(self) -> ast.expr:
@@ -298,8 +157,8 @@ class Reader:
         if self.bare and op in (_BESIDE, "/"):
             raise self._refusal(
                 place,
-                f"where the argument of `{self.bare.text}` ends is unclear: put it in brackets, "
-                f"\\{self.bare.text}(...).",
+                f"where the argument of `{self.bare.shown}` ends is unclear: put it in brackets, "
+                f"{self.bare.shown}(...).",
             )
         if last == "/" and op in (_BESIDE, "/"):
             raise self._refusal(
@@ -380,7 +239,7 @@ class Reader:
             return self._word(token)
         if token.kind == "command":
             return self._command(token)
-        raise self._refusal(token, f"`{token.text.strip()}` is not expected here.")
+        raise self._refusal(token, f"`{token.shown}` is not expected here.")
 
     def _integer(self, token: Token) -> int:
         if len(token.text) > 300:  # no float holds it
@@ -401,18 +260,9 @@ class Reader:
             return self._norm(token, inside, end)
         if token.text == "\\{" and inside and inside[0].text == "\\begin":
             return self._child(inside, end).formula()
-        if token.text != "{" and any(map(self._relation, self._outside(inside))):
-            return self._indicator(token, self._child(inside, end).condition())
+        if token.text != "{" and any(map(self._relation, outside(inside))):
+            return indicator(token, self._child(inside, end).condition())
         return self._child(inside, end).formula()
-
-    def _outside(self, tokens: list[Token]) -> Iterator[Token]:
-        """Yield the tokens that stand outside of all brackets."""
-        depth = 0
-        for token in tokens:
-            if token.kind == "symbol":
-                depth += (token.text in OPENING) - (token.text in CLOSING)
-            if depth == 0:
-                yield token
 
     def _between_bars(self, opening: Token) -> ast.expr:
         self.at += 1
@@ -449,9 +299,6 @@ class Reader:
         if texts == ["F"]:
             return call(place, "np.linalg.norm", node, constant(order[0], "fro"))
         raise self._refusal(mark, "the norms are \\|x\\|, \\|x\\|_1, \\|x\\|_2 and \\|X\\|_F.")
-
-    def _indicator(self, place: Token, condition: ast.expr) -> ast.expr:
-        return call(place, "np.where", condition, constant(place, 1), constant(place, 0))
 
     def _cases(self, inside: list[Token], end: Token) -> ast.expr:
         """Return the choice that the rows make, the last of which holds otherwise."""
@@ -499,7 +346,7 @@ class Reader:
             return self._one(self._next())
         if kind is Kind.FORM:
             return self._form(self._next())
-        raise self._refusal(token, f"`\\{token.text}` is not expected here: a formula is.")
+        raise self._refusal(token, f"`{token.shown}` is not expected here: a formula is.")
 
     def _form(self, token: Token) -> ast.expr:
         form = COMMANDS[token.text].value or token.text
@@ -544,10 +391,10 @@ class Reader:
             inside, end = self._argument(self._next())
             if inside and inside[0].text == "\\{" and closing(inside, 0) == len(inside) - 1:
                 inside = inside[1:-1]
-            return self._indicator(token, self._child(inside, end).condition())
+            return indicator(token, self._child(inside, end).condition())
         if self._sees("(", "[", "\\{"):
             inside, end = self._group()
-            return self._indicator(token, self._child(inside, end).condition())
+            return indicator(token, self._child(inside, end).condition())
         raise self._refusal(
             token,
             "a vector of ones has no length here: write the sum, \\sum_i, or \\mathbb{1}[...].",
@@ -589,12 +436,8 @@ class Reader:
         """Return the indices of a sum, where they start, and what they must fulfil."""
         head = [t for t in below if t.text != ","]
         letters = "".join(t.text for t in head)
-        if (
-            letters.isalpha()
-            and len(set(letters)) == len(letters)
-            and len(letters) <= 3
-            and all(t.kind == "word" for t in head)
-        ):
+        plain = all(t.kind == "word" for t in head) and letters.isalpha()
+        if plain and len(letters) <= LABELS and len(set(letters)) == len(letters):
             return list(letters), [], []
         first = below[0]
         if first.kind == "word" and len(first.text) == 1 and len(below) > 2:
@@ -697,9 +540,26 @@ class Reader:
         raised = following is not None and following.kind == "symbol" and following.text == "^"
         if token.text == "e" and raised:
             return self._exponential(token)
-        if token.kind == "text" and not token.text.isidentifier():
+        if self._is_quotient():
+            above, below = token.cut(1)[1], self.tokens[self.at + 2].cut(1)[1]
+            self.at += 2
+            self.tokens[self.at] = below
+            quantity = self._child([above], self.tokens[self.at - 1]).only_name()
+            return self._gradient(quantity, self.name(), token)
+        is_word = token.text.isidentifier() and not keyword.iskeyword(token.text)
+        if token.kind == "text" and not is_word:
             raise self._refusal(token, "words in a formula: put them behind %, or at its end.")
         return self._named()
+
+    def _is_quotient(self) -> bool:
+        """Return whether ``dL/dW`` stands here."""
+        above, slash, below = self._peek(), self._peek(1), self._peek(2)
+        if not above or not slash or not below or slash.text != "/":
+            return False
+        plain = slash.kind == "symbol" and above.kind == below.kind == "word"
+        words = (above.text, below.text)
+        differentials = all(w[0] == "d" and len(w) > 1 and w not in self.claim.names for w in words)
+        return plain and differentials and self.claim.names.begins(below.text[1:])
 
     def _is_written_function(self, token: Token) -> bool:
         return token.kind == "text" and token.text not in self.claim.names
@@ -758,10 +618,10 @@ class Reader:
             return self._index(place)
         if spelled.bases[0] == "pi" and self.claim.names.find(spelled) is None:
             return constant(place, math.pi)
-        if spelled.bases[0] == "delta" and not self.claim.names.find(spelled):
-            if len(read.indices) == 2:
-                equal = at(place, ast.Compare(read.indices[0], [ast.Eq()], [read.indices[1]]))
-                return self._indicator(place, equal)
+        is_delta = spelled.bases[0] == "delta" and not self.claim.names.find(spelled)
+        if is_delta and len(read.indices) == 2:
+            one, other = read.indices
+            return indicator(place, at(place, ast.Compare(one, [ast.Eq()], [other])))
         node = self._barred(spelled) if "bar" in spelled.accents else self._plain(spelled)
         return element(place, node, read.indices)
 
@@ -798,275 +658,18 @@ class Reader:
                 )
         return name(place, known or plainest(spelled))
 
-    def name(self) -> Read:
-        """Return the name that stands here, with its subscripts and layers."""
-        read = self._bare_name()
-        while True:
-            self._subscript_first()
-            if self._sees("_"):
-                mark = self._next()
-                inside, end = self._argument(mark)
-                read = self._subscripted(read, inside, end, mark)
-            elif self._sees("^") and (layer := self._layer()):
-                inside, end = layer
-                read = self._subscripted(read, inside, end, end)
-            else:
-                return read
-
-    def _bare_name(self) -> Read:
-        token = self._next()
-        if token.kind == "text" and token.text.isidentifier():
-            return Read(Spelled((token.text,), token))
-        if token.kind == "word":
-            follows = self._peek()
-            if token.text == "d" and "d" not in self.claim.names and self._begins_name(follows):
-                inner = self.name()
-                gradient = f"d{self.claim.names.primal_of(inner.spelled)}"
-                return Read(Spelled((gradient,), token), inner.indices)
-            return Read(Spelled((token.text,), token))
-        if self._kind(token) is Kind.LETTER:
-            return Read(Spelled(tuple(COMMANDS[token.text].value.split()), token))
-        if self._kind(token) is Kind.ACCENT:
-            accent = COMMANDS[token.text].value
-            inside, end = self._accented(token)
-            inner = self._child(inside, end).only_name(with_arguments=False)
-            accents = (*inner.spelled.accents, accent)
-            return Read(replace(inner.spelled, accents=accents, place=token), inner.indices)
-        raise self._refusal(token, f"a name is expected here, not `{token.text.strip()}`.")
-
-    def _accented(self, token: Token) -> tuple[list[Token], Token]:
-        if self._kind(self._peek()) is Kind.ACCENT:
-            inner = self._next()
-            inside, end = self._accented(inner)
-            self._guard(token, self.depth + 1)
-            return [
-                inner,
-                Token("symbol", "{", end.line, end.column),
-                *inside,
-                replace(end, kind="symbol", text="}"),
-            ], end
-        return self._argument(token)
-
-    def _begins_name(self, token: Token | None) -> bool:
-        return token is not None and (
-            token.kind in ("word", "text") or self._kind(token) in (Kind.LETTER, Kind.ACCENT)
-        )
-
-    def only_name(self, with_arguments: bool = True) -> Read:
-        """Return the name that all the tokens make; ``L(W, b)`` is the name ``L``."""
-        read = self.name()
-        if with_arguments and self._sees("("):
-            self._group()
-        if left := self._peek():
-            raise self._refusal(left, f"`{left.text.strip()}` is not expected after a name here.")
-        return read
-
-    def _subscript_first(self) -> None:
-        """Turn ``w^T_1`` into ``w_1^T``, which is the same to TeX."""
-        if not self._sees("^") or self.at + 1 >= len(self.tokens):
-            return
-        start = self.at + 1
-        token = self.tokens[start]
-        if token.kind == "word" and len(token.text) > 1:
-            return
-        end = closing(self.tokens, start) + 1 if token.text == "{" else start + 1
-        if (
-            end < len(self.tokens)
-            and self.tokens[end].text == "_"
-            and self.tokens[end].kind == "symbol"
-        ):
-            raised = self.tokens[self.at : end]
-            self.tokens[self.at : end] = []
-            behind = self.at + 1
-            if behind < len(self.tokens):
-                token = self.tokens[behind]
-                if token.text == "{" and token.kind == "symbol":
-                    behind = closing(self.tokens, behind)
-                elif token.kind == "word" and len(token.text) > 1:
-                    self.tokens[behind : behind + 1] = token.cut(1)
-            self.tokens[behind + 1 : behind + 1] = raised
-
-    def _layer(self) -> tuple[list[Token], Token] | None:
-        """Return ``1`` of ``^{[1]}``, ``^{(1)}`` and leave the rest of the exponent."""
-        brace = self._peek(1)
-        if brace is None or brace.kind != "symbol" or brace.text != "{":
-            return None
-        opening = self._peek(2)
-        if opening is None or opening.kind != "symbol" or opening.text not in ("[", "("):
-            return None
-        start, last = self.at + 2, closing(self.tokens, self.at + 1)
-        end = closing(self.tokens, start)
-        inside = self.tokens[start + 1 : end]
-        label = len(inside) == 1 and (inside[0].text in self.indices or inside[0].text.isalnum())
-        if not label or (self.tokens[start].text == "(" and inside[0].text in self.claim.names):
-            return None
-        close = self.tokens[end]
-        if end + 1 == last:
-            self.tokens[self.at : last + 1] = []
-        else:
-            self.tokens[start : end + 1] = []
-        return inside, close
-
-    def _subscripted(self, read: Read, inside: list[Token], end: Token, mark: Token) -> Read:
-        if self._has_index(inside):
-            return replace(read, indices=read.indices + self._positions(inside, end, mark))
-        if read.indices:
-            raise self._refusal(
-                mark, "an index in front of a label: write the label first, x_{1}^{(i)}."
-            )
-        labels = tuple(self._label(token, mark) for token in inside if token.text != ",")
-        if not labels:
-            raise self._refusal(mark, "this subscript is empty.")
-        return replace(read, spelled=replace(read.spelled, labels=read.spelled.labels + labels))
-
-    def _has_index(self, tokens: list[Token]) -> bool:
-        return any(token.kind == "word" and set(token.text) <= self.indices for token in tokens)
-
-    def _label(self, token: Token, mark: Token) -> str:
-        if token.kind in ("word", "number", "text") and token.text.replace(".", "").isalnum():
-            return token.text
-        if self._kind(token) is Kind.LETTER:
-            return token.text
-        raise self._refusal(
-            token,
-            "a subscript is a label, as in W_1 and W_{out}, or an index that something sums over "
-            "or that the left side has.",
-        )
-
-    def _positions(self, inside: list[Token], end: Token, mark: Token) -> tuple[ast.expr, ...]:
-        """Return the positions that ``_{ij}``, ``_{i, j}`` or ``_{y_i}`` mean."""
-        found: list[ast.expr] = []
-        for part in split(inside, {","}):
-            if len(part) == 1 and part[0].kind == "word" and set(part[0].text) <= self.indices:
-                found += [name(part[0], letter) for letter in part[0].text]
-            elif any(token.kind == "number" for token in part[:1]):
-                raise self._refusal(
-                    part[0],
-                    "nothing says whether positions are counted from 0 or 1: name the part.",
-                )
-            else:
-                if not any(self._has_index([t]) or t.text in self.claim.names for t in part):
-                    raise self._refusal(mark, "this subscript is neither a label nor an index.")
-                found.append(self._child(part, end, counting=True).formula())
-        return tuple(found)
-
-    # --- derivatives -------------------------------------------------------------------------
-
-    def derivative(self, place: Token) -> tuple[Read, Read] | None:
-        """Return what is differentiated by what, if a derivative stands here."""
-        if self._sees_command("nabla"):
-            return self._nabla(self._next())
-        if self._sees_command("partial"):
-            return self._slashed(self._next())
-        if place.text == "nabla":
-            return self._nabla(place)
-        if place.text == "partial":
-            return self._slashed(place)
-        start, tokens = self.at, list(self.tokens)
-        self.at += 1
-        above, end = self._argument(place)
-        below, last = self._argument(place)
-        by = self._differential(below, last)
-        if by is None or (quantity := self._differential(above, end)) is None:
-            self.at, self.tokens = start, tokens
-            return None
-        what = self._operand(place) if not quantity else self._child(quantity, end).only_name()
-        return what, self._child(by, last).only_name()
-
-    def left_derivative(self) -> tuple[Read, Read] | None:
-        """Return what is differentiated by what, if that is all that the tokens say."""
-        first = self.tokens[0]
-        form = COMMANDS[first.text].value or first.text if self._kind(first) is Kind.FORM else ""
-        if form in ("nabla", "partial", "frac"):
-            derivative = self.derivative(first)
-        else:
-            derivative = self._quotient()
-        if derivative and (left := self._peek()):
-            raise self._refusal(left, f"`{left.text}` is not expected on the left.")
-        return derivative
-
-    def _quotient(self) -> tuple[Read, Read] | None:
-        """Return the parts of ``dL/dW``."""
-        sides = split(self.tokens, {"/"})
-        if len(sides) != 2:
-            return None
-        above, below = (self._differential(side, self.end) for side in sides)
-        if not above or not below:
-            return None
-        self.at = len(self.tokens)
-        return self._child(above, self.end).only_name(), self._child(below, self.end).only_name()
-
-    def _operand(self, place: Token) -> Read:
-        r"""Return the name that an operator such as ``\frac{\partial}{\partial W}`` stands before."""
-        if not self._begins_name(self._peek()):
-            raise self._refusal(
-                self._peek() or self.end, "the name that is differentiated is missing."
-            )
-        read = self.name()
-        if self._sees("("):
-            self._group()
-        return read
-
-    def _differential(self, tokens: list[Token], end: Token) -> list[Token] | None:
-        """Return what stands behind the d, if these tokens begin with one."""
-        if not tokens:
-            return None
-        first, *rest = tokens
-        if (
-            rest
-            and rest[0].kind == "symbol"
-            and rest[0].text == "^"
-            and first.text in ("partial", "d")
-        ):
-            raise self._refusal(rest[0], "first derivatives are judged, not second ones.")
-        if first.kind == "command" and first.text == "partial":
-            return rest
-        if first.text == "d" and first.kind in ("word", "text") and "d" not in self.claim.names:
-            return rest
-        if first.kind == "word" and first.text[0] == "d" and len(first.text) > 1:
-            if first.text in self.claim.names:
-                return None
-            return [first.cut(1)[1], *rest]
-        return None
-
-    def _nabla(self, token: Token) -> tuple[Read, Read]:
-        if not self._sees("_"):
-            raise self._refusal(token, "by what? Write \\nabla_W L.")
-        mark = self._next()
-        inside, end = self._argument(mark)
-        by = self._child(inside, end).only_name()
-        return self._operand(token), by
-
-    def _slashed(self, token: Token) -> tuple[Read, Read]:
-        if self._sees("^"):
-            raise self._refusal(self._next(), "first derivatives are judged, not second ones.")
-        quantity = self._operand(token)
-        if not self._sees("/"):
-            raise self._refusal(self._peek() or self.end, "by what? Write \\partial L/\\partial W.")
-        self.at += 1
-        if not self._sees_command("partial"):
-            raise self._refusal(self._peek() or self.end, "by what? Write \\partial L/\\partial W.")
-        return quantity, self._operand(self._next())
+    # --- derivatives on the right ------------------------------------------------------------
 
     def _gradient(self, quantity: Read, by: Read, place: Token) -> ast.expr:
         text, under = self.differentiated(quantity, by)
-        if text == under and text == self.claim.value:
+        if text == under and text in self.claim.values:
             return constant(place, 1)
-        if text == self.claim.value:
+        if text in self.claim.values:
             return element(place, name(place, f"d{under}"), by.indices)
         if f"d{text}_d{under}" in self.claim.names:
             return name(place, f"d{text}_d{under}")
         above = element(place, name(place, text), quantity.indices)
         return call(place, "local", above, element(place, name(place, under), by.indices))
-
-    def differentiated(self, quantity: Read, by: Read) -> tuple[str, str]:
-        """Return the names of what is differentiated and by what, and remember both."""
-        names = self.claim.names
-        above, below = names.primal_of(quantity.spelled), names.primal_of(by.spelled)
-        self.claim.over.setdefault(above, quantity.spelled.place)
-        if above != below:
-            self.claim.under.add(below)
-        return above, below
 
 
 def _together(

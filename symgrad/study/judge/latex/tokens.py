@@ -42,8 +42,8 @@ _ENVIRONMENT = re.compile(r"\s*\{([A-Za-z]+)\*?\}")
 _ONE = re.compile(r"\s*(?:\{\s*([1I])\s*\}|([1I])(?![0-9.]))")
 _COLUMNS = re.compile(r"\s*\{[lcr| ]*\}")
 _BRACKET = re.compile(r"\s*(\\[{}|]|\\[lr](?:vert|Vert|brace|brack)\b|[][().|])")
-_IDENTIFIER = re.compile(r"[A-Za-z]\w*", re.ASCII)
-_LONG_TAIL = re.compile(r"_[A-Za-z]\w")
+_IDENTIFIER = re.compile(r"[A-Za-z]\w{0,255}(?!\w)", re.ASCII)
+_LONG_TAIL = re.compile(r"_[A-Za-z][A-Za-z0-9]")
 _SCIENTIFIC = re.compile(r"[eE][-+]?\d")
 
 _LETTERS = {name for name, row in COMMANDS.items() if row.kind is Kind.LETTER}
@@ -58,6 +58,10 @@ class Token:
     text: str
     line: int
     column: int
+
+    @property
+    def shown(self) -> str:
+        return f"\\{self.text}" if self.kind == "command" else self.text.strip()
 
     def cut(self, size: int) -> tuple[Token, Token]:
         """Return the first ``size`` characters and the rest, as TeX takes a bare argument."""
@@ -124,13 +128,19 @@ class _Cutter:
             )
         elif place.kind == "word":
             yield self._word(place)
+        elif place.text == ":=":
+            yield Token("symbol", "=", place.line, place.column)
+        elif place.kind == "row":
+            yield Token("row", "\\\\", place.line, place.column)
         elif place.kind != "space":
             yield place
 
     def _word(self, place: Token) -> Token:
         """Take a Python name such as y_hat whole, if the function has it."""
         long = _IDENTIFIER.match(self.text, self.at - len(place.text))
-        if long and (word := long.group()) in self.names and _LONG_TAIL.search(word):
+        word = long.group() if long else ""
+        known = word in self.names or (word[:1] == "d" and word[1:] in self.names)
+        if long and known and _LONG_TAIL.search(word):
             self.at = long.end()
             return Token("text", word, place.line, place.column)
         return place
@@ -279,6 +289,16 @@ def closing(tokens: Sequence[Token], start: int) -> int:
         if depth == 0:
             return at
     raise AssertionError("tokens_of balances brackets")
+
+
+def outside(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Yield the tokens that stand outside of all brackets, and the brackets that close there."""
+    depth = 0
+    for token in tokens:
+        if token.kind == "symbol":
+            depth += (token.text in OPENING) - (token.text in CLOSING)
+        if depth == 0:
+            yield token
 
 
 def split(tokens: Sequence[Token], separators: Collection[str]) -> list[list[Token]]:
