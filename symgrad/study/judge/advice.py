@@ -35,9 +35,11 @@ SENTENCES = {
 }
 
 
-def sentence(edit: Edit, correction: str) -> str:
-    """Return what is wrong, and what the line should be."""
+def sentence(edit: Edit, correction: str, is_new: bool = False) -> str:
+    """Return what is wrong, and what the line should be, or which line should follow it."""
     words = SENTENCES.get(edit.kind, edit.kind)
+    if is_new:
+        return f"{words}: after it `{correction}` is missing"
     return f"{words}: should be `{correction}`"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -147,8 +148,6 @@ class _Comparison:
         known = list(self.points[0].ground)
         self.wrt = list(self.points[0].truths.answers)
         self.claim = _renamed(claim, known, list(sampler.compiled.signature.parameters))
-        if claim.is_latex or not any(n in known for n in map(_dict_key, lines_of(claim.statements))):
-            pass
         self.trial = trial_of(_as_answers(self.claim, self.wrt), self.wrt, known)
         self.given = self._given()
 
@@ -226,21 +225,28 @@ class _Comparison:
 
     def _assumed(self) -> Verdict | None:
         """Return a verdict that holds for data of a usual kind (one-hot rows, 0 or 1), or None."""
-        names = self.sampler.first.traced.graph.notes.names
+        for condition, judge in self._judges:
+            differences = judge.differences()
+            layout = self._layout(judge, differences) if differences else None
+            if not differences or layout is not None:
+                return self._equal(judge, layout, condition)
+        return None
+
+    @functools.cached_property
+    def _judges(self) -> list[tuple[str, Judge]]:
+        """Return judges at points where the data is as text books have it."""
+        graph = self.sampler.first.traced.graph
+        found = []
         for x in self.sampler.data_leaves[:MOST_ASSUMED]:
-            leaf = names.get(x, "")
-            ndim = self.sampler.first.traced.graph.avals[x].ndim
             for style in ASSUMED:
+                ndim = graph.avals[x].ndim
                 if ndim == 0 or (ndim < 2 and "rows" in style.words):
                     continue
-                self.sampler.assumed = {leaf: style}
-                judge = Judge(self.trial, self.sampler.points(), self.claim.helpers)
-                self.sampler.assumed = {}
-                differences = judge.differences()
-                layout = self._layout(judge, differences) if differences else None
-                if not differences or layout is not None:
-                    return self._equal(judge, layout, f"{leaf} {style.words}")
-        return None
+                leaf = graph.notes.names.get(x, "")
+                points = self.sampler.assuming(leaf, style)
+                judge = Judge(self.trial, points, self.claim.helpers)
+                found.append((f"{leaf} {style.words}", judge))
+        return found
 
     # --- wrong
 
@@ -254,6 +260,16 @@ class _Comparison:
         wrong = [d.answer for d in differences]
         first = differences[0]
         repair = judge.repair(wrong)
+        for condition, other in self._judges if repair is None else []:
+            found = other.differences()
+            repair = other.repair([d.answer for d in found]) if found else None
+            if repair is not None:
+                step = _step_name(repair.line, other)
+                return self._verdict(
+                    other, found[0], repair.line, (f"(taken that {condition})",),
+                    mistake=repair.edit.kind, advice=_advice(repair),
+                    correction=_correction(repair), intermediate=step,
+                )  # fmt: skip
         more: list[str] = []
         if repair is None and len(wrong) > 1:
             repairs = [judge.repair([answer]) for answer in wrong]
@@ -309,15 +325,17 @@ class _Comparison:
 
 
 def _advice(repair: Repair) -> str:
-    return sentence(repair.edit, _correction(repair))
+    return sentence(repair.edit, _correction(repair), is_new=len(repair.right) > 1)
 
 
 def _correction(repair: Repair) -> str:
-    target = repair.line.target
-    if target is None or (isinstance(target, ast.Name) and repair.line.text.startswith("return")):
-        return spelled(repair.edit.formula)
-    sign = "=" if repair.line.update is None else f"{_OPERATORS.get(type(repair.line.update))}="
-    return f"{spelled(target)} {sign} {spelled(repair.edit.formula)}"
+    """Return what the line should be; of a forgotten line that line."""
+    line = repair.right[-1]
+    text = spelled(line.formula)
+    if line.target is None or repair.line.text.startswith(("return", "lambda")):
+        return text
+    sign = "=" if line.update is None else f"{_OPERATORS.get(type(line.update))}="
+    return f"{spelled(line.target)} {sign} {text}"
 
 
 _OPERATORS = {
@@ -369,10 +387,6 @@ def _names(node: ast.AST) -> list[str]:
 
 
 _NO_VALUES = frozenset({"float", "int", "bool"})
-
-
-def _dict_key(line: Line) -> str:
-    return line.name
 
 
 def _as_answers(claim: Claim, wrt: Sequence[str]) -> Claim:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.study.judge.interpreter import Failed, Interpreter
-from symgrad.study.judge.language import NOT_NUMPY, NUMPY, function_name
+from symgrad.study.judge.language import FUNCTIONS, NOT_NUMPY, NUMPY, function_name
 
 SIGN = "sign"
 FACTOR = "factor 2"
@@ -194,11 +194,32 @@ def edits(formula: ast.expr, scope: Scope) -> Iterator[Edit]:
     yield from _edits(formula, scope, 0)
 
 
+def target_edits(target: ast.expr, scope: Scope) -> Iterator[Edit]:
+    """Return every edit of the labels in ``p[np.arange(n), y]`` on the left of a line."""
+    for entry, put in indices(target):
+        for edit in _label_edits(entry, scope, 1):
+            yield Edit(edit.kind, edit.rank, put(edit.formula), edit.old, edit.new, edit.depth)
+
+
+LATER = frozenset({SIGN, FACTOR, MISSING_N, EXTRA_N, ACTIVATION, MISSING_FACTOR, SUM})
+
+
+def later_edits(word: str, scope: Scope) -> Iterator[Edit]:
+    """Return what a forgotten line ``word = ...`` may have done to a value."""
+    node = name(word)
+    for kind, rank, new in here(node, scope, 1):
+        if kind in LATER and isinstance(new, (ast.BinOp, ast.UnaryOp, ast.Call)):
+            yield Edit(kind, rank, new, node, new, 1)
+
+
 def _edits(node: ast.expr, scope: Scope, depth: int) -> Iterator[Edit]:
     for kind, rank, new in here(node, scope, depth):
         yield Edit(kind, rank, new, node, new, depth)
+    is_turned = isinstance(node, ast.Attribute) and node.attr == "T"
     for child, put in children(node):
         for edit in _edits(child, scope, depth + 1):
+            if is_turned and edit.kind == TRANSPOSED and edit.old is child:
+                continue  # x.T.T is said by leaving out the first
             yield Edit(edit.kind, edit.rank, put(edit.formula), edit.old, edit.new, edit.depth)
     for entry, put in indices(node):
         for edit in _label_edits(entry, scope, depth + 1):
@@ -212,6 +233,8 @@ def here(node: ast.expr, scope: Scope, depth: int) -> Found:
     """Return what this node itself may have been meant to be."""
     if isinstance(node, ast.Constant):
         yield from _numbers(node)
+        if node.value == 1:
+            yield from ((ACTIVATION, 43, name(slope)) for slope in scope.slopes)
         return
     shape = scope.shape(node)
     yield from _signs(node)
@@ -237,6 +260,7 @@ def _signs(node: ast.expr) -> Found:
         case ast.BinOp(op=ast.Add()):
             yield SIGN, 10, changed(node, op=ast.Sub())
         case ast.BinOp(op=ast.Sub()):
+            yield SIGN, 9, changed(node, left=node.right, right=node.left)
             yield SIGN, 10, changed(node, op=ast.Add())
     yield SIGN, 11, negated(node)
 
@@ -399,8 +423,9 @@ def _products(node: ast.expr, scope: Scope) -> Found:
             yield ELEMENTWISE, 35, _outer(a, b)
         case ast.BinOp(op=ast.Mult()):
             a, b = node.left, node.right
-            matrices = sum(len(scope.shape(x) or ()) > 1 for x in (a, b))
-            rank = 13 if matrices else 31
+            shapes = [scope.shape(x) or () for x in (a, b)]
+            is_matrix = any(len(x) > 1 for x in shapes)
+            rank = 13 if is_matrix or (shapes[0] != shapes[1] and () not in shapes) else 31
             yield ELEMENTWISE, rank, changed(node, op=ast.MatMult())
             yield ELEMENTWISE, rank + 1, _outer(a, b)
             yield ELEMENTWISE, rank + 1, _outer(b, a)
@@ -417,7 +442,7 @@ def _products(node: ast.expr, scope: Scope) -> Found:
         case ast.Call() if function_name(node.func) in ("outer", "dot", "matmul", "inner"):
             if len(node.args) == 2:
                 a, b = node.args
-                yield ORDER, 25, changed(node, args=[b, a])
+                yield ORDER, 23, changed(node, args=[b, a])
                 yield ELEMENTWISE, 35, binary(a, ast.MatMult(), b)
                 yield ELEMENTWISE, 35, _outer(a, b)
                 yield MATRIX, 29, binary(a, ast.Mult(), b)
@@ -437,6 +462,12 @@ def _activations(node: ast.expr, scope: Scope, shape: Any) -> Found:
         for slope in scope.slopes:
             if scope.shape(name(slope)) == shape:
                 yield ACTIVATION, 43, binary(node, ast.Mult(), name(slope))
+    if (argument := _argument(node)) is not None:
+        read, put = argument
+        mine = scope.shape(read)
+        for other in sorted(scope.related):
+            if scope.shape(name(other)) == mine and ast.unparse(read) != other:
+                yield ARGUMENT, 31, put(name(other))
     if isinstance(node, ast.Name) and not scope.related.get(node.id):
         return
     for mine in sorted(used):
@@ -447,6 +478,17 @@ def _activations(node: ast.expr, scope: Scope, shape: Any) -> Found:
         for slope in scope.slopes:  # the whole factor is a derivative, but not this one
             yield ARGUMENT, 47, changed(node, right=name(slope))
             yield ARGUMENT, 47, changed(node, left=name(slope))
+
+
+def _argument(node: ast.expr) -> tuple[ast.expr, Callable[[ast.expr], ast.expr]] | None:
+    """Return where an element-wise function or a comparison is taken, if a node is one."""
+    match node:
+        case ast.Compare():
+            return node.left, lambda new: changed(node, left=new)
+        case ast.Call(args=[only]) if (word := function_name(node.func)) is not None:
+            is_elementwise = bool(FUNCTIONS[word].elements)
+            return (only, lambda new: changed(node, args=[new])) if is_elementwise else None
+    return None
 
 
 def substituted(node: ast.expr, word: str, by: ast.expr) -> ast.expr:

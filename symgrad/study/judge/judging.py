@@ -18,9 +18,13 @@ import numpy as np
 from symgrad.errors import ClaimError
 from symgrad.study.judge.claims import Claim, Line, Loop, Statement, lines_of
 from symgrad.study.judge.edits import (
+    SIGN,
+    SUM,
     Edit,
     Scope,
     edits,
+    later_edits,
+    target_edits,
 )
 from symgrad.study.judge.interpreter import Failed, Interpreter
 from symgrad.study.judge.points import Point
@@ -28,7 +32,6 @@ from symgrad.study.judge.truth import answered
 
 TOLERANCE = 1e-7
 MOST_EDITS = 6_000
-HIDDEN_RANK = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +46,30 @@ class Trial:
         walker = Interpreter(point.ground, helpers=helpers)
         return walker.run(self.statements).values
 
-    def replaced(self, old: Line, formula: ast.expr) -> Trial:
-        """Return the trial with another formula on one line."""
-        return replace(self, statements=_replaced(self.statements, old, formula))
+    def replaced(self, old: Line, new: Sequence[Line]) -> Trial:
+        """Return the trial with other lines in place of one."""
+        return replace(self, statements=_replaced(self.statements, old, new))
 
 
 def _replaced(
-    statements: Sequence[Statement], old: Line, formula: ast.expr
+    statements: Sequence[Statement], old: Line, new: Sequence[Line]
 ) -> tuple[Statement, ...]:
     found: list[Statement] = []
     for statement in statements:
         if isinstance(statement, Loop):
-            found.append(replace(statement, body=_replaced(statement.body, old, formula)))
+            found.append(replace(statement, body=_replaced(statement.body, old, new)))
         else:
-            found.append(replace(statement, formula=formula) if statement is old else statement)
+            found += new if statement is old else [statement]
     return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """The line that an edit repairs, and the edit."""
+    """The line where something is wrong, what is wrong with it, and what it should be."""
 
     line: Line
     edit: Edit
-    answers: tuple[str, ...]
+    right: tuple[Line, ...]  # what should stand in place of the line
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +229,7 @@ class Judge:
         found = difference
         for point, outcome in zip(self.points, self.outcomes, strict=True):
             true, claimed = point.truths.answers[answer], outcome.get(name)
-            if not agrees(claimed, true) and sum(point.sizes) < sum(found.point.sizes):
+            if not agrees(claimed, true) and _size(point) < _size(found.point):
                 found = Difference(answer, point, claimed, true)
         return found
 
@@ -235,13 +238,13 @@ class Judge:
     def repair_step(self, line: Line) -> Repair | None:
         """Return the edit that gives the first wrong step its true value."""
         scope = self.scope(list(self.trial.answers))
-        candidates = enumerate(edits(line.formula, scope))
-        for _, edit in sorted(candidates, key=lambda found: (found[1].rank, found[0])):
-            trial = self.trial.replaced(line, edit.formula)
+        candidates = enumerate(repairs_of(line, scope))
+        for _, repair in sorted(candidates, key=lambda found: (found[1].edit.rank, found[0])):
+            trial = self.trial.replaced(line, repair.right)
             judge = Judge(trial, self._order, self.helpers)
             try:
                 if judge.is_right(line.name):
-                    return Repair(line, edit, ())
+                    return repair
             except ClaimError:
                 continue
         return None
@@ -250,24 +253,30 @@ class Judge:
         """Return the likeliest single edit that makes all these answers right."""
         right = [a for a in self.trial.answers if a not in wrong]
         candidates = sorted(self._candidates(wrong), key=lambda found: found[0])
-        for _, line, edit in candidates[:MOST_EDITS]:
-            trial = self.trial.replaced(line, edit.formula)
+        for _, repair in candidates[:MOST_EDITS]:
+            trial = self.trial.replaced(repair.line, repair.right)
             try:
                 if self.works(trial, [*wrong, *right]):
-                    return Repair(line, edit, tuple(wrong))
+                    return repair
             except ClaimError:  # an edit may take a claim beyond its bounds
                 continue
         return None
 
-    def _candidates(self, wrong: Sequence[str]) -> Iterator[tuple[tuple[int, ...], Line, Edit]]:
+    def _candidates(self, wrong: Sequence[str]) -> Iterator[tuple[tuple[int, ...], Repair]]:
         """Return every edit of every line that the wrong answers depend on, with its rank."""
         scope = self.scope(wrong)
-        needed = needed_lines(self.trial, wrong)
         first = self.first_wrong()
-        for k, line in enumerate(needed):
+        for k, line in enumerate(needed_lines(self.trial, wrong)):
             is_later = first is not None and line is not first
-            for j, edit in enumerate(edits(line.formula, scope)):
-                yield (edit.rank, int(is_later), edit.depth, k, j), line, edit
+            for j, repair in enumerate(repairs_of(line, scope, line in self._in_loops)):
+                edit = repair.edit
+                is_new = len(repair.right) > 1  # a line added explains less than one changed
+                yield (edit.rank + 3 * is_new, int(is_later), edit.depth, k, j), repair
+
+    @functools.cached_property
+    def _in_loops(self) -> list[Line]:
+        loops = [s for s in self.trial.statements if isinstance(s, Loop)]
+        return list(lines_of(loops))
 
     def scope(self, wrong: Sequence[str]) -> Scope:
         """Return what edits may speak of, at the first point."""
@@ -289,6 +298,32 @@ class Judge:
         }
         hidden = point.hidden
         return Scope(walker, names, hidden.sizes, hidden.slopes, terms, hidden.related)
+
+
+def _size(point: Point) -> tuple[bool, int]:
+    """Return how much there is to read; a batch of one example shows less than it should."""
+    return 1 in point.sizes, sum(point.sizes)
+
+
+def repairs_of(line: Line, scope: Scope, is_in_loop: bool = False) -> Iterator[Repair]:
+    """Return every edit of one line: of its formula, its target, its sign, and a line after it."""
+    for edit in edits(line.formula, scope):
+        yield Repair(line, edit, (replace(line, formula=edit.formula),))
+    if line.target is not None:
+        for edit in target_edits(line.target, scope):
+            yield Repair(line, edit, (replace(line, target=edit.formula),))
+    whole = line.formula
+    flipped: ast.operator | None = {ast.Add: ast.Sub(), ast.Sub: ast.Add()}.get(type(line.update))  # type: ignore[arg-type]
+    if flipped is not None:
+        edit = Edit(SIGN, 9, whole, whole, whole)
+        yield Repair(line, edit, (replace(line, update=flipped),))
+    if is_in_loop and line.update is None:
+        edit = Edit(SUM, 29, whole, whole, whole)
+        yield Repair(line, edit, (replace(line, update=ast.Add()),))
+    if line.name:
+        for edit in later_edits(line.name, scope):
+            later = replace(line, target=ast.Name(line.name), update=None, formula=edit.formula)
+            yield Repair(line, edit, (line, later))
 
 
 def _known(name: str, point: Point, claimed: Any, answers: Mapping[str, str]) -> bool | None:

@@ -261,6 +261,14 @@ class Sampler:
             raise refused or ArgumentError("no finite point was found to compare at")
         return found
 
+    def assuming(self, leaf: str, style: Style) -> list[Point]:
+        """Return points where one leaf is drawn in another style."""
+        self.assumed = {leaf: style}
+        try:
+            return self.points()
+        finally:
+            self.assumed = {}
+
     def _all_dims(self) -> list[dict[Dim, int]]:
         free = self._free_dims()
         every = [] if self.example is None else [dims_at(self.first, self._example_leaves())]
