@@ -12,14 +12,16 @@ import sys
 from collections.abc import Sequence
 
 from symgrad import __version__
-from symgrad.cli import compiling
+from symgrad.cli import comparing, compiling, grading
 from symgrad.cli.targets import STDIN
 from symgrad.errors import SymgradError
 
 FAILED = 2
 
 COMMANDS = {
+    "compare": comparing,
     "compile": compiling,
+    "grade": grading,
 }
 
 

@@ -280,7 +280,7 @@ class _Comparison:
                     more.append(f"also d{difference.answer}, line {one.line.line}: {_advice(one)}")
                 elif difference is not first:
                     more.append(f"also d{difference.answer} is wrong")
-        intermediate = judge.first_wrong()
+        intermediate = judge.first_wrong
         if repair is None:
             return self._unexplained(judge, first, intermediate, more)
         step = intermediate if intermediate is repair.line else None

@@ -102,11 +102,6 @@ def trial_of(claim: Claim, wrt: Sequence[str], names: Sequence[str]) -> Trial:
     if claim.returned:
         results += _returned(claim, wrt)
     for of, line in results:
-        if isinstance(line.formula, ast.Name) and any(
-            line.formula.id == mine.name for mine in lines_of(claim.statements)
-        ):
-            answers[of] = line.formula.id
-            continue
         answers[of] = f"d{of}"
         statements.append(replace(line, target=ast.Name(f"d{of}")))
     if not answers:
@@ -206,11 +201,14 @@ class Judge:
 
     # --- intermediate steps
 
+    @functools.cached_property
     def first_wrong(self) -> Line | None:
-        """Return the first line that gives a known name a value which is not the true one."""
-        for line in lines_of(self.trial.statements):
+        """The line that completes the first known name whose value is not the true one."""
+        every = list(lines_of(self.trial.statements))
+        for line in every:
             if line.name and self.is_right(line.name) is False:
-                return line
+                mine = [x for x in every if x.name == line.name and not passes_on(x)]
+                return mine[-1] if mine else line
         return None
 
     def is_right(self, name: str) -> bool | None:
@@ -265,13 +263,14 @@ class Judge:
     def _candidates(self, wrong: Sequence[str]) -> Iterator[tuple[tuple[int, ...], Repair]]:
         """Return every edit of every line that the wrong answers depend on, with its rank."""
         scope = self.scope(wrong)
-        first = self.first_wrong()
+        first = self.first_wrong
         for k, line in enumerate(needed_lines(self.trial, wrong)):
-            is_later = first is not None and line is not first
-            for j, repair in enumerate(repairs_of(line, scope, line in self._in_loops)):
+            in_loop = any(line is x for x in self._in_loops)
+            is_later = first is not None and line is not first and not passes_on(line)
+            for j, repair in enumerate(repairs_of(line, scope, in_loop)):
                 edit = repair.edit
                 is_new = len(repair.right) > 1  # a line added explains less than one changed
-                yield (edit.rank + 3 * is_new, int(is_later), edit.depth, k, j), repair
+                yield (edit.rank + 3 * is_new, int(is_later or in_loop), edit.depth, k, j), repair
 
     @functools.cached_property
     def _in_loops(self) -> list[Line]:
@@ -303,6 +302,11 @@ class Judge:
 def _size(point: Point) -> tuple[bool, int]:
     """Return how much there is to read; a batch of one example shows less than it should."""
     return 1 in point.sizes, sum(point.sizes)
+
+
+def passes_on(line: Line) -> bool:
+    """Return whether a line only returns what it names."""
+    return line.update is None and isinstance(line.formula, ast.Name) and line.text[:6] == "return"
 
 
 def repairs_of(line: Line, scope: Scope, is_in_loop: bool = False) -> Iterator[Repair]:

@@ -325,7 +325,7 @@ def _called(called: ast.expr) -> str:
     if isinstance(called, ast.Name):
         return shown(called.id)
     if isinstance(called, ast.Attribute):
-        inner = called.value.id if isinstance(called.value, ast.Name) else "..."
+        inner = called.value.id if isinstance(called.value, ast.Name) else ""
         return f"{shown(inner)}.{shown(called.attr)}"
     return type(called).__name__
 

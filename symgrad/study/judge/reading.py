@@ -186,16 +186,13 @@ def _chosen(
 ) -> Claim:
     """Return the claim of a file: the function named like a gradient, or else the last one.
 
-    The others are helpers that it may call.
+    The others are helpers that it may call; what is assigned beside them are constants.
     """
+    before = _Reader(textwrap.dedent(text).strip("\n"), helpers)
+    constants: list[Statement] = []
     for node in tree.body:
-        harmless = isinstance(node, (ast.FunctionDef, ast.Import, ast.ImportFrom)) or _is_text(node)
-        if not harmless:
-            raise ClaimError(
-                f"line {node.lineno}: beside functions a claim may hold imports and text only"
-            )
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            _only_numpy(node)
+        if not isinstance(node, ast.FunctionDef) and not _is_main(node):
+            constants += before.statement(node)
     named = [node for node in functions if GRADIENT.search(node.name)]
     chosen = (named or functions)[-1]
     others = [node for node in functions if node is not chosen]
@@ -204,7 +201,14 @@ def _chosen(
     claim = _function(chosen, text, known)
     called = names_called(chosen)
     read = {node.name: _function(node, text, known) for node in others if node.name in called}
-    return replace(claim, helpers=read)
+    return replace(claim, statements=(*constants, *claim.statements), helpers=read)
+
+
+def _is_main(node: ast.stmt) -> bool:
+    """Return whether a statement is ``if __name__ == "__main__"``, which is no part of a claim."""
+    test = node.test if isinstance(node, ast.If) else None
+    left = test.left if isinstance(test, ast.Compare) else None
+    return isinstance(left, ast.Name) and left.id == "__name__"
 
 
 def names_called(tree: ast.AST) -> set[str]:

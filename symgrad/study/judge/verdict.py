@@ -115,6 +115,7 @@ class Verdict:
             "reason": self.reason,
             "given": list(self.given),
             "more": list(self.more),
+            "feedback": str(self),
         }
 
     def json(self) -> str:
