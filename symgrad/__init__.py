@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the names of __all__ once more, for type checkers and edito
     from symgrad.errors import (
         ArgumentError,
         CheckError,
+        ClaimError,
         GraphError,
         KinkError,
         LossError,
@@ -32,11 +33,13 @@ if TYPE_CHECKING:  # the names of __all__ once more, for type checkers and edito
     )
     from symgrad.study.checking_gradients import GradientCheck, check
     from symgrad.study.differences import Difference, diff
+    from symgrad.study.judge import Verdict, compare
     from symgrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
     "ArgumentError",
     "CheckError",
+    "ClaimError",
     "Compiled",
     "Difference",
     "GradientCheck",
@@ -50,9 +53,11 @@ __all__ = [
     "SymgradWarning",
     "TemplateError",
     "TraceError",
+    "Verdict",
     "WrtError",
     "__version__",
     "check",
+    "compare",
     "compile",
     "diff",
     "grad",
@@ -68,7 +73,9 @@ _ELSEWHERE = {
     "Compiled": "symgrad.compiled",
     "Difference": "symgrad.study.differences",
     "GradientCheck": "symgrad.study.checking_gradients",
+    "Verdict": "symgrad.study.judge",
     "check": "symgrad.study.checking_gradients",
+    "compare": "symgrad.study.judge",
     "compile": "symgrad.compiled",
     "diff": "symgrad.study.differences",
     "grad": "symgrad.transforms",

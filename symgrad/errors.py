@@ -69,6 +69,10 @@ class WrtError(SymgradError, ValueError):
     """`wrt` names something that cannot be differentiated by."""
 
 
+class ClaimError(SymgradError, ValueError):
+    """A claimed gradient cannot be read: it is not in the language of claims."""
+
+
 class ArgumentError(SymgradError, TypeError):
     """A call passes arguments that the compiled function does not take."""
 

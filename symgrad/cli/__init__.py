@@ -12,17 +12,26 @@ import sys
 from collections.abc import Sequence
 
 from symgrad import __version__
-from symgrad.cli import checking, compiling, differing, verifying
+from symgrad.cli import (
+    checking,
+    comparing,
+    compiling,
+    differing,
+    grading,
+    verifying,
+)
 from symgrad.cli.targets import STDIN
 from symgrad.errors import SymgradError
 
 FAILED = 2
 
 COMMANDS = {
-    "check": checking,
     "compile": compiling,
-    "diff": differing,
+    "compare": comparing,
+    "grade": grading,
+    "check": checking,
     "verify": verifying,
+    "diff": differing,
 }
 
 

@@ -37,7 +37,11 @@ def add_format(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
     words = f"{', '.join(formats[:-1])} or {formats[-1]} (default: {formats[0]})"
     parser.add_argument("--format", choices=formats, default=formats[0], help=words)
     parser.add_argument(
-        "--json", action="store_const", const="json", dest="format", help="the same as --format json"
+        "--json",
+        action="store_const",
+        const="json",
+        dest="format",
+        help="the same as --format json",
     )
 
 

@@ -1,0 +1,87 @@
+"""``symgrad compare``: is a gradient that somebody derived by hand the gradient of a function?"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from symgrad.cli.targets import parse_specs, parse_wrt, user_function
+from symgrad.errors import ClaimError, SpecError
+
+HELP = "judge a gradient that was derived by hand"
+DESCRIPTION = (
+    "Compare a claimed gradient (NumPy lines, a Python function or LaTeX, in a file) with the "
+    "gradient of a function.  The claim is read, never run."
+)
+EPILOG = "Exit code 0: equal, perhaps up to its layout; 1: different; 2: an error."
+
+EQUAL, DIFFERENT = 0, 1
+LARGEST_FILE = 1_000_000  # bytes
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("target", metavar="FILE.py:FUNCTION", help="the function")
+    add("claim", metavar="CLAIM", help="the file with the claimed gradient; - for stdin")
+    add_question(parser)
+    add("--json", action="store_true", help="print the verdict as JSON")
+
+
+def add_question(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what is asked, which grading has too."""
+    add = parser.add_argument
+    wrt = "differentiated by this, a name or a position; repeat it or use commas (default: what "
+    spec = 'sizes by name or number; "lam:" is a scalar, "y: n int" has a dtype; repeat it'
+    example = "the name of a tuple of example arguments in FILE.py"
+    add("--wrt", action="append", default=[], metavar="NAME", help=wrt + "the claim answers for)")
+    add("--spec", action="append", default=[], metavar='"X: n d"', help=spec)
+    add("--args", metavar="NAME", help=example)
+    add("--latex", action="store_true", help="the claim is LaTeX (default: see if it looks so)")
+
+
+def run(options: argparse.Namespace) -> int:
+    text = read_claim(options.claim)
+    verdict = judge(options, text)
+    print(verdict.json() if options.json else verdict)
+    return EQUAL if verdict else DIFFERENT
+
+
+def judge(options: argparse.Namespace, claim: str) -> Any:
+    """Return the verdict on a claim's text."""
+    specs = parse_specs(options.spec)
+    with user_function(options.target) as function:
+        from symgrad.study.judge import compare
+
+        return compare(
+            function, claim, wrt=parse_wrt(options.wrt) if options.wrt else None, specs=specs,
+            args=example(function, options.args), latex=options.latex or None,
+        )  # fmt: skip
+
+
+def example(function: Any, name: str | None) -> Sequence[Any] | None:
+    """Return the example arguments that the user's file holds under a name."""
+    if name is None:
+        return None
+    found = getattr(function, "__globals__", {}).get(name)
+    if not isinstance(found, (tuple, list)):
+        raise SpecError(f"--args {name}: the function's file holds no tuple of that name")
+    return found
+
+
+def read_claim(file: str) -> str:
+    """Return a claim's text."""
+    data = sys.stdin.buffer.read(LARGEST_FILE + 1) if file == "-" else read_bytes(Path(file))
+    if len(data) > LARGEST_FILE:
+        raise ClaimError(f"{file} is larger than {LARGEST_FILE} bytes: that is no claim")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ClaimError(f"{file} is not UTF-8 text") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LARGEST_FILE + 1)

@@ -1,0 +1,84 @@
+"""A claim as it was read: assignments, loops, and which name answers for which parameter.
+
+Invariant: every expression in a claim passed `language.admit`, so that an interpreter may walk it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from symgrad.errors import ClaimError
+from symgrad.study.judge.steps import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """``target = formula`` or ``target += formula``; a bare formula has no target."""
+
+    target: ast.expr | None
+    update: ast.operator | None
+    formula: ast.expr
+    line: int
+    text: str
+
+    @property
+    def name(self) -> str:
+        """Return the name that this line gives a value, or changes a part of."""
+        target = self.target
+        while isinstance(target, ast.Subscript):
+            target = target.value
+        return target.id if isinstance(target, ast.Name) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """``for variable in range(...)`` and what it repeats."""
+
+    variable: str
+    times: tuple[ast.expr, ...]
+    body: tuple[Statement, ...]
+    line: int
+    text: str
+
+
+Statement = Line | Loop
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What somebody claims: statements, and the results in the order they are returned.
+
+    ``returned`` are expressions in the order of ``wrt``, or by parameter name.  ``is_latex`` says
+    that the claim is mathematics, in which a vector has no layout yet.  ``helpers`` are functions
+    written beside the claim that it may call.
+    """
+
+    statements: tuple[Statement, ...]
+    returned: tuple[Line, ...] = ()
+    named: Mapping[str, Line] = field(default_factory=dict)
+    parameters: tuple[str, ...] = ()
+    is_latex: bool = False
+    helpers: Mapping[str, Claim] = field(default_factory=dict)
+
+
+def lines_of(statements: Sequence[Statement]) -> Iterator[Line]:
+    """Return every assignment, those inside loops too, in the order they are written."""
+    for statement in statements:
+        if isinstance(statement, Loop):
+            yield from lines_of(statement.body)
+        else:
+            yield statement
+
+
+def of_steps(steps: Sequence[Step], is_latex: bool = False) -> Claim:
+    """Return the claim that these steps are; the last bare formula is the answer."""
+    lines = [
+        Line(ast.Name(s.name) if s.name else None, None, s.formula, s.line, s.text) for s in steps
+    ]
+    if not lines:
+        raise ClaimError("the claim is empty: write a formula such as dW = X.T @ (p - y) / n")
+    bare = [line for line in lines if line.target is None]
+    named = tuple(line for line in lines if line.target is not None)
+    return Claim(named, tuple(bare), is_latex=is_latex)

@@ -1,0 +1,527 @@
+"""Where a claim and the truth are compared: random arguments of several sizes.
+
+Given a compiled function and perhaps example arguments, return points.  Invariant: what the
+example shows of an argument (labels, signs, one-hot rows, positive values) its random values
+keep, and every draw comes from one seeded generator.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symgrad.arguments import bind, is_leaf
+from symgrad.compiled import Compiled
+from symgrad.dims import Dim, evaluate
+from symgrad.errors import ArgumentError, SymgradError
+from symgrad.graph import Aval, Graph, Static, Sym
+from symgrad.specialise import Specialisation
+from symgrad.study.judge.truth import Truths, Witness, batch_dims, dims_at, size_names
+from symgrad.trees import flatten
+
+SEED = 20240229
+SIZES = (
+    (5, 3, 4, 2, 6, 7),
+    (4, 2, 3, 5, 7, 6),
+    (2, 4, 3, 6, 5, 7),
+    (1, 3, 2, 4, 5, 6),
+)
+POINTS_EACH = 3
+
+Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Names that a diagnosis may use and a claim cannot: they are no identifiers.
+
+    ``sizes`` are the sizes of axes, that of the examples first; ``slopes`` map a local derivative
+    to the value it belongs to; ``terms`` tell of the gradient of each term, by answer and name,
+    whether the term is a regulariser; ``related`` are the element-wise functions of each value.
+    """
+
+    sizes: tuple[str, ...]
+    slopes: Mapping[str, str]
+    terms: Mapping[tuple[str, str], bool]
+    related: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One place of comparison: the arguments, what names mean there, and what is true."""
+
+    arguments: Mapping[str, Any]
+    ground: Mapping[str, Any]
+    truths: Truths
+    witness: Witness
+    hidden: Hidden
+    sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How the values of one leaf are drawn, and in words what they are."""
+
+    draw: Draw
+    words: str = ""
+
+
+# --- kinds of values ---------------------------------------------------------------------------
+
+
+def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return np.round(rng.normal(size=shape), 2)  # short enough to be read in a counter-example
+
+
+def positive(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return np.round(rng.uniform(0.3, 1.8, size=shape), 2)
+
+
+def unit(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return np.round(rng.uniform(0.1, 0.9, size=shape), 2)
+
+
+def bits(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.integers(0, 2, size=shape).astype(float)
+
+
+def signs(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return 2.0 * rng.integers(0, 2, size=shape) - 1.0
+
+
+def one_hot(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    found = np.zeros((int(np.prod(shape[:-1])), shape[-1]))
+    found[np.arange(len(found)), rng.integers(0, shape[-1], size=len(found))] = 1.0
+    return found.reshape(shape)
+
+
+def shares(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    found = rng.uniform(0.1, 1.0, size=shape)
+    return np.asarray(found / found.sum(axis=-1, keepdims=True))
+
+
+def spread(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """A matrix that is symmetric and positive definite."""
+    a = rng.normal(size=shape)
+    return np.asarray(a @ a.T + 0.5 * np.eye(shape[0]))
+
+
+def counts(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.integers(0, 5, size=shape).astype(float)
+
+
+GIVEN_BY_EXAMPLE: tuple[tuple[Callable[[np.ndarray], bool], Style], ...] = (
+    (lambda x: _is_one_hot(x), Style(one_hot, "one-hot rows")),
+    (lambda x: bool(x.size) and bool(np.isin(x, (0, 1)).all()), Style(bits, "0 or 1")),
+    (lambda x: bool(x.size) and bool(np.isin(x, (-1, 1)).all()), Style(signs, "-1 or 1")),
+    (lambda x: _sums_to_one(x), Style(shares, "rows that sum to 1")),
+    (lambda x: _is_spread(x), Style(spread, "symmetric and positive definite")),
+    (lambda x: x.size > 2 and bool((x >= 0).all() and (x % 1 == 0).all()), Style(counts)),
+    (lambda x: bool(x.size) and bool((x > 0).all() and (x < 1).all()), Style(unit)),
+    (lambda x: bool(x.size) and bool((x > 0).all()), Style(positive)),
+)
+ASSUMED = (  # what text books assume of data without saying so
+    Style(one_hot, "has one-hot rows"),
+    Style(bits, "is 0 or 1"),
+    Style(signs, "is -1 or 1"),
+    Style(shares, "has rows that sum to 1"),
+)
+
+
+def _is_one_hot(x: np.ndarray) -> bool:
+    is_matrix = x.ndim > 1 and x.shape[-1] > 1 and x.size > 0
+    return is_matrix and bool(np.isin(x, (0, 1)).all() and (x.sum(axis=-1) == 1).all())
+
+
+def _sums_to_one(x: np.ndarray) -> bool:
+    is_vector = x.ndim > 0 and x.shape[-1] > 1 and x.size > 0
+    return is_vector and bool((x >= 0).all() and np.allclose(x.sum(axis=-1), 1.0))
+
+
+def _is_spread(x: np.ndarray) -> bool:
+    if x.ndim != 2 or x.shape[0] != x.shape[1] or len(x) < 2 or not np.allclose(x, x.T):
+        return False
+    return bool((np.linalg.eigvalsh(x) > 0).all())
+
+
+# --- the sampler -------------------------------------------------------------------------------
+
+
+class Sampler:
+    """Draws points for one function.
+
+    Raises SpecError where neither arguments nor specs say what the function takes.
+    """
+
+    def __init__(self, compiled: Compiled, args: Sequence[Any] | None):
+        self.compiled = compiled
+        self.rng = np.random.default_rng(SEED)
+        self.example: Mapping[str, Any] | None = None
+        if args is not None:
+            values = bind(compiled.signature, compiled._name, tuple(args), {})
+            self.example = {name: as_doubles(value) for name, value in values.items()}
+        self.first = self._specialised(self.example)
+        self.witnesses: dict[int, Witness] = {}
+        self.styles = self._styles()
+        self.assumed: dict[str, Style] = {}
+
+    def _specialised(self, values: Mapping[str, Any] | None) -> Specialisation:
+        if values is None:
+            return self.compiled._newest()
+        bound = inspect.BoundArguments(self.compiled.signature, dict(values))
+        return self.compiled._made_for(bound.args, bound.kwargs)[0]
+
+    def witness(self, made: Specialisation) -> Witness:
+        if id(made) not in self.witnesses:
+            self.witnesses[id(made)] = Witness(made)
+        return self.witnesses[id(made)]
+
+    # --- what is drawn
+
+    def _styles(self) -> dict[Sym, Style]:
+        """Return how each leaf is drawn, as far as the example shows it."""
+        found: dict[Sym, Style] = {}
+        if self.example is None:
+            return found
+        for (name, k), x in self.first.leaves.items():
+            leaf = flatten(self.example[name], is_leaf)[0][k]
+            array = np.asarray(leaf)
+            if array.dtype.kind != "f" or (array.ndim == 0 and float(leaf) <= 0):
+                continue
+            for shows, style in GIVEN_BY_EXAMPLE[0 if array.ndim else -1 :]:
+                is_wrt = x in self.first.wrt_symbols
+                if (not is_wrt or style.draw in (positive, unit, spread)) and shows(array):
+                    found[x] = style
+                    break
+        return found
+
+    @property
+    def data_leaves(self) -> list[Sym]:
+        """The float arrays outside of wrt, of which text books assume something."""
+        graph, wrt = self.first.traced.graph, self.first.wrt_symbols
+        return [
+            x
+            for x in self.first.leaves.values()
+            if x not in wrt and graph.avals[x].inexact and x not in self.styles
+        ]
+
+    def _draw(self, x: Sym, shape: tuple[int, ...], dims: Mapping[Dim, int], style: Style) -> Any:
+        graph = self.first.traced.graph
+        aval = graph.avals[x]
+        if aval.dtype.kind == "b":
+            return self.rng.integers(0, 2, size=shape).astype(bool)
+        if aval.dtype.kind in "iu":
+            return self._labels(x, shape, dims)
+        style = self.assumed.get(graph.notes.names.get(x, ""), self.styles.get(x, style))
+        drawn = style.draw(self.rng, shape)
+        return float(drawn) if aval.kind == "python" else drawn
+
+    def _labels(self, x: Sym, shape: tuple[int, ...], dims: Mapping[Dim, int]) -> Any:
+        """Draw integers: labels in the range of the axis they pick from, all of them if possible.
+
+        Without such an axis they keep the range of the example.
+        """
+        graph = self.first.traced.graph
+        low, high = 0, label_range(graph, x, dims)
+        if high is None:
+            shown = self._example_of(x)
+            low, high = (0, 2) if shown is None or not shown.size else (shown.min(), shown.max() + 1)
+        drawn = self.rng.integers(low, max(high, low + 1), size=shape)
+        if shape and drawn.size >= high - low > 0:
+            flat = drawn.reshape(-1)
+            flat[: high - low] = np.arange(low, high)  # off by one shows at either end
+        return drawn.astype(graph.avals[x].dtype) if shape else int(drawn)
+
+    def _example_of(self, x: Sym) -> np.ndarray | None:
+        if self.example is None:
+            return None
+        for (name, k), y in self.first.leaves.items():
+            if y is x:
+                return np.asarray(flatten(self.example[name], is_leaf)[0][k])
+        return None
+
+    # --- points
+
+    def points(self) -> list[Point]:
+        """Return the points of all sizes that the function takes; the example's sizes first."""
+        found: list[Point] = []
+        refused: SymgradError | None = None
+        for dims in self._all_dims():
+            try:
+                found += self._points_of(dims)
+            except SymgradError as error:
+                refused = refused or error
+            except Exception as error:
+                refused = refused or ArgumentError(f"the function failed at a random point: {error}")
+        if not found:
+            raise refused or ArgumentError("no finite point was found to compare at")
+        return found
+
+    def assuming(self, leaf: str, style: Style) -> list[Point]:
+        """Return points where one leaf is drawn in another style."""
+        self.assumed = {leaf: style}
+        try:
+            return self.points()
+        finally:
+            self.assumed = {}
+
+    def _all_dims(self) -> list[dict[Dim, int]]:
+        free = self._free_dims()
+        every = [] if self.example is None else [dims_at(self.first, self._example_leaves())]
+        every += [dict(zip(free, sizes * 3, strict=False)) for sizes in SIZES]
+        unique: list[dict[Dim, int]] = []
+        for dims in every:
+            if dims not in unique and (dims or not unique):
+                unique.append(dims)
+        if self.example is not None:  # large examples are looked at in small
+            unique = [d for d in unique if max(d.values(), default=0) <= 12] or unique[:1]
+        return unique
+
+    def _free_dims(self) -> list[Dim]:
+        """Return the dims of the arguments: numbers of examples first, which are given most."""
+        graph = self.first.traced.graph
+        batch = batch_dims(graph)
+        found: list[Dim] = []
+        for x in self.first.leaves.values():
+            for size in graph.shapes.resolve_shape(graph.avals[x].shape):
+                found += [d for d in sorted(_dims(size), key=str) if d not in found]
+        return sorted(found, key=lambda dim: dim not in batch)
+
+    def _example_leaves(self) -> dict[Sym, Any]:
+        assert self.example is not None
+        return {
+            x: flatten(self.example[name], is_leaf)[0][k]
+            for (name, k), x in self.first.leaves.items()
+        }
+
+    def _points_of(self, dims: Mapping[Dim, int]) -> list[Point]:
+        found: list[Point] = []
+        styles = (Style(normal), Style(positive), Style(unit))
+        for style in styles:
+            for _ in range(POINTS_EACH + 1):
+                point = self.point(self.values(dims, style))
+                if point is not None and len(found) < POINTS_EACH:
+                    found.append(point)
+            if found:
+                return found
+        return found
+
+    def values(self, dims: Mapping[Dim, int], style: Style) -> dict[str, Any]:
+        """Return random arguments of these sizes, by parameter."""
+        graph, values = self.first.traced.graph, {}
+        for argument in self.first.arguments:
+            leaves = []
+            for k, leaf in enumerate(argument.leaves):
+                x = self.first.leaves.get((argument.name, k))
+                if x is None:
+                    fixed = self.first.traced.fixed.get((argument.name, k), leaf.value)
+                    leaves.append(fixed)
+                    continue
+                shape = graph.shapes.resolve_shape(graph.avals[x].shape)
+                sizes = tuple(evaluate(size, dims) for size in shape)
+                keeps = graph.avals[x].dtype.kind in "iu" and not sizes
+                shown = self._example_of(x) if keeps else None
+                drawn = self._draw(x, sizes, dims, style) if shown is None else int(shown)
+                leaves.append(drawn)
+            values[argument.name] = argument.tree.build(iter(leaves))
+        return values
+
+    def point(self, values: Mapping[str, Any]) -> Point | None:
+        """Return what is true at these arguments, or None where it is not finite."""
+        made = self._specialised(values)
+        bound = inspect.BoundArguments(self.compiled.signature, dict(values))
+        leaves = {
+            x: flatten(values[name], is_leaf)[0][k] for (name, k), x in made.leaves.items()
+        }
+        dims = dims_at(made, leaves)
+        witness = self.witness(made)
+        truths = witness.at(bound.args, bound.kwargs, dims)
+        finite = [truths.value, *truths.answers.values()]
+        if not all(np.isfinite(np.asarray(x, float)).all() for x in finite):
+            return None
+        ground = self._ground(values, made, leaves, dims, truths)
+        hidden = _hide(ground, made, leaves, witness, truths)
+        return Point(values, ground, truths, witness, hidden, tuple(sorted(dims.values())))
+
+    def _ground(
+        self,
+        values: Mapping[str, Any],
+        made: Specialisation,
+        leaves: Mapping[Sym, Any],
+        dims: Mapping[Dim, int],
+        truths: Truths,
+    ) -> dict[str, Any]:
+        """Return what each name means to a claim, before it assigns any itself."""
+        names = made.traced.graph.notes.names
+        ground: dict[str, Any] = dict(numbers_around(self.compiled.function))
+        batch = batch_size(made, leaves)
+        ground.update(dict.fromkeys(("n", "N", "m"), batch) if batch is not None else {})
+        for name, cts in truths.cotangents.items():
+            for spelling in (f"d{name}", f"dL_d{name}", f"grad_{name}", f"delta_{name}"):
+                ground[spelling] = cts[-1]
+        ground.update(size_names(made, dims))
+        ground.update({name: found[-1] for name, found in truths.values.items()})
+        ground.update({p.name: c.read() for p, c in made.captured_parameters()})
+        ground.update({c.name: c.read() for c in made.captures if c.name.isidentifier()})
+        ground.update({names[x]: value for x, value in leaves.items() if x in names})
+        ground.update(values)
+        return ground
+
+
+def _hide(
+    ground: dict[str, Any],
+    made: Specialisation,
+    leaves: Mapping[Sym, Any],
+    witness: Witness,
+    truths: Truths,
+) -> Hidden:
+    """Put what only a diagnosis may mention into ``ground``, and return its names."""
+    ground.update({k: v for k, v in truths.unnamed.items() if not k.isidentifier()})
+    slopes = {}
+    for (h, z), value in truths.slopes.items():
+        word = f"∂{_bracketed(h)}/∂{_bracketed(z)}"
+        slopes[word] = h
+        ground[word] = value
+    terms = {}
+    for (answer, k), value in truths.terms.items():
+        if np.any(value):
+            word = f"∂(term {k + 1})/∂{answer}"
+            terms[answer, word] = k in witness.regularisers
+            ground[word] = value
+    related = {x: frozenset(ys) for x, ys in witness.related.items()}
+    return Hidden(_sizes(ground, made, leaves), slopes, terms, related)
+
+
+def _bracketed(text: str) -> str:
+    return text if text.isidentifier() else f"({text})"
+
+
+def _sizes(
+    ground: dict[str, Any], made: Specialisation, leaves: Mapping[Sym, Any]
+) -> tuple[str, ...]:
+    """Name the size of each axis once: by the user's name, as ``n``, or as ``X.shape[1]``."""
+    graph = made.traced.graph
+    shapes, names = graph.shapes, graph.notes.names
+    batch = batch_dims(graph)
+    found: dict[Any, str] = {}
+    for x, value in leaves.items():
+        for axis, size in enumerate(shapes.resolve_shape(graph.avals[x].shape)):
+            if size in found or size == 1:
+                continue
+            word = shapes.user_name(size) if isinstance(size, Dim) else None
+            if word is None and size in batch and ground.get("n") == np.shape(value)[axis]:
+                word = "n"
+            if word is None or word not in ground:
+                word = f"{names.get(x, x)}.shape[{axis}]"
+                ground[word] = int(np.shape(value)[axis])
+            found[size] = word
+    if not found and isinstance(ground.get("n"), int):
+        return ("n",)
+    return tuple(found[size] for size in sorted(found, key=lambda size: size not in batch))
+
+
+def as_doubles(value: Any) -> Any:
+    """Return an argument with every float as a double: rounding is no mistake of a claim's."""
+    leaves, tree = flatten(value, is_leaf)
+    return tree.build(iter([_double(x) for x in leaves]))
+
+
+def _double(x: Any) -> Any:
+    if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "f":
+        return x.astype(np.float64)
+    return x
+
+
+def label_range(graph: Graph, x: Sym, dims: Mapping[Dim, int]) -> int | None:
+    """Return the size of the axis that ``x`` picks from, or None if it is no index."""
+    for eqn in graph.equations:
+        operands = eqn.rhs.operands
+        if eqn.rhs.name == "index" and x in operands[1:]:
+            size = _indexed(graph, eqn.rhs, operands[1:].index(x))
+        elif eqn.rhs.name == "take_along" and x is operands[1]:
+            size = graph.aval(operands[0]).shape[eqn.rhs.setting("axis")]
+        elif eqn.rhs.name in ("expand_dims", "reshape", "astype") and x is operands[0]:
+            inner = label_range(graph, eqn.lhs[0], dims)
+            if inner is not None:
+                return inner
+            continue
+        elif eqn.rhs.name in ("equal", "not_equal") and x in operands:
+            size = _compared(graph, operands, x)
+            if size is None:
+                continue
+        else:
+            continue
+        return evaluate(graph.shapes.resolve(size), dims)
+    return None
+
+
+def _indexed(graph: Graph, rhs: Any, number: int) -> Any:
+    """Return the size of the axis that the index array of this number stands at."""
+    axis = seen = 0
+    for entry in rhs.setting("key"):
+        if entry is None:
+            continue
+        if entry == "array":
+            if seen == number:
+                break
+            seen += 1
+        axis += 1
+    return graph.aval(rhs.operands[0]).shape[axis]
+
+
+def _compared(graph: Graph, operands: Sequence[Any], x: Sym) -> Any:
+    """Return the length of the ``arange`` that labels are compared with."""
+    for other in operands:
+        if isinstance(other, Static) or other is x:
+            continue
+        defined = next((e for e in graph.equations if other in e.lhs), None)
+        while defined is not None and defined.rhs.name in ("expand_dims", "reshape"):
+            source = defined.rhs.operands[0]
+            defined = next((e for e in graph.equations if source in e.lhs), None)
+        if defined is not None and defined.rhs.name == "arange":
+            aval: Aval = graph.avals[defined.lhs[0]]
+            return aval.shape[0]
+    return None
+
+
+def batch_size(made: Specialisation, leaves: Mapping[Sym, Any]) -> int | None:
+    """Return the number of examples: what leads the arrays outside of wrt."""
+    rest = [np.shape(v) for x, v in leaves.items() if x not in made.wrt_symbols and np.ndim(v)]
+    matrices = [shape for shape in rest if len(shape) > 1]
+    graph = made.traced.graph
+    batch = batch_dims(graph)
+    for x, value in leaves.items():
+        shape = graph.shapes.resolve_shape(graph.avals[x].shape)
+        if x not in made.wrt_symbols and shape and shape[0] in batch:
+            return int(np.shape(value)[0])
+    return int((matrices or rest)[0][0]) if rest else None
+
+
+def numbers_around(function: Any) -> dict[str, Any]:
+    """Return the numbers that the function sees by name outside of its arguments."""
+    code = getattr(function, "__code__", None)
+    found: dict[str, Any] = {}
+    if code is None:
+        return found
+    outside = dict(getattr(function, "__globals__", {}))
+    cells = getattr(function, "__closure__", None) or ()
+    for name, cell in zip(code.co_freevars, cells, strict=False):
+        try:
+            outside[name] = cell.cell_contents
+        except ValueError:  # not bound yet
+            continue
+    for name in (*code.co_names, *code.co_freevars):
+        value = outside.get(name)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            found[name] = value
+    return found
+
+
+def _dims(size: Any) -> set[Dim]:
+    if isinstance(size, Dim):
+        return {size}
+    return set() if isinstance(size, int) else set(size.atoms(Dim))
