@@ -14,12 +14,13 @@ import numpy as np
 
 SIGNIFICANT = 4  # digits where nothing is said
 MOST_DECIMALS = 9  # before a power of ten is shorter
+ROUNDING = 1e-12  # what a few operations may have lost
 WHOLE = 1e15  # from here on a power of ten is shorter
 MOST_ENTRIES, LONGEST_ROW = 12, 6  # of an array that is shown entry by entry
 
 
 def number_text(value: Any, digits: int | None = None) -> str:
-    """Return a number with ``digits`` decimals, or four significant digits.
+    """Return a number with ``digits`` decimals, or four significant digits (1, 0.5, 0.7311).
 
     A number below 0.1 gets as many more decimals as show ``digits`` significant ones: with
     ``digits=2``, 1 is ``1.00`` and -0.000370184 is ``-0.00037``.  Integers stay as they are.
@@ -37,10 +38,14 @@ def number_text(value: Any, digits: int | None = None) -> str:
 
 
 def _significant(number: float) -> str:
+    """Return four digits; zeros at the end only where more digits follow: 1.0001 is 1.000."""
     size = abs(number)
     if size < WHOLE and (number.is_integer() or size >= 10**SIGNIFICANT):
         return f"{number:.0f}"
-    return f"{number:.{SIGNIFICANT}g}"
+    short = f"{number:.{SIGNIFICANT}g}"
+    if math.isclose(float(short), number, rel_tol=ROUNDING):
+        return short
+    return f"{number:#.{SIGNIFICANT}g}"
 
 
 def _decimals(number: float, digits: int) -> str:

@@ -19,7 +19,10 @@ from symgrad.study.evaluate import evaluator
 
 
 def pushforward(circuit: Circuit) -> Callable[[Sequence[Any]], dict[int, Any]]:
-    """Return the map from tangents of the circuit's ``wrt``, in order, to those of all nodes."""
+    """Return the map from tangents of the circuit's ``wrt``, in order, to those of the nodes.
+
+    A node that nothing moves is left out.
+    """
     graph = circuit.made.primal
     builder = Builder.continuing(graph)
     sources = [circuit.nodes[k].symbol for k in circuit.wrt]
@@ -37,23 +40,23 @@ def pushforward(circuit: Circuit) -> Callable[[Sequence[Any]], dict[int, Any]]:
                 if dot is not None:
                     tangents[y] = dot
         seeds = {x: zeros(builder, builder.avals[x]) for x in builder.inputs[start:]}
-    moved = [node.symbol for node in circuit.nodes if node.symbol in tangents]
-    wanted = [tangents[x].symbol for x in moved] + [ct.symbol for ct in seeds.values()]
+    moved = [node for node in circuit.nodes if node.symbol in tangents]
+    wanted = [tangents[node.symbol].symbol for node in moved]
+    wanted += [ct.symbol for ct in seeds.values()]
     made = simplify(builder.graph(wanted), len(graph.equations), len(dots) + len(seeds))
     outputs, blank = made.outputs[: len(moved)], made.outputs[len(moved) :]
     sums: dict[Sym, Sequence[Operand]] = {x: [value] for x, value in zip(seeds, blank, strict=True)}
     run = evaluator(made, [*circuit.given, *dots], outputs, sums)
 
     def push(directions: Sequence[Any]) -> dict[int, Any]:
-        found = iter(run(*circuit.given.values(), *directions))
+        found = run(*circuit.given.values(), *directions)
         return {
-            node.number: _of_shape(next(found) if node.symbol in tangents else 0.0, node.value)
-            for node in circuit.nodes
+            node.number: _of_shape(tangent, np.shape(node.value))
+            for node, tangent in zip(moved, found, strict=True)
         }
 
     return push
 
 
-def _of_shape(tangent: Any, value: Any) -> Any:
-    shape = np.shape(value)
+def _of_shape(tangent: Any, shape: tuple[int, ...]) -> Any:
     return np.array(np.broadcast_to(tangent, shape)) if shape else tangent
