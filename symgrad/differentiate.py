@@ -7,7 +7,7 @@ the cotangents.  Invariant: every cotangent has its primal's shape and dtype, en
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from symgrad.errors import MissingRuleError, located
@@ -152,6 +152,39 @@ def passed_back(
         contribution = row.vjp(i, given, ys, xs, settings)
         if contribution is not ZERO:
             yield i, contribution
+
+
+def pushed_forward(
+    builder: Builder, eqn: Equation, tangents: Mapping[Sym, Value]
+) -> list[Value | None]:
+    """Return the tangents of an equation's results, None where no operand moves them.
+
+    What an equation passes back is linear in the cotangents of its results; the transpose of
+    that map is how it pushes tangents forward, so forward mode needs no rules of its own.
+    """
+    seeds = [builder.wrap(builder.input(builder.avals[y])) for y in eqn.lhs]
+    start = len(builder.equations)
+    cotangents: dict[Sym, Value] = {}
+    for i, contribution in list(passed_back(builder, eqn, seeds, tangents)):
+        x = eqn.rhs.operands[i]
+        assert type(x) is Sym
+        value = contribution if isinstance(contribution, Value) else builder.wrap(contribution)
+        value = unbroadcast(value, builder.avals[x])
+        if type(value.symbol) is Sym:
+            _accumulate(builder, cotangents, value.symbol, tangents[x])
+    mine = builder.equations[start:]
+    active = {seed.symbol for seed in seeds if type(seed.symbol) is Sym}
+    for own in mine:
+        if not active.isdisjoint(own.rhs.operands):
+            active.update(own.lhs)
+    for own in reversed(mine):
+        if any(y in active and y in cotangents for y in own.lhs):
+            cts = [_cotangent(builder, cotangents, y) for y in own.lhs]
+            for i, contribution in list(passed_back(builder, own, cts, active)):
+                source = own.rhs.operands[i]
+                assert type(source) is Sym
+                _accumulate(builder, cotangents, source, contribution)
+    return [cotangents.get(seed.symbol) for seed in seeds if type(seed.symbol) is Sym]
 
 
 def _name_step(builder: Builder, eqn: Equation, cotangents: dict[Sym, Value]) -> None:

@@ -92,6 +92,7 @@ class Circuit:
     level: str
     wording: Wording
     made: Specialisation
+    given: Mapping[Sym, Any]  # the values of the inputs, those that nothing reads too
 
     @functools.cached_property
     def edges_from(self) -> Mapping[int, tuple[Edge, ...]]:
@@ -229,7 +230,9 @@ class _Circuits:
         output = place[self.output]
         wrt = tuple(place[x] for x in self.made.wrt_symbols if x in place)
         level = self.level if isinstance(self.level, str) else "blocks"
-        return Circuit(self.made.name, nodes, edges, output, wrt, level, self.wording, self.made)
+        return Circuit(
+            self.made.name, nodes, edges, output, wrt, level, self.wording, self.made, self.values
+        )
 
     # --- groups
 

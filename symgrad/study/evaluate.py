@@ -6,7 +6,7 @@ the rows of the op table spell is executed; sizes are read from the arrays, as e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,16 +31,24 @@ def evaluate(
     ``given`` holds the values of inputs.  An input that stands in ``sums`` is the sum of other
     values of the graph instead: a cotangent is the sum of what every reader passes back.
     """
+    return evaluator(graph, list(given), wanted, sums)(*given.values())
+
+
+def evaluator(
+    graph: Graph,
+    given: Sequence[Sym],
+    wanted: Sequence[Operand],
+    sums: Mapping[Sym, Sequence[Operand]] | None = None,
+) -> Callable[..., list[Any]]:
+    """Return the function that takes the values of ``given`` and returns those of ``wanted``."""
     sums = sums or {}
     inside = [x for terms in sums.values() for x in terms]
     graph = expand(replace(graph, outputs=(*wanted, *inside)))
     outputs = iter(graph.outputs)
     found = [next(outputs) for _ in wanted]
     terms = {ct: [next(outputs) for _ in xs] for ct, xs in sums.items()}
-    order = _Text(graph, list(given), terms)
-    run = load_function(order.text(found), "values", "values")
-    with np.errstate(all="ignore"):
-        return list(run(*given.values()))
+    run = load_function(_Text(graph, given, terms).text(found), "values", "values")
+    return np.errstate(all="ignore")(run)
 
 
 class _Text:

@@ -1,0 +1,207 @@
+"""How a table writes derivatives: ``df/dx``, ``∂f/∂x``, or a bar over what is differentiated by.
+
+Given the nodes of a circuit, return formulas as text and as TeX.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symgrad.study.circuit import Circuit, Edge, Node
+from symgrad.study.digits import shape_text
+from symgrad.study.tables.cells import Cell, equation, formula, number, words
+from symgrad.study.tex import escaped
+from symgrad.study.wording import DOT
+
+NOTATIONS = ("d", "bar", "partial")
+MACRON = "\u0304"
+MOST_EDGES = 3  # that a sum is written out for
+MOST_PATHS, LONGEST_PATH = 3, 8  # that a product of derivatives along a path is written out for
+
+Formula = tuple[str, str]
+_SIGNS = {"d": ("d", "d"), "partial": ("∂", r"\partial "), "bar": ("∂", r"\partial ")}
+_NUMPY = re.compile(r"\bnp\.(?=[a-z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a table shows of a circuit: digits, and the notation of derivatives."""
+
+    circuit: Circuit
+    digits: int | None
+    notation: str
+
+    # --- cells
+
+    def number(self, value: Any) -> Cell:
+        return number(value, self.digits)
+
+    def variable(self, node: Node) -> Cell:
+        return formula(node.name, self.tex(node))
+
+    def expression(self, node: Node) -> Cell:
+        return formula(plain(node.text), node.tex) if node.kind == "op" else Cell()
+
+    def local(self, edge: Edge) -> Cell:
+        """Return ``dq/dx = 1``: the local derivative of an edge and how it is computed."""
+        return equation(self.partial(edge), (plain(edge.local_text), edge.local_tex))
+
+    def chain(self, node: Node) -> Cell:
+        """Return the chain rule for a node: the sum, over its edges, of upstream x local."""
+        circuit = self.circuit
+        left = self.derivative(node)
+        edges = circuit.edges_from[node.number]
+        if node.number == circuit.output:
+            return equation(left, ("1", "1"))
+        if not edges:
+            return Cell()
+        if len(edges) > MOST_EDGES:
+            many = f"the sum over {len(edges)} edges"
+            return equation(left, (many, rf"\text{{{many}}}"))
+        terms = [
+            [self.derivative(circuit.nodes[edge.target]), self.partial(edge)]
+            for edge in reversed(edges)
+        ]
+        return equation(left, _sum_of_products(terms))
+
+    def along_paths(self, node: Node) -> Cell:
+        """Return the derivative of the output as a sum of products along the paths to it.
+
+        Where there are many paths, or long ones, it is the chain rule at the node.
+        """
+        paths = self._paths(node)
+        if not paths:
+            return self.chain(node)
+        terms = [[self.partial(edge) for edge in path] for path in paths]
+        return equation(self.derivative(node), _sum_of_products(terms))
+
+    def _paths(self, node: Node) -> list[list[Edge]]:
+        """Return the paths from a node to the output, their last edge first; none if too many."""
+        done: list[list[Edge]] = []
+        todo: list[tuple[int, list[Edge]]] = [(node.number, [])]
+        while todo:
+            at, path = todo.pop(0)
+            if at == self.circuit.output and path:
+                done.append(path[::-1])
+                continue
+            if len(path) == LONGEST_PATH:
+                return []
+            todo += [(e.target, [*path, e]) for e in reversed(self.circuit.edges_from[at])]
+            if len(todo) + len(done) > MOST_PATHS:
+                return []
+        return done
+
+    # --- formulas
+
+    def tex(self, node: Node) -> str:
+        return self.circuit.wording.tex(node.symbol)
+
+    def derivative(self, node: Node) -> Formula:
+        """Return the derivative of the output by a node."""
+        if self.notation == "bar":
+            return barred(node.name), rf"\overline{{{self.tex(node)}}}"
+        return self._ratio(self.circuit.nodes[self.circuit.output], node)
+
+    def partial(self, edge: Edge) -> Formula:
+        """Return the local derivative of an edge as a symbol."""
+        nodes = self.circuit.nodes
+        return self._ratio(nodes[edge.target], nodes[edge.source])
+
+    def heading(self, name: str) -> str:
+        """Return the heading of derivatives by one thing: ``d/dx``."""
+        sign = _SIGNS[self.notation][0]
+        return f"{sign}/{sign}{name}"
+
+    def _ratio(self, above: Node, below: Node) -> Formula:
+        sign, tex = _SIGNS[self.notation]
+        return (
+            f"{sign}{above.name}/{sign}{below.name}",
+            rf"\frac{{{tex}{self.tex(above)}}}{{{tex}{self.tex(below)}}}",
+        )
+
+    # --- words
+
+    def title(self, what: str) -> Cell:
+        """Return ``Reverse mode of f at x = 1, W (3, 4)``."""
+        circuit = self.circuit
+        inputs = [self._given(node) for node in circuit.nodes if node.kind == "input"]
+        name = circuit.name
+        text, tex = f"{what} of {name}", rf"{what} of \texttt{{{escaped(name)}}}"
+        if inputs:
+            text += f" at {', '.join(cell.text for cell in inputs)}"
+            tex += f" at {', '.join(cell.tex for cell in inputs)}"
+        return words(text, tex)
+
+    def _given(self, node: Node) -> Cell:
+        shape = np.shape(node.value)
+        if len(shape) > 1 or "\n" in (value := self.number(node.value)).text:
+            shown = shape_text(shape)
+            return words(f"{node.name} {shown}", f"${self.tex(node)}$ {shown}")
+        between = " " if value.text.startswith("(") else " = "
+        return words(
+            f"{node.name}{between}{value.text}",
+            f"${self.tex(node)}${between.replace('=', '$=$')}{value.tex}",
+        )
+
+
+def _sum_of_products(terms: Sequence[Sequence[Formula]]) -> Formula:
+    texts = (" * ".join(text for text, _ in term) for term in terms)
+    texs = (r" \, ".join(tex for _, tex in term) for term in terms)
+    return " + ".join(texts), " + ".join(texs)
+
+
+def plain(text: str) -> str:
+    """Return an expression as one says it: ``exp(x)`` for ``np.exp(x)``."""
+    return _NUMPY.sub("", text)
+
+
+def barred(name: str) -> str:
+    """Return a name with a bar: over a letter that may have an index, else as a word."""
+    letter = re.fullmatch(r"([^\W\d_])(_?\d*)", name)
+    return f"{letter[1]}{MACRON}{letter[2]}" if letter else f"bar({name})"
+
+
+def notes(look: Look) -> tuple[Cell, ...]:
+    """Return what has to be said of the signs in a table."""
+    if all(edge.local is not None for edge in look.circuit.edges):
+        return ()
+    said = "{} stands for the upstream derivative, where the local one is no array by itself."
+    return (words(said.format(DOT), said.format(r"$\cdot$")),)
+
+
+def sensitivity(look: Look) -> list[Cell]:
+    """Return for each thing that the output is differentiated by what raising it does."""
+    nodes = look.circuit.nodes
+    return [_sentence(look, nodes[k], nodes[look.circuit.output]) for k in look.circuit.wrt]
+
+
+def _sentence(look: Look, node: Node, output: Node) -> Cell:
+    slope, place, which = np.asarray(0.0 if node.upstream is None else node.upstream), "", ""
+    if slope.ndim:
+        if not slope.any():  # no entry is more telling than another
+            slope = np.asarray(0.0)
+        else:
+            at = np.unravel_index(np.argmax(np.abs(slope)), slope.shape)
+            place = f"[{', '.join(str(int(k)) for k in at)}]"
+            slope, which = slope[at], ", the entry that matters most,"
+    amount = look.number(np.abs(slope)[()])
+    return words(
+        _said(node.name + place, which, output.name, amount.text, float(slope)),
+        _said(
+            f"${look.tex(node)}${place}", which, f"${look.tex(output)}$", amount.tex, float(slope)
+        ),
+    )
+
+
+def _said(what: str, which: str, output: str, amount: str, slope: float) -> str:
+    if np.isnan(slope):
+        return f"{output} has no derivative by {what} here."
+    if slope == 0:
+        return f"Raising {what} a little does not change {output} to first order."
+    verb = "raises" if slope > 0 else "lowers"
+    return f"Raising {what}{which} a little {verb} {output} by {amount} times as much."
