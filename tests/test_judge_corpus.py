@@ -19,13 +19,20 @@ from tests.judge_corpus import FORMULAS, SUBJECTS, hostile
 from tests.judge_corpus.lectures import EQUATIONS, NOTES, PRINTED
 from tests.judge_corpus.plants import KINDS, names_kind, plants
 from tests.judge_corpus.rewrites import EVERY, HOW_MANY, rewritten
-from tests.judge_corpus.values import answers, evaluated, local_names, namespace, same
+from tests.judge_corpus.values import answers, evaluated, local_names, same
 from tests.oracles import slope
 
 STEP = 1e-5  # short, so that no kink lies within it
 AT_LEAST = 20  # wrong claims of each kind
 RIGHT_DIAGNOSES = 0.9
 PATIENCE = 1.0  # seconds until a hostile text is refused
+
+SQUARE = {
+    "kernel ridge", "multivariate Gaussian", "recurrent, two steps", "tanh, examples in columns",
+    "quadratic form", "quadratic function", "quadratic form of a difference", "Rayleigh quotient",
+    "tr(X' A X)", "tr(A X B X')", "tr(A X^-1)", "b' A^-1 b", "log det A", "det A",
+    "likelihood of a Gaussian process", "squares of L L' - S", "squares of A X + X B - C",
+}  # fmt: skip
 
 
 def measured(function, arguments, wrt):
@@ -80,13 +87,11 @@ def test_a_claim_is_lines_of_names_and_formulas(name):
     assert len(lines) == len(FORMULAS[name].claim.splitlines())
 
 
-def test_sizes_differ_so_that_a_transpose_shows():
-    square = {"A", "K", "S", "C", "L", "G"}  # kernels, metrics and covariances are square
+def test_a_matrix_is_square_only_where_it_must_be():
     for formula in FORMULAS.values():
-        for name, x in zip(formula.names, formula.arguments(), strict=False):
-            assert name in square or np.ndim(x) < 2 or len(set(np.shape(x))) == np.ndim(x) or (
-                formula.name == "recurrent, two steps"
-            )
+        for x in formula.arguments():
+            square = np.ndim(x) == 2 and len(set(np.shape(x))) == 1
+            assert not square or formula.name in SQUARE
 
 
 # The planted mistakes.
@@ -111,8 +116,8 @@ def test_a_planted_mistake_stands_in_one_line(kind):
     for plant in plants(kind):
         right = ast.unparse(ast.parse(plant.formula.claim)).splitlines()
         wrong = plant.claim.splitlines()
-        changed = [k for k, pair in enumerate(zip(right, wrong, strict=True), 1) if len({*pair}) > 1]
-        assert changed == [plant.line], plant.claim
+        pairs = enumerate(zip(right, wrong, strict=True), 1)
+        assert [k for k, (a, b) in pairs if a != b] == [plant.line], plant.claim
         assert wrong[plant.line - 1].startswith(f"{plant.target} = ")
 
 
@@ -175,7 +180,7 @@ def test_a_printed_equation_holds_unless_a_slip_is_known(row):
 def test_every_document_has_its_rows():
     rows = Counter(row.document for row in (*PRINTED, *EQUATIONS))
     assert set(rows) == {"000", "001", "002", "003", "004"}
-    assert min(rows.values()) >= 20
+    assert min(rows.values()) >= 15
     assert all(note.printed != note.should_be for note in NOTES)
 
 
@@ -255,6 +260,12 @@ def test_no_rewritten_claim_raises_an_alarm():
     assert not [r for r in rewritten() if not verdict_of(r.formula, r.claim)]
 
 
+@pytest.fixture(scope="module")
+def warm():
+    """Make one ordinary comparison, so that only the hostile text is timed."""
+    symgrad.compare(hostile.loss, hostile.RIGHT, wrt=hostile.WRT, args=hostile.arguments())
+
+
 def refusal(claim):
     """Return the error for a hostile claim and the seconds until it came."""
     started = time.perf_counter()
@@ -265,9 +276,9 @@ def refusal(claim):
 
 @judge
 @pytest.mark.parametrize("name", hostile.REFUSED)
+@pytest.mark.usefixtures("warm")
 def test_hostile_text_is_refused_at_once_and_not_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    symgrad.compare(hostile.loss, hostile.RIGHT, wrt=hostile.WRT, args=hostile.arguments())
     error, seconds = refusal(hostile.REFUSED[name])
     assert seconds < PATIENCE
     assert len(str(error)) < 2000  # the text is not quoted in full

@@ -3,8 +3,21 @@
 import numpy as np
 
 from tests.judge_corpus.entry import (
-    D, H, K, LABELS, N, Subject, also, binary, binary_bias, classes, classes_bias, normal,
-    one_hot, signs, signs_bias,
+    LABELS,
+    D,
+    H,
+    K,
+    N,
+    Subject,
+    also,
+    binary,
+    binary_bias,
+    classes,
+    classes_bias,
+    normal,
+    one_hot,
+    signs,
+    signs_bias,
 )  # fmt: skip
 
 CLASSIFICATION = Subject()
@@ -156,26 +169,28 @@ CLASSIFICATION.add("softmax, labels, ridge", softmax_ridge, ("W", "b"), also(cla
 
 
 def softmax_lasso(W, X, y, lam):
-    n, k = len(y), W.shape[1]
+    n = len(y)
     s = X @ W
     p = np.exp(s) / np.sum(np.exp(s), axis=1, keepdims=True)
     return -np.sum(np.log(p[np.arange(n), y])) / n + lam * np.sum(np.abs(W))
 
 
 CLASSIFICATION.add("softmax, labels, lasso", softmax_lasso, "W", also(classes, 0.3), """
+    k = W.shape[1]
     Y = np.eye(k)[y]
     dW = X.T @ (p - Y) / n + lam * np.sign(W)
 """)  # fmt: skip
 
 
 def softmax_sum(W, b, X, y):
-    n, k = len(y), len(b)
+    n = len(y)
     s = X @ W + b
     log_p = s - np.log(np.sum(np.exp(s), axis=1, keepdims=True))
     return -np.sum(log_p[np.arange(n), y])
 
 
 CLASSIFICATION.add("softmax, labels, summed", softmax_sum, ("W", "b"), classes_bias, """
+    k = len(b)
     ds = np.exp(log_p) - np.eye(k)[y]
     dW = X.T @ ds
     db = ds.sum(axis=0)
@@ -183,7 +198,7 @@ CLASSIFICATION.add("softmax, labels, summed", softmax_sum, ("W", "b"), classes_b
 
 
 def softmax_columns(W, b, X, y):
-    k, m = W.shape[0], X.shape[1]
+    m = X.shape[1]
     S = W @ X + b
     E = np.exp(S)
     P = E / np.sum(E, axis=0)
@@ -192,6 +207,7 @@ def softmax_columns(W, b, X, y):
 
 CLASSIFICATION.add("softmax, examples in columns", softmax_columns, ("W", "b"),
                    lambda rng: (*normal(rng, (K, D), (K, 1), (D, N)), LABELS), """
+    k = W.shape[0]
     dS = (P - np.eye(k)[y].T) / m
     dW = dS @ X.T
     db = dS.sum(axis=1, keepdims=True)
@@ -213,7 +229,7 @@ CLASSIFICATION.add("softmax, one example", softmax_one, "W",
 
 
 def softmax_temperature(W, X, y, tau):
-    n, k = len(y), W.shape[1]
+    n = len(y)
     s = X @ W / tau
     e = np.exp(s)
     p = e / e.sum(axis=1, keepdims=True)
@@ -221,13 +237,14 @@ def softmax_temperature(W, X, y, tau):
 
 
 CLASSIFICATION.add("softmax with temperature", softmax_temperature, "W", also(classes, 0.6), """
+    k = W.shape[1]
     ds = (p - np.eye(k)[y]) / n
     dW = X.T @ ds / tau
 """)  # fmt: skip
 
 
 def softmax_weighted(W, b, X, y, c):
-    n, k = len(y), len(b)
+    n = len(y)
     s = X @ W + b
     e = np.exp(s)
     p = e / e.sum(axis=1, keepdims=True)
@@ -236,6 +253,7 @@ def softmax_weighted(W, b, X, y, c):
 
 CLASSIFICATION.add("softmax with weights of classes", softmax_weighted, ("W", "b"),
                    lambda rng: (*classes_bias(rng), rng.uniform(0.5, 2, K)), """
+    k = len(b)
     weight = c[y]
     ds = weight[:, None] * (p - np.eye(k)[y]) / n
     dW = X.T @ ds
@@ -244,7 +262,7 @@ CLASSIFICATION.add("softmax with weights of classes", softmax_weighted, ("W", "b
 
 
 def softmax_examples(W, b, X, y, c):
-    n, k = len(y), len(b)
+    n = len(y)
     s = X @ W + b
     e = np.exp(s)
     p = e / e.sum(axis=1, keepdims=True)
@@ -253,6 +271,7 @@ def softmax_examples(W, b, X, y, c):
 
 CLASSIFICATION.add("softmax with weights of examples", softmax_examples, ("W", "b"),
                    lambda rng: (*classes_bias(rng), rng.uniform(0.5, 2, N)), """
+    k = len(b)
     ds = c[:, None] * (p - np.eye(k)[y]) / n
     dW = X.T @ ds
     db = ds.sum(axis=0)
@@ -291,7 +310,7 @@ CLASSIFICATION.add("softmax, one-hot in the loss, ridge", softmax_one_hot_ridge,
 
 
 def label_smoothing(W, X, y, eps):
-    n, k = len(y), W.shape[1]
+    n = len(y)
     s = X @ W
     log_p = s - np.log(np.sum(np.exp(s), axis=1, keepdims=True))
     own = log_p[np.arange(n), y]
@@ -299,6 +318,7 @@ def label_smoothing(W, X, y, eps):
 
 
 CLASSIFICATION.add("label smoothing", label_smoothing, "W", also(classes, 0.2), """
+    k = W.shape[1]
     target = (1 - eps) * np.eye(k)[y] + eps / k
     ds = (np.exp(log_p) - target) / n
     dW = X.T @ ds
@@ -322,7 +342,7 @@ CLASSIFICATION.add("Brier score", brier, ("W", "b"), classes_bias, """
 
 
 def confidence_penalty(W, X, y, beta):
-    n, k = len(y), W.shape[1]
+    n = len(y)
     s = X @ W
     log_p = s - np.log(np.sum(np.exp(s), axis=1, keepdims=True))
     p = np.exp(log_p)
@@ -330,6 +350,7 @@ def confidence_penalty(W, X, y, beta):
 
 
 CLASSIFICATION.add("softmax with entropy", confidence_penalty, "W", also(classes, 0.4), """
+    k = W.shape[1]
     entropy = -np.sum(p * log_p, axis=1)
     ds = p - np.eye(k)[y] + beta * p * (log_p + entropy[:, None])
     dW = X.T @ ds / n
@@ -350,7 +371,7 @@ CLASSIFICATION.add("focal", focal, "w", also(binary, 2.0), """
 
 
 def focal_classes(W, b, X, y):
-    n, k = len(y), len(b)
+    n = len(y)
     s = X @ W + b
     p = np.exp(s) / np.sum(np.exp(s), axis=1, keepdims=True)
     q = p[np.arange(n), y]
@@ -358,6 +379,7 @@ def focal_classes(W, b, X, y):
 
 
 CLASSIFICATION.add("focal, several classes", focal_classes, ("W", "b"), classes_bias, """
+    k = len(b)
     dq = (2 * (1 - q) * np.log(q) - (1 - q) ** 2 / q) / n
     ds = (dq * q)[:, None] * (np.eye(k)[y] - p)
     dW = X.T @ ds
@@ -366,7 +388,7 @@ CLASSIFICATION.add("focal, several classes", focal_classes, ("W", "b"), classes_
 
 
 def generalised(W, X, y, q):
-    n, k = len(y), W.shape[1]
+    n = len(y)
     s = X @ W
     p = np.exp(s) / np.sum(np.exp(s), axis=1, keepdims=True)
     own = p[np.arange(n), y]
@@ -374,6 +396,7 @@ def generalised(W, X, y, q):
 
 
 CLASSIFICATION.add("generalised cross-entropy", generalised, "W", also(classes, 0.7), """
+    k = W.shape[1]
     own_q = p[np.arange(n), y] ** q
     ds = own_q[:, None] * (p - np.eye(k)[y]) / n
     dW = X.T @ ds
@@ -431,7 +454,7 @@ CLASSIFICATION.add("AdaBoost's exponential loss", exponential, "w", signs, """
 
 
 def weston_watkins(W, X, y, lam):
-    n, k = X.shape[0], W.shape[1]
+    n = X.shape[0]
     s = X @ W
     own = s[np.arange(n), y]
     margins = np.maximum(0, s - own[:, None] + 1)
@@ -439,6 +462,7 @@ def weston_watkins(W, X, y, lam):
 
 
 CLASSIFICATION.add("multiclass hinge, Weston-Watkins", weston_watkins, "W", also(classes, 0.3), """
+    k = W.shape[1]
     active = (s - own[:, None] + 1 > 0) * 1.0
     ds = active - active.sum(axis=1, keepdims=True) * np.eye(k)[y]
     dW = X.T @ ds / n + 2 * lam * W
@@ -446,7 +470,7 @@ CLASSIFICATION.add("multiclass hinge, Weston-Watkins", weston_watkins, "W", also
 
 
 def weston_watkins_squared(W, b, X, y):
-    n, k = len(y), len(b)
+    n = len(y)
     s = X @ W + b
     own = s[np.arange(n), y]
     margins = np.maximum(0, s - own[:, None] + 1)
@@ -455,6 +479,7 @@ def weston_watkins_squared(W, b, X, y):
 
 CLASSIFICATION.add("multiclass hinge, squared", weston_watkins_squared, ("W", "b"),
                    classes_bias, """
+    k = len(b)
     g = 2 * margins / n
     ds = g - g.sum(axis=1, keepdims=True) * np.eye(k)[y]
     dW = X.T @ ds
@@ -519,7 +544,7 @@ CLASSIFICATION.add("distance to the centre of the class", class_means, "C",
 
 
 def linear_softmax_two(W1, W2, X, y):
-    n, k = len(y), W2.shape[1]
+    n = len(y)
     s = X @ W1 @ W2
     e = np.exp(s)
     p = e / e.sum(axis=1, keepdims=True)
@@ -528,6 +553,7 @@ def linear_softmax_two(W1, W2, X, y):
 
 CLASSIFICATION.add("softmax of two factors", linear_softmax_two, ("W1", "W2"),
                    lambda rng: (*normal(rng, (D, H), (H, K), (N, D)), LABELS), """
+    k = W2.shape[1]
     ds = (p - np.eye(k)[y]) / n
     dW1 = X.T @ ds @ W2.T
     dW2 = (X @ W1).T @ ds

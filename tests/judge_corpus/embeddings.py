@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.judge_corpus.entry import D, H, K, LABELS, M, N, Subject, normal
+from tests.judge_corpus.entry import LABELS, D, H, K, M, N, Subject, normal
 
 EMBEDDINGS = Subject()
 
@@ -55,7 +55,7 @@ EMBEDDINGS.add("InfoNCE", info_nce, ("queries", "keys"),
 
 
 def retrieval(queries, documents, y):
-    n, k = len(y), documents.shape[0]
+    n = len(y)
     s = queries @ documents.T
     log_p = s - np.log(np.sum(np.exp(s), axis=1, keepdims=True))
     return -np.sum(log_p[np.arange(n), y]) / n
@@ -63,6 +63,7 @@ def retrieval(queries, documents, y):
 
 EMBEDDINGS.add("retrieval", retrieval, ("queries", "documents"),
                lambda rng: (*normal(rng, (N, D), (K, D)), LABELS), """
+    k = documents.shape[0]
     ds = (np.exp(log_p) - np.eye(k)[y]) / n
     dqueries = ds @ documents
     ddocuments = ds.T @ queries
@@ -250,7 +251,7 @@ EMBEDDINGS.add("word2vec, full softmax", word2vec_softmax, ("v", "U"),
 
 
 def bag_of_words(E, W, context, y):
-    n, k = len(y), W.shape[1]
+    n = len(y)
     h = E[context].mean(axis=1)
     s = h @ W
     e = np.exp(s)
@@ -261,6 +262,7 @@ def bag_of_words(E, W, context, y):
 EMBEDDINGS.add("bag of words", bag_of_words, "W",
                lambda rng: (*normal(rng, (H, D), (D, K)),
                             np.stack([USER, (USER + 2) % H], axis=1), LABELS), """
+    k = W.shape[1]
     ds = (p - np.eye(k)[y]) / n
     dW = h.T @ ds
 """)  # fmt: skip

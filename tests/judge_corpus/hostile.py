@@ -35,7 +35,7 @@ MARK = f"__import__('sys').modules['{MODULE}'].trap()"
 
 FORMULAS_THAT_RUN = {
     "import of a module": MARK,
-    "import by a look-alike": MARK.replace("__import__", "__\N{FULLWIDTH LATIN SMALL LETTER I}mport__"),
+    "import by a look-alike": MARK.replace("__i", "__\N{FULLWIDTH LATIN SMALL LETTER I}"),
     "function of the module": "trap(w)",
     "eval": f"eval({MARK!r})",
     "exec": f"exec({MARK!r})",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.judge_corpus.entry import D, H, K, LABELS, M, N, Subject, normal
+from tests.judge_corpus.entry import LABELS, D, H, K, M, N, Subject, normal
 
 LAYERS = Subject()
 
@@ -28,7 +28,6 @@ LAYERS.add("batch norm", batch_norm, ("X", "gamma", "beta"),
 
 
 def batch_norm_given(X, gamma, beta, G):
-    n = X.shape[0]
     mean = X.mean(axis=0)
     sigma = X.std(axis=0)
     X_hat = (X - mean) / sigma
@@ -37,6 +36,7 @@ def batch_norm_given(X, gamma, beta, G):
 
 LAYERS.add("batch norm, upstream given", batch_norm_given, ("X", "gamma", "beta"),
            lambda rng: normal(rng, (N, D), D, D, (N, D)), """
+    n = X.shape[0]
     dbeta = G.sum(axis=0)
     dgamma = (G * X_hat).sum(axis=0)
     g = G * gamma
@@ -45,7 +45,7 @@ LAYERS.add("batch norm, upstream given", batch_norm_given, ("X", "gamma", "beta"
 
 
 def layer_norm(X, gain, bias, T):
-    n, d = X.shape
+    n = X.shape[0]
     mean = X.mean(axis=1, keepdims=True)
     root = np.sqrt(X.var(axis=1, keepdims=True) + 1e-5)
     X_hat = (X - mean) / root
@@ -55,6 +55,7 @@ def layer_norm(X, gain, bias, T):
 
 LAYERS.add("layer norm", layer_norm, ("X", "gain", "bias"),
            lambda rng: normal(rng, (N, D), D, D, (N, D)), """
+    d = X.shape[1]
     dout = 2 * R / n
     dbias = dout.sum(axis=0)
     dgain = np.sum(dout * X_hat, axis=0)
@@ -65,7 +66,7 @@ LAYERS.add("layer norm", layer_norm, ("X", "gain", "bias"),
 
 
 def rms_norm(X, gain, T):
-    n, d = X.shape
+    n = X.shape[0]
     rms = np.sqrt(np.mean(X**2, axis=1, keepdims=True) + 1e-6)
     U = X / rms
     return np.sum((gain * U - T) ** 2) / n
@@ -73,6 +74,7 @@ def rms_norm(X, gain, T):
 
 LAYERS.add("RMS norm", rms_norm, ("X", "gain"),
            lambda rng: normal(rng, (N, D), D, (N, D)), """
+    d = X.shape[1]
     dout = 2 * (gain * U - T) / n
     dgain = np.sum(dout * U, axis=0)
     g = dout * gain
@@ -169,7 +171,6 @@ LAYERS.add("attention of one query", attention_pool, ("q", "K", "v"),
 
 
 def mean_pool(E, W, y):
-    k = W.shape[1]
     h = E.mean(axis=0)
     s = h @ W
     e = np.exp(s)
@@ -179,6 +180,7 @@ def mean_pool(E, W, y):
 
 LAYERS.add("mean pooling, softmax", mean_pool, ("E", "W"),
            lambda rng: (*normal(rng, (N, D), (D, K)), 1), """
+    k = W.shape[1]
     n = len(E)
     ds = p - np.eye(k)[y]
     dW = np.outer(h, ds)
@@ -187,7 +189,7 @@ LAYERS.add("mean pooling, softmax", mean_pool, ("E", "W"),
 
 
 def norm_softmax(W, gamma, X, y):
-    n, k = len(y), W.shape[1]
+    n = len(y)
     mean = X.mean(axis=0)
     X_hat = (X - mean) / X.std(axis=0)
     s = (gamma * X_hat) @ W
@@ -198,6 +200,7 @@ def norm_softmax(W, gamma, X, y):
 
 LAYERS.add("standardised features, softmax", norm_softmax, ("W", "gamma"),
            lambda rng: (*normal(rng, (D, K), D, (N, D)), LABELS), """
+    k = W.shape[1]
     ds = (p - np.eye(k)[y]) / n
     dW = (gamma * X_hat).T @ ds
     dgamma = np.sum(X_hat * (ds @ W.T), axis=0)

@@ -108,6 +108,7 @@ def slope(function, x, step=1e-5):
     return (function(x + step) - function(x - step)) / (2 * step)
 
 
+# fmt: off
 # The functions that several documents share.
 
 
@@ -394,7 +395,8 @@ gradient("000", f"{EXAMPLE_2}, 4", "dL/dx = -upstream", of_q, "q", (1.0,), """
     dq = dn * -1
 """)
 equation("000", f"{EXAMPLE_2}, 4", "dL/dx = 0.2", lambda: (slope(of_q, 1.0), 0.2), 1)
-equation("000", f"{EXAMPLE_2}, 5", "q = a + b = 4.00 + (-3.00) = 1.00", lambda: (plus(4.0, -3.0), 1))
+equation("000", f"{EXAMPLE_2}, 5", "q = a + b = 4.00 + (-3.00) = 1.00",
+         lambda: (plus(4.0, -3.0), 1))
 gradient("000", f"{EXAMPLE_2}, 5a", "dq/da = 1", lambda a, b: a + b, "a", (4.0, -3.0), "da = 1")
 gradient("000", f"{EXAMPLE_2}, 5a", "dq/db = 1", lambda a, b: a + b, "b", (4.0, -3.0), "db = 1")
 gradient("000", f"{EXAMPLE_2}, 5c", "gradient w.r.t. a, b = upstream * 1", of_ab, ("a", "b"),
@@ -1219,7 +1221,8 @@ gradient("004", LOOPS, "dw by the loop, with z[i] = w.transpose() * x[i] + b", c
     dz = 1 / (1 + np.exp(-Z)) - y[:, None]
     dw = np.sum(X * dz, axis=0) / m
 """, "`*` multiplies element by element: a dot product is meant", (ELEMENTWISE,),
-         corrected="dz = 1 / (1 + np.exp(-(X @ w + b))) - y\ndw = np.sum(X * dz[:, None], axis=0) / m")
+         corrected="dz = 1 / (1 + np.exp(-(X @ w + b))) - y\n"
+                   "dw = np.sum(X * dz[:, None], axis=0) / m")
 note("004", LOOPS, "J = J + (-[y[i]*log(a[i])+(1-y[i])*log(1-a[i])])",
      "J = J - (y[i]*log(a[i]) + (1-y[i])*log(1-a[i])): a list has no minus")
 note("004", LOOPS, "j = j / m", "J = J / m")
@@ -1274,7 +1277,8 @@ def relu_layer(h_prev):
 
 
 AUTODIFF = "Backprop via AutoDiff"
-gradient("004", AUTODIFF, "a3_bar = df/da3", lambda a3: np.sin(a3), "a3", (0.6,), "da3 = np.cos(a3)")
+gradient("004", AUTODIFF, "a3_bar = df/da3", lambda a3: np.sin(a3), "a3", (0.6,),
+         "da3 = np.cos(a3)")
 gradient("004", AUTODIFF, "a3_bar = a1_bar, a3_bar = a2_bar", adds, ("a1", "a2"), (0.6, -1.1), """
     da3 = np.cos(a3)
     da1 = da3

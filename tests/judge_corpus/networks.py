@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.judge_corpus.entry import D, H, K, LABELS, M, N, Subject, also, normal
+from tests.judge_corpus.entry import LABELS, D, H, K, M, N, Subject, also, normal
 
 NETWORKS = Subject()
 
@@ -43,7 +43,7 @@ NETWORKS.add("ReLU, one output", relu, ("W1", "b1", "w2", "b2"), to_number, """
 
 
 def relu_softmax(W1, W2, X, y, lam):
-    n, k = X.shape[0], W2.shape[1]
+    n = X.shape[0]
     z = X @ W1
     h = np.maximum(0, z)
     s = h @ W2
@@ -54,6 +54,7 @@ def relu_softmax(W1, W2, X, y, lam):
 
 NETWORKS.add("ReLU, softmax, ridge", relu_softmax, ("W1", "W2"),
              lambda rng: (*normal(rng, (D, H), (H, K), (N, D)), LABELS, 0.3), """
+    k = W2.shape[1]
     ds = (p - np.eye(k)[y]) / n
     dW2 = h.T @ ds + 2 * lam * W2
     dz = (ds @ W2.T) * (h > 0)
@@ -62,7 +63,7 @@ NETWORKS.add("ReLU, softmax, ridge", relu_softmax, ("W1", "W2"),
 
 
 def two_relu(W1, b1, W2, b2, W3, b3, X, y):
-    n, k = len(y), len(b3)
+    n = len(y)
     h1 = np.maximum(0, X @ W1 + b1)
     h2 = np.maximum(0, h1 @ W2 + b2)
     s = h2 @ W3 + b3
@@ -73,6 +74,7 @@ def two_relu(W1, b1, W2, b2, W3, b3, X, y):
 
 NETWORKS.add("two layers of ReLU, softmax", two_relu, ("W1", "b1", "W2", "b2", "W3", "b3"),
              lambda rng: (*normal(rng, (D, H), H, (H, M), M, (M, K), K, (N, D)), LABELS), """
+    k = len(b3)
     ds = (p - np.eye(k)[y]) / n
     dW3 = h2.T @ ds
     db3 = ds.sum(axis=0)
@@ -104,7 +106,7 @@ NETWORKS.add("tanh, one output", tanh, ("W1", "b1", "w2", "b2"), to_number, """
 
 
 def tanh_softmax(W1, b1, W2, b2, X, y):
-    n, k = len(y), len(b2)
+    n = len(y)
     z = X @ W1 + b1
     h = np.tanh(z)
     s = h @ W2 + b2
@@ -114,6 +116,7 @@ def tanh_softmax(W1, b1, W2, b2, X, y):
 
 
 NETWORKS.add("tanh, softmax", tanh_softmax, ("W1", "b1", "W2", "b2"), to_classes, """
+    k = len(b2)
     ds = (p - np.eye(k)[y]) / n
     dW2 = h.T @ ds
     db2 = ds.sum(axis=0)
@@ -191,7 +194,7 @@ NETWORKS.add("sigmoid, logistic output", sigmoid_hidden, ("W1", "b1", "w2", "b2"
 
 
 def sigmoid_softmax(W1, b1, W2, b2, X, y, lam):
-    n, k = len(y), len(b2)
+    n = len(y)
     z = X @ W1 + b1
     h = 1 / (1 + np.exp(-z))
     s = h @ W2 + b2
@@ -201,6 +204,7 @@ def sigmoid_softmax(W1, b1, W2, b2, X, y, lam):
 
 NETWORKS.add("sigmoid, softmax, ridge", sigmoid_softmax, ("W1", "b1", "W2", "b2"),
              also(to_classes, 0.3), """
+    k = len(b2)
     ds = (p - np.eye(k)[y]) / n
     dW2 = h.T @ ds + 2 * lam * W2
     db2 = ds.sum(axis=0)

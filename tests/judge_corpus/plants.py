@@ -245,9 +245,10 @@ def forgotten_regulariser(claim) -> Pairs:
         return any(isinstance(x, ast.Name) and x.id == "lam" for x in ast.walk(node))
 
     for node in claim.every(ast.BinOp):
-        if isinstance(node.op, ast.Add | ast.Sub) and penalises(node.right):
-            if not penalises(node.left):
-                yield node, node.left
+        if not isinstance(node.op, ast.Add | ast.Sub):
+            continue
+        if penalises(node.right) and not penalises(node.left):
+            yield node, node.left
 
 
 def slopes(claim):
@@ -293,13 +294,15 @@ def flat_or_column(claim) -> Pairs:
         if any(keyword.arg == "keepdims" for keyword in node.keywords):
             yield node, without_keyword(node, "keepdims")
     for node in claim.every(ast.BinOp):
-        if isinstance(node.op, ast.Add | ast.Sub) and not in_index_or_power(claim, node):
-            if claim.value(node.left).shape == claim.value(node.right).shape == (N,):
-                yield node.left, column(node.left)
+        if not isinstance(node.op, ast.Add | ast.Sub) or in_index_or_power(claim, node):
+            continue
+        if claim.value(node.left).shape == claim.value(node.right).shape == (N,):
+            yield node.left, column(node.left)
     for _, left, right in claim.products():
-        if isinstance(right, ast.Name) and claim.value(left).ndim == 2:
-            if claim.value(right).shape == (N,):
-                yield right, column(right)
+        if not isinstance(right, ast.Name) or claim.value(left).ndim != 2:
+            continue
+        if claim.value(right).shape == (N,):
+            yield right, column(right)
 
 
 def elementwise(claim) -> Pairs:

@@ -314,8 +314,6 @@ def kernel_ridge(alpha, K, y, lam):
     return r @ r + lam * alpha @ K @ alpha
 
 
-
-
 REGRESSION.add("kernel ridge", kernel_ridge, "alpha",
                lambda rng: (*normal(rng, N), *normal(rng, (N, N)), *normal(rng, N), 0.3), """
     dalpha = 2 * K.T @ r + lam * (K + K.T) @ alpha

@@ -8,6 +8,7 @@ one to five places, the same on every run.
 import ast
 import copy
 import functools
+import itertools
 import random
 from collections import Counter
 from dataclasses import dataclass
@@ -55,6 +56,20 @@ def number(node, *values):
     return isinstance(node, ast.Constant) and node.value in values
 
 
+def is_complement(node):
+    """Tell whether ``node`` is ``1 - p``."""
+    return is_(node, SUB) and number(node.left, 1)
+
+
+def calls(node, *functions):
+    """Tell whether ``node`` calls one of NumPy's functions or methods."""
+    return isinstance(node, ast.Call) and called(node) in functions
+
+
+def ndims(claim, node):
+    return claim.value(node.left).ndim, claim.value(node.right).ndim
+
+
 def commute(claim, node):
     if is_(node, ADD):
         yield written("b + a", a=node.left, b=node.right)
@@ -90,16 +105,29 @@ def distribute(claim, node):
         yield ast.BinOp(one, node.left.op, two)
 
 
+def factors(node):
+    return [*factors(node.left), *factors(node.right)] if is_(node, MULT) else [node]
+
+
+def times(parts):
+    return functools.reduce(lambda a, b: ast.BinOp(a, MULT(), b), parts, ast.Constant(1))
+
+
 def factor_out(claim, node):
-    if is_(node, ADD, SUB) and is_(node.left, MULT) and is_(node.right, MULT):
-        for a, b in ((node.left.left, node.left.right), (node.left.right, node.left.left)):
-            for c, d in ((node.right.left, node.right.right), (node.right.right, node.right.left)):
-                if alike(a, c):
-                    yield ast.BinOp(a, MULT(), ast.BinOp(b, node.op, d))
-    if is_(node, ADD, SUB) and is_(node.left, DIV) and is_(node.right, DIV):
-        if alike(node.left.right, node.right.right):
-            inner = ast.BinOp(node.left.left, node.op, node.right.left)
-            yield ast.BinOp(inner, DIV(), node.left.right)
+    if not is_(node, ADD, SUB):
+        return
+    left, right = factors(node.left), factors(node.right)
+    for k, a in enumerate(left):
+        for j, b in enumerate(right):
+            if alike(a, b):
+                one, two = times(left[:k] + left[k + 1 :]), times(right[:j] + right[j + 1 :])
+                yield ast.BinOp(a, MULT(), ast.BinOp(one, node.op, two))
+    for op in (MATMULT, DIV):
+        if not (is_(node.left, op) and is_(node.right, op)):
+            continue
+        (a, c), (b, d) = ((x.left, x.right) for x in (node.left, node.right))
+        if alike(c, d) and claim.value(a).shape == claim.value(b).shape:
+            yield ast.BinOp(ast.BinOp(a, node.op, b), op(), c)
 
 
 def turn_differences(claim, node):
@@ -121,15 +149,13 @@ def move_minus(claim, node):
 def transpose_products(claim, node):
     if isinstance(node, ast.Attribute) and node.attr == "T" and is_(node.value, MATMULT):
         yield written("b.T @ a.T", a=node.value.left, b=node.value.right)
-    if is_(node, MATMULT):
-        if claim.value(node.left).ndim == claim.value(node.right).ndim == 2:
-            yield written("(b.T @ a.T).T", a=node.left, b=node.right)
+    if is_(node, MATMULT) and ndims(claim, node) == (2, 2):
+        yield written("(b.T @ a.T).T", a=node.left, b=node.right)
 
 
 def vector_first(claim, node):
-    if is_(node, MATMULT):
-        if (claim.value(node.left).ndim, claim.value(node.right).ndim) == (2, 1):
-            yield written("b @ a.T", a=node.left, b=node.right)
+    if is_(node, MATMULT) and ndims(claim, node) == (2, 1):
+        yield written("b @ a.T", a=node.left, b=node.right)
 
 
 def squares(claim, node):
@@ -141,32 +167,29 @@ def squares(claim, node):
 
 
 def slopes_multiplied_out(claim, node):
-    if is_(node, MULT) and is_(node.right, SUB) and number(node.right.left, 1):
-        if alike(node.left, node.right.right):
-            yield written("p - p**2", p=node.left)
-    if is_(node, SUB) and number(node.left, 1) and is_(node.right, POW):
-        if number(node.right.right, 2):
-            yield written("(1 - h) * (1 + h)", h=node.right.left)
+    if is_(node, MULT) and is_complement(node.right) and alike(node.left, node.right.right):
+        yield written("p - p**2", p=node.left)
+    if is_complement(node) and is_(node.right, POW) and number(node.right.right, 2):
+        yield written("(1 - h) * (1 + h)", h=node.right.left)
 
 
 def products_otherwise(claim, node):
     if is_(node, MATMULT):
-        a, b = (claim.value(x).ndim for x in (node.left, node.right))
         yield written("np.dot(a, b)", a=node.left, b=node.right)
         subscripts = {
             (2, 2): "ij,jk->ik", (2, 1): "ij,j->i", (1, 2): "i,ij->j", (1, 1): "i,i->",
-        }[a, b]  # fmt: skip
+        }[ndims(claim, node)]  # fmt: skip
         yield written(f"np.einsum('{subscripts}', a, b)", a=node.left, b=node.right)
         yield written("np.matmul(a, b)", a=node.left, b=node.right)
-    if isinstance(node, ast.Call) and called(node) == "dot":
+    if calls(node, "dot"):
         yield written("a @ b", a=node.args[0], b=node.args[1])
-    if isinstance(node, ast.Call) and called(node) == "outer":
+    if calls(node, "outer"):
         yield written("a[:, None] * b", a=node.args[0], b=node.args[1])
         yield written("np.einsum('i,j->ij', a, b)", a=node.args[0], b=node.args[1])
 
 
 def sums_otherwise(claim, node):
-    if not (isinstance(node, ast.Call) and called(node) == "sum"):
+    if not calls(node, "sum"):
         return
     operand, axis = summed(node)
     ndim = claim.value(operand).ndim
@@ -181,22 +204,18 @@ def sums_otherwise(claim, node):
             yield written("np.ones(len(a)) @ a", a=operand)
         if ndim == 1 and is_(operand, POW) and number(operand.right, 2):
             yield written("r @ r", r=operand.left)
-        if is_(operand, MULT) and all(
-            claim.value(x).ndim == 1 for x in (operand.left, operand.right)
-        ):
+        if is_(operand, MULT) and ndims(claim, operand) == (1, 1):
             yield written("a @ b", a=operand.left, b=operand.right)
     elif ndim == 2:
         yield written(f"a.sum({axis})" if node.args else f"np.sum(a, {axis})", a=operand)
         yield written(f"np.einsum('ij->{'ji'[axis]}', a)", a=operand)
-        if is_(operand, MULT) and all(
-            claim.value(x).ndim == 2 for x in (operand.left, operand.right)
-        ):
+        if is_(operand, MULT) and ndims(claim, operand) == (2, 2):
             parts = {"a": operand.left, "b": operand.right}
             yield written(f"np.einsum('ij,ij->{'ji'[axis]}', a, b)", **parts)
 
 
 def means(claim, node):
-    if isinstance(node, ast.Call) and called(node) == "mean":
+    if calls(node, "mean"):
         operand, axis = summed(node)
         if not any(keyword.arg == "keepdims" for keyword in node.keywords):
             if axis is None and claim.value(operand).ndim == 1:
@@ -204,14 +223,13 @@ def means(claim, node):
             if axis is not None:
                 template = f"np.sum(a, axis={axis}) / a.shape[{axis}]"
                 yield written(template, a=operand)
-    if is_(node, DIV) and claim.is_size(node.right) and isinstance(node.left, ast.Call):
-        if called(node.left) == "sum":
-            operand, axis = summed(node.left)
-            shape = claim.value(operand).shape
-            if len(shape) == 1 or (axis == 0 and not node.left.keywords[1:]):
-                if shape[0] == claim.value(node.right):
-                    func = ast.Attribute(node.left.func.value, "mean", ast.Load())
-                    yield ast.Call(func, node.left.args, node.left.keywords)
+    if is_(node, DIV) and claim.is_size(node.right) and calls(node.left, "sum"):
+        operand, axis = summed(node.left)
+        shape = claim.value(operand).shape
+        all_rows = len(shape) == 1 or (axis == 0 and len(node.left.keywords) == 1)
+        if all_rows and shape[0] == claim.value(node.right):
+            func = ast.Attribute(node.left.func.value, "mean", ast.Load())
+            yield ast.Call(func, node.left.args, node.left.keywords)
 
 
 def quotients(claim, node):
@@ -250,10 +268,10 @@ def masks(claim, node):
         if claim.value(node).ndim:
             yield written("a.astype(float)", a=node)
         yield written("1.0 * a", a=node)
-    if isinstance(node, ast.Call) and called(node) == "where" and number(node.args[1], 1):
+    if calls(node, "where") and number(node.args[1], 1):
         parts = {"a": node.args[0], "b": node.args[2]}
         yield written("1.0 * a + (1 - 1.0 * a) * b", **parts)
-    if isinstance(node, ast.Call) and called(node) == "sign":
+    if calls(node, "sign"):
         yield written("1.0 * (a > 0) - 1.0 * (a < 0)", a=node.args[0])
 
 
@@ -265,22 +283,22 @@ def columns(claim, node):
 
 
 def one_hot(claim, node):
-    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Call):
-        if called(node.value) == "eye" and claim.value(node.slice).ndim == 1:
-            parts = {"y": node.slice, "k": node.value.args[0]}
-            yield written("1.0 * (y[:, None] == np.arange(k))", **parts)
+    if not (isinstance(node, ast.Subscript) and calls(node.value, "eye")):
+        return
+    if claim.value(node.slice).ndim == 1:
+        parts = {"y": node.slice, "k": node.value.args[0]}
+        yield written("1.0 * (y[:, None] == np.arange(k))", **parts)
 
 
 def functions_otherwise(claim, node):
     if is_(node, DIV) and number(node.left, 1) and is_(node.right, ADD):
         one, e = node.right.left, node.right.right
-        if number(one, 1) and isinstance(e, ast.Call) and called(e) == "exp":
+        if number(one, 1) and calls(e, "exp"):
             yield written("1 - e / (1 + e)", e=e)
             yield written("(1 + e) ** -1", e=e)
-    if isinstance(node, ast.Call) and called(node) == "exp":
-        if isinstance(node.args[0], ast.UnaryOp):
-            yield written("1 / np.exp(a)", a=node.args[0].operand)
-    if isinstance(node, ast.Call) and called(node) == "sqrt":
+    if calls(node, "exp") and isinstance(node.args[0], ast.UnaryOp):
+        yield written("1 / np.exp(a)", a=node.args[0].operand)
+    if calls(node, "sqrt"):
         yield written("a**0.5", a=node.args[0])
 
 
@@ -365,11 +383,11 @@ def rewrite(formula, rng, steps, used):
 
 @functools.cache
 def rewritten():
-    """Return the rewritten claims: every formula once, then again with more places."""
-    rng = random.Random(0)
-    formulas = list(FORMULAS.values())
-    used = Counter()
-    return [
-        rewrite(formulas[k % len(formulas)], rng, 1 + k % 5 + k // len(formulas), used)
-        for k in range(HOW_MANY)
-    ]
+    """Return the rewritten claims, all different: every formula once, then some again."""
+    rng, used, found = random.Random(0), Counter(), {}
+    steps = itertools.cycle(range(1, 6))
+    for formula in itertools.cycle(FORMULAS.values()):
+        r = rewrite(formula, rng, next(steps), used)
+        found[formula.name, r.claim] = r
+        if len(found) == HOW_MANY:
+            return list(found.values())
