@@ -1,0 +1,223 @@
+"""An own layered layout: where boxes, labels and wires go on the page.
+
+Given boxes and wires with the sizes of their labels, returns places, from left to right.
+Invariant: no box, label or passing wire overlaps another, for each has room of its own in a
+layer, and between the layers there are only wires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+
+from symgrad.study.picture.layout.alignment import heights
+from symgrad.study.picture.layout.crossings import ordered
+from symgrad.study.picture.layout.layers import (
+    BEND,
+    BOX,
+    EXIT,
+    LABEL,
+    Box,
+    Layers,
+    Size,
+    Wire,
+    layered,
+)
+
+__all__ = ["Box", "Layout", "Place", "Size", "Wire", "lay_out"]
+
+MARGIN = 16.0
+STUB = 26.0  # the line after the last label, with its arrow head
+APART = {BOX: 9.0, EXIT: 3.0, LABEL: 3.0, BEND: 5.0}  # room that each keeps on its own side
+GAP = 22.0  # between two layers, where wires cross over
+STEEP = 0.16, 64.0  # a gap grows with the climb of its wires, up to this
+
+PORTS = 13.0  # between two wires that arrive at one box
+
+Point = tuple[float, float]
+Line = tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A rectangle on the page, by its middle."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def left(self) -> float:
+        return self.x - self.width / 2
+
+    @property
+    def right(self) -> float:
+        return self.x + self.width / 2
+
+    @property
+    def top(self) -> float:
+        return self.y - self.height / 2
+
+    @property
+    def bottom(self) -> float:
+        return self.y + self.height / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The page: a place for each box, exit label and wire label, and the line of each wire.
+
+    A line is its corners: from one to the next it is level, or a curve that is level at both
+    ends.  What the wires of one source share is drawn by the first of them; ``forks`` are the
+    points where they part.  ``stubs`` are the lines that leave a box which nothing reads.
+    """
+
+    width: float
+    height: float
+    boxes: tuple[Place, ...]
+    exits: dict[int, Place]
+    labels: dict[int, Place]
+    wires: tuple[Line, ...]
+    stubs: dict[int, Line]
+    forks: tuple[Point, ...]
+
+
+def lay_out(boxes: Sequence[Box], wires: Sequence[Wire]) -> Layout:
+    """Place boxes, labels and wires: layers, few crossings, straight lines."""
+    graph = layered(boxes, wires)
+    layers = ordered(graph)
+
+    def apart(a: int, b: int) -> float:
+        first, second = graph.items[a], graph.items[b]
+        return (first.height + second.height) / 2 + APART[first.kind] + APART[second.kind]
+
+    middle = heights(graph, layers, apart)
+    top = min((middle[i] - graph.items[i].height / 2 for i in middle), default=0.0)
+    page = _Page(graph, {item: round(y - top + MARGIN, 1) for item, y in middle.items()}, layers)
+    return page.layout(boxes, wires)
+
+
+class _Page:
+    """The layers once their heights are known: columns, and lines from column to column."""
+
+    def __init__(
+        self, graph: Layers, at: dict[int, float], layers: Sequence[Sequence[int]]
+    ) -> None:
+        self.graph, self.at = graph, at
+        self.columns = self._columns(layers)
+        self.places = [self._place(item) for item in range(len(graph.items))]
+
+    def _columns(self, layers: Sequence[Sequence[int]]) -> list[tuple[float, float]]:
+        """Return where each layer begins and ends; steep wires get more room to climb."""
+        factor, most = STEEP
+        columns: list[tuple[float, float]] = []
+        x = MARGIN
+        for layer in layers:
+            width = max(self.graph.items[item].width for item in layer)
+            columns.append((x, x + width))
+            climbs = [abs(self.at[a] - self.at[b]) for a in layer for b in self.graph.after[a]]
+            x += width + round(min(GAP + factor * max(climbs, default=0.0), most), 1)
+        return columns
+
+    def _place(self, index: int) -> Place:
+        """Centre a box in its column; keep inputs and labels close to what they belong to."""
+        item = self.graph.items[index]
+        left, right = self.columns[self.graph.rank[index]]
+        if item.kind == EXIT:
+            x = left + item.width / 2
+        elif item.kind == LABEL or not self.graph.before[index]:
+            x = right - item.width / 2
+        else:
+            x = (left + right) / 2
+        return Place(round(x, 2), self.at[index], item.width, item.height)
+
+    def layout(self, boxes: Sequence[Box], wires: Sequence[Wire]) -> Layout:
+        ports = self._ports(boxes, wires)
+        drawn: set[tuple[int, int]] = set()
+        lines = [self._line(path, ports[i], drawn) for i, path in enumerate(self.graph.paths)]
+        stubs = self._stubs()
+        ends = [line[-1][0] for line in stubs.values()] + [place.right for place in self.places]
+        return Layout(
+            round(max(ends, default=0.0) + MARGIN, 1),
+            round(max((place.bottom for place in self.places), default=0.0) + MARGIN, 1),
+            tuple(self.places[: len(boxes)]),
+            {box: self.places[item] for box, item in self.graph.exits.items()},
+            {wire: self.places[item] for wire, item in self.graph.labels.items()},
+            tuple(lines),
+            stubs,
+            self._forks(),
+        )
+
+    def _ports(self, boxes: Sequence[Box], wires: Sequence[Wire]) -> list[Point]:
+        """Return where each wire arrives: on the left of its target, one below the other."""
+        arriving: dict[int, list[int]] = {}
+        for index, wire in enumerate(wires):
+            arriving.setdefault(wire.target, []).append(index)
+        found: dict[int, Point] = {}
+        for target, indices in arriving.items():
+            box, place = boxes[target], self.places[target]
+            if not box.ordered:
+                indices = sorted(indices, key=lambda i: self.at[self.graph.paths[i][-2]])
+            step = min(PORTS, 0.8 * place.height / len(indices))
+            for i, index in enumerate(indices):
+                up = (i - (len(indices) - 1) / 2) * step
+                radius = place.height / 2
+                inside = radius - sqrt(radius**2 - up**2) if box.round else 0.0
+                found[index] = round(place.left + inside, 2), round(place.y + up, 2)
+        return [found[index] for index in range(len(wires))]
+
+    def _line(self, path: Sequence[int], port: Point, drawn: set[tuple[int, int]]) -> Line:
+        """Return the corners of a wire, from where it leaves what other wires have drawn."""
+        line: list[Point] = []
+        for a, b in pairwise(path):
+            if (a, b) in drawn:
+                continue
+            drawn.add((a, b))
+            end = port if b == path[-1] else None
+            line += self._segment(a, b, end, begins=not line)
+        return _without_level_corners(line)
+
+    def _segment(self, a: int, b: int, port: Point | None, begins: bool) -> Line:
+        """Return the corners between two items; at ``b``, through to where its column ends."""
+        line: list[Point] = []
+        y, right = self.at[a], self.columns[self.graph.rank[a]][1]
+        if begins:
+            line.append((self.places[a].right if self._is_box(a) else right, y))
+        line.append((right, y))
+        left, through = self.columns[self.graph.rank[b]]
+        if port is not None:
+            return (*line, (left, port[1]), port)
+        return (*line, (left, self.at[b]), (through, self.at[b]))
+
+    def _is_box(self, item: int) -> bool:
+        return self.graph.items[item].kind == BOX
+
+    def _stubs(self) -> dict[int, Line]:
+        found = {}
+        for box, item in self.graph.exits.items():
+            if not self.graph.after[item]:
+                line = self._segment(box, item, None, begins=True)
+                found[box] = _without_level_corners([*line, (line[-1][0] + STUB, line[-1][1])])
+        return found
+
+    def _forks(self) -> tuple[Point, ...]:
+        ends = [(self.columns[self.graph.rank[i]][1], self.at[i]) for i in self._forking()]
+        return tuple(ends)
+
+    def _forking(self) -> list[int]:
+        return [item for item, after in enumerate(self.graph.after) if len(after) > 1]
+
+
+def _without_level_corners(line: Sequence[Point]) -> Line:
+    """Drop the corners in the middle of what is level, and the repeated ones."""
+    kept: list[Point] = []
+    for point in line:
+        if kept and kept[-1] == point:
+            continue
+        if len(kept) > 1 and kept[-2][1] == kept[-1][1] == point[1]:
+            kept.pop()
+        kept.append(point)
+    return tuple(kept)
