@@ -49,7 +49,8 @@ def sign(rhs: Op, text: str) -> tuple[str, ...]:
     numbers = [_number(x.value) if isinstance(x, Static) else None for x in rhs.operands]
     short = SHORT.get(rhs.name, rhs.name)
     if not rhs.facts.elementwise:
-        return (short, *_axes(rhs))
+        axis = re.search(r"axis=(-?\d+|\([^()]*\))", text)
+        return (short, axis[0]) if axis else (short,)
     spelled = rhs.facts.spell["numpy"]
     if rhs.facts.precedence < ATOM and isinstance(spelled, str) and len(numbers) == 2:
         return (_infix(_mark(spelled), numbers),)
@@ -91,14 +92,6 @@ def _product(text: str) -> str:
     if " @ " in text:
         return "@"
     return call[1] if call else "·"
-
-
-def _axes(rhs: Op) -> tuple[str, ...]:
-    """Return which axes are meant, where that is not all of them."""
-    axis = rhs.setting("axis") if "axis" in rhs.params else None
-    if axis is None or (isinstance(axis, tuple) and not rhs.aval_is_kept):
-        return ()
-    return ()
 
 
 def _number(value: Any) -> str:

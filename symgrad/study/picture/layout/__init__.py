@@ -96,17 +96,21 @@ def lay_out(boxes: Sequence[Box], wires: Sequence[Wire]) -> Layout:
 
     middle = heights(graph, layers, apart)
     top = min((middle[i] - graph.items[i].height / 2 for i in middle), default=0.0)
-    page = _Page(graph, {item: round(y - top + MARGIN, 1) for item, y in middle.items()}, layers)
-    return page.layout(boxes, wires)
+    at = {item: round(y - top + MARGIN, 1) for item, y in middle.items()}
+    return _Page(graph, at, layers, boxes).layout(wires)
 
 
 class _Page:
     """The layers once their heights are known: columns, and lines from column to column."""
 
     def __init__(
-        self, graph: Layers, at: dict[int, float], layers: Sequence[Sequence[int]]
+        self,
+        graph: Layers,
+        at: dict[int, float],
+        layers: Sequence[Sequence[int]],
+        boxes: Sequence[Box],
     ) -> None:
-        self.graph, self.at = graph, at
+        self.graph, self.at, self.boxes = graph, at, boxes
         self.columns = self._columns(layers)
         self.places = [self._place(item) for item in range(len(graph.items))]
 
@@ -132,18 +136,22 @@ class _Page:
             x = right - item.width / 2
         else:
             x = (left + right) / 2
+        if item.kind == BOX:
+            width, height = self.boxes[index].width, self.boxes[index].height
+            x += (item.width - width) / 2 if not self.graph.before[index] else 0.0
+            return Place(round(x, 2), self.at[index], width, height)
         return Place(round(x, 2), self.at[index], item.width, item.height)
 
-    def layout(self, boxes: Sequence[Box], wires: Sequence[Wire]) -> Layout:
-        ports = self._ports(boxes, wires)
+    def layout(self, wires: Sequence[Wire]) -> Layout:
+        ports = self._ports(wires)
         drawn: set[tuple[int, int]] = set()
         lines = [self._line(path, ports[i], drawn) for i, path in enumerate(self.graph.paths)]
         stubs = self._stubs()
         ends = [line[-1][0] for line in stubs.values()] + [place.right for place in self.places]
         return Layout(
             round(max(ends, default=0.0) + MARGIN, 1),
-            round(max((place.bottom for place in self.places), default=0.0) + MARGIN, 1),
-            tuple(self.places[: len(boxes)]),
+            round(max(self._bottoms(), default=0.0) + MARGIN, 1),
+            tuple(self.places[: len(self.boxes)]),
             {box: self.places[item] for box, item in self.graph.exits.items()},
             {wire: self.places[item] for wire, item in self.graph.labels.items()},
             tuple(lines),
@@ -151,14 +159,17 @@ class _Page:
             self._forks(),
         )
 
-    def _ports(self, boxes: Sequence[Box], wires: Sequence[Wire]) -> list[Point]:
+    def _bottoms(self) -> list[float]:
+        return [self.at[i] + item.height / 2 for i, item in enumerate(self.graph.items)]
+
+    def _ports(self, wires: Sequence[Wire]) -> list[Point]:
         """Return where each wire arrives: on the left of its target, one below the other."""
         arriving: dict[int, list[int]] = {}
         for index, wire in enumerate(wires):
             arriving.setdefault(wire.target, []).append(index)
         found: dict[int, Point] = {}
         for target, indices in arriving.items():
-            box, place = boxes[target], self.places[target]
+            box, place = self.boxes[target], self.places[target]
             if not box.ordered:
                 indices = sorted(indices, key=lambda i: self.at[self.graph.paths[i][-2]])
             step = min(PORTS, 0.8 * place.height / len(indices))
@@ -204,11 +215,8 @@ class _Page:
         return found
 
     def _forks(self) -> tuple[Point, ...]:
-        ends = [(self.columns[self.graph.rank[i]][1], self.at[i]) for i in self._forking()]
-        return tuple(ends)
-
-    def _forking(self) -> list[int]:
-        return [item for item, after in enumerate(self.graph.after) if len(after) > 1]
+        forking = [item for item, after in enumerate(self.graph.after) if len(after) > 1]
+        return tuple((self.columns[self.graph.rank[i]][1], self.at[i]) for i in forking)
 
 
 def _without_level_corners(line: Sequence[Point]) -> Line:

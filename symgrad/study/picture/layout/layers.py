@@ -23,7 +23,7 @@ class Box:
     """A node to place.  ``exit`` is room for a label on the wire that leaves it.
 
     ``ordered`` says that its wires must arrive in the order given, the first one on top;
-    ``round`` that it is a circle.
+    ``round`` that it is a circle.  ``note`` is room for words below it.
     """
 
     width: float
@@ -31,6 +31,14 @@ class Box:
     exit: Size | None = None
     ordered: bool = False
     round: bool = False
+    note: Size | None = None
+
+    @property
+    def room(self) -> Size:
+        """Return the box with its note; as much room above, so that its wires stay in the middle."""
+        if self.note is None:
+            return Size(self.width, self.height)
+        return Size(max(self.width, self.note.width), self.height + 2 * self.note.height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,6 @@ class Item:
     kind: str
     width: float
     height: float
-    ordered: bool = False
 
 
 @dataclass(slots=True)
@@ -97,7 +104,7 @@ def layered(boxes: Sequence[Box], wires: Sequence[Wire]) -> Layers:
     """Put boxes and labels into layers, and give each wire a bend in every layer it passes."""
     made = Layers()
     for box in boxes:
-        made.add(Item(BOX, box.width, box.height, box.ordered))
+        made.add(Item(BOX, box.room.width, box.room.height))
     for index, box in enumerate(boxes):
         if box.exit is not None:
             made.exits[index] = made.add(Item(EXIT, box.exit.width, box.exit.height))
