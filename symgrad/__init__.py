@@ -30,12 +30,15 @@ if TYPE_CHECKING:  # the names of __all__ once more, for type checkers and edito
         TraceError,
         WrtError,
     )
+    from symgrad.study.picture import Drawing, Frames, draw
     from symgrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
     "ArgumentError",
     "CheckError",
     "Compiled",
+    "Drawing",
+    "Frames",
     "GraphError",
     "KinkError",
     "LossError",
@@ -49,6 +52,7 @@ __all__ = [
     "WrtError",
     "__version__",
     "compile",
+    "draw",
     "grad",
     "hessian",
     "hvp",
@@ -60,7 +64,10 @@ __all__ = [
 
 _ELSEWHERE = {
     "Compiled": "symgrad.compiled",
+    "Drawing": "symgrad.study.picture",
+    "Frames": "symgrad.study.picture",
     "compile": "symgrad.compiled",
+    "draw": "symgrad.study.picture",
     "grad": "symgrad.transforms",
     "hessian": "symgrad.transforms",
     "hvp": "symgrad.transforms",

@@ -6,13 +6,18 @@ Given a function and arguments, return a `Drawing`: circuit -> sketch (what is s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, overload
 
 from symgrad.errors import ArgumentError, did_you_mean
-from symgrad.study.circuit import circuit
+from symgrad.graph import Graph
+from symgrad.study.circuit import Circuit, circuit
 from symgrad.study.picture.drawing import Drawing, Frames
+from symgrad.study.picture.folding import folded
+from symgrad.study.picture.layers import Layers
 from symgrad.study.picture.reading import read
+
+__all__ = ["Drawing", "Frames", "draw"]
 
 LEVELS = ("gate", "line", "layer")
 EDGES = ("gradient", "local")
@@ -74,9 +79,23 @@ def draw(
     """
     _require("level", level, LEVELS)
     _require("edges", edges, EDGES)
-    found = circuit(fn, args, kwargs, wrt, level, names)
-    drawing = Drawing.of(found, read(found, local=edges == "local", notes=notes))
+    found = circuit(fn, args, kwargs, wrt, _in_layers if level == "layer" else level, names)
+    headings = _headings(found) if level == "layer" else {}
+    sketch = read(found, edges == "local", notes, steps, headings)
+    if fold and not steps:  # each layer of a pile would need a step of its own
+        sketch = folded(sketch)
+    drawing = Drawing.of(found, sketch)
     return Frames.of(drawing) if steps else drawing
+
+
+def _in_layers(graph: Graph) -> Sequence[Sequence[int]]:
+    return Layers(graph).groups()
+
+
+def _headings(found: Circuit) -> dict[int, str]:
+    """Return what each block is called, by its node."""
+    layers = Layers(found.made.primal)
+    return {n.number: layers.heading(n.equations) for n in found.nodes if n.kind == "op"}
 
 
 def _require(name: str, value: Any, choices: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 DECIMALS = 2  # as lectures write them
+FEW = 0.0995  # below this, two decimals would be less than two digits
 PLAIN = 1e-3, 1e5  # outside of this, numbers get an exponent
 
 
@@ -20,9 +21,9 @@ def figure(value: Any) -> str:
     if np.asarray(value).dtype.kind in "biu":
         return str(number)
     size = abs(float(number))
-    if size == 0 or not np.isfinite(size) or round(size, 1) >= 0.1 and size < PLAIN[1]:
+    if size == 0 or not np.isfinite(size) or FEW <= size < PLAIN[1]:
         return f"{float(number) + 0.0:.{DECIMALS}f}"
-    return f"{float(number):.3g}" if size >= PLAIN[0] and size < 1 else f"{float(number):.2e}"
+    return f"{float(number):.3g}" if PLAIN[0] <= size < FEW else f"{float(number):.2e}"
 
 
 def shape_text(shape: Sequence[str]) -> str:

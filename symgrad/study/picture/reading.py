@@ -27,21 +27,29 @@ def read(
     found: Circuit,
     local: bool = False,
     notes: bool = False,
+    all_names: bool = False,
     headings: Mapping[int, str] = {},
 ) -> Sketch:
     """Return the sketch of a circuit.
 
     ``local`` puts local derivatives on the wires in place of gradients, ``notes`` says what each
-    gate does to the gradient, ``headings`` names the kinds of blocks by node.
+    gate does to the gradient, ``all_names`` shows also the names that the user did not give,
+    ``headings`` says what blocks are called, by node.
     """
-    return _Reader(found, local, notes, headings).sketch()
+    return _Reader(found, local, notes, all_names or local, headings).sketch()
 
 
 class _Reader:
     def __init__(
-        self, found: Circuit, local: bool, notes: bool, headings: Mapping[int, str]
+        self,
+        found: Circuit,
+        local: bool,
+        notes: bool,
+        all_names: bool,
+        headings: Mapping[int, str],
     ) -> None:
         self.circuit, self.local, self.notes, self.headings = found, local, notes, headings
+        self.all_names = all_names
         self.blocks = found.level != "gate"
         self.numbers = {node.symbol: node.number for node in found.nodes}
         self.edges = {(e.source, e.target, e.position): k for k, e in enumerate(found.edges)}
@@ -139,9 +147,13 @@ class _Reader:
         """Return the words on what leaves a part: its value above, its gradient below."""
         is_array = np.ndim(node.value) > 0
         named = not is_input and not self.blocks and (is_array or self._is_users(node))
-        above = (Run("name", node.name),) if named else ()
+        above: Row = (Run("name", node.name),) if named else ()
         above += (Run("value", self._amount(node, node.value)),)
-        if self.local or node.upstream is None:
+        if self.local:
+            edges = self.circuit.edges_from[node.number]
+            alone = self.readers[node.number] == len(edges) == 1
+            return Label(above, (self._local(edges[0]),) if alone else ())
+        if node.upstream is None:
             return Label(above)
         below: Row = (Run("gradient", self._amount(node, node.upstream)),)
         if is_array:
@@ -154,7 +166,8 @@ class _Reader:
 
     def _is_users(self, node: Node) -> bool:
         named = self.circuit.made.primal.notes.names
-        return node.symbol in named or node.number == self.circuit.output
+        is_known = node.symbol in named or node.number == self.circuit.output
+        return is_known or self.all_names
 
     def _amount(self, node: Node, value: Any) -> str:
         if np.ndim(value):
@@ -190,20 +203,20 @@ class _Reader:
 
     def _on_wire(self, edge: Edge) -> Label | None:
         """Return the words on a wire: the local derivative, or this reader's part of a sum."""
-        if self.local:
-            return Label(below=((Run("local", self._local(edge)),),))
         if self.readers[edge.source] < 2:
             return None
+        if self.local:
+            return Label(below=(self._local(edge),))
         text = shortened(edge.passed_text, WORDS) if np.ndim(edge.passed) else figure(edge.passed)
         return Label(below=((Run("gradient", text),),))
 
-    def _local(self, edge: Edge) -> str:
+    def _local(self, edge: Edge) -> Row:
         text = shortened(edge.local_text, WORDS)
         if edge.local is None or np.ndim(edge.local):
-            return text
+            return (Run("local", text),)
         number = figure(edge.local)
         is_number = edge.local_text.lstrip("-").replace(".", "").isdigit()
-        return number if is_number else f"{text} = {number}"
+        return (Run("local", number if is_number else f"{text} = {number}"),)
 
     # --- the whole
 
@@ -213,7 +226,7 @@ class _Reader:
         count = len(shown) - inputs
         kind = {"gate": "gate", "line": "line"}.get(self.circuit.level, "block")
         plural = "s" * (count != 1)
-        first = f"{inputs} input{'s' * (inputs != 1)} and {count} {kind}{plural}, from left to right."
+        first = (
+            f"{inputs} input{'s' * (inputs != 1)} and {count} {kind}{plural}, from left to right."
+        )
         return " ".join([first, *(f"{self._about(node)}." for node in shown)])
-
-

@@ -16,6 +16,7 @@ LETTERS = 13.0  # size of the letters on wires
 SIGN, CODE, NOTE = 15.0, 12.5, 10.5
 ROW = 1.32  # from one line of text to the next, in letters
 CIRCLE = 32.0
+CARD = 4.0
 BETWEEN = 5.0  # between a name and its value
 
 
@@ -73,6 +74,11 @@ class Part:
     def is_round(self) -> bool:
         return self.look == "gate" and len(self.rows) == 1 and self._width(SIGN, False) <= 24.0
 
+    @property
+    def pile(self) -> float:
+        """Return how far the cards behind the first stand out, above and to the right."""
+        return 2 * CARD if self.times > 1 else 0.0
+
     def _width(self, size: float, mono: bool) -> float:
         return max((text_width(row, size, mono) for row in self.rows), default=0.0)
 
@@ -85,8 +91,9 @@ class Part:
         if self.look == "block":
             heading = text_width(self.heading, LETTERS) + (30.0 if self.times > 1 else 0.0)
             rows = len(self.rows) * CODE * ROW + (LETTERS * ROW if self.heading else 0.0)
-            width = max(self._width(CODE, True), heading) + 24.0
-            return Box(width, max(rows + 16.0, least), self.exit.size, True, False, note)
+            width = max(self._width(CODE, True), heading) + 24.0 + self.pile
+            height = max(rows + 16.0, least) + self.pile
+            return Box(width, height, self.exit.size, True, False, note)
         pad = 6.0 if self.look == "input" else 18.0
         width = max(self._width(SIGN, False) + pad, 20.0)
         height = max(len(self.rows) * SIGN * ROW + 8.0, least)

@@ -50,41 +50,48 @@ class _Steps:
         seed = f"Step 1 of {last}: start at the output, d{output.name}/d{output.name} = 1"
         yield Frame(1, frozenset(parts), frozenset(), self.place[output.number], (seed,))
         for number, (target, edges) in enumerate(self.passes, 2):
-            for k, edge in edges:
+            rows = [f"Step {number} of {last}: back through {_equation(nodes[target])}"]
+            for k, edge in sorted(edges, key=lambda pair: pair[1].position):
                 links.add(self.links.get(k, -1))
                 waits[edge.source] -= 1
-                self._fill(edge.source, waits, parts)
-            caption = self._caption(number, last, nodes[target], [edge for _, edge in edges])
+                if waits[edge.source] == 0 and edge.source in self.place:
+                    parts.add(self.place[edge.source])
+                rows.append(self._product(nodes[target], edge, waits[edge.source]))
+            caption = tuple(rows)
             yield Frame(number, frozenset(parts), frozenset(links), self.place[target], caption)
-
-    def _fill(self, source: int, waits: dict[int, int], parts: set[int]) -> None:
-        if waits[source] == 0 and source in self.place:
-            parts.add(self.place[source])
 
     # --- words
 
-    def _caption(
-        self, number: int, last: int, node: Node, edges: list[Edge]
-    ) -> tuple[str, ...]:
-        first = f"Step {number} of {last}: back through {node.name} = {node.text}"
-        return (first, *(self._product(node, edge) for edge in edges))
-
-    def _product(self, node: Node, edge: Edge) -> str:
+    def _product(self, node: Node, edge: Edge, waits: int) -> str:
         """Return upstream, local and product along an edge, in numbers where there are."""
         source = self.circuit.nodes[edge.source]
-        total = "" if len(self.circuit.edges_from[edge.source]) == 1 else " (one part of its sum)"
+        part = self._part_of_sum(source, waits)
         if edge.local is not None and not np.ndim(edge.local) and not np.ndim(edge.passed):
             upstream, local = figure(node.upstream), figure(edge.local)
             formula = "" if _is_number(edge.local_text) else f" ({edge.local_text})"
             product = f"{upstream} × {local}{formula} = {figure(edge.passed)}"
-            return f"d{source.name}: upstream × local = {product}{total}"
+            return f"d{source.name}: upstream × local = {product}{part}"
         shape = shape_text(self.circuit.wording.shape(source.symbol))
-        return f"d{source.name} = {edge.passed_text}, of shape {shape}{total}"
+        return f"d{source.name}: {edge.passed_text}, shape {shape}{part}"
+
+    def _part_of_sum(self, source: Node, waits: int) -> str:
+        """Say which part of the sum this is, for a value that several gates read."""
+        count = len(self.circuit.edges_from[source.number])
+        if count == 1:
+            return ""
+        part = f"part {count - waits} of {count}"
+        if waits or np.ndim(source.upstream):
+            return f" ({part})"
+        return f" ({part}, their sum is {figure(source.upstream)})"
 
     def _amount(self, node: Node, value: object) -> str:
         if np.ndim(value):  # type: ignore[arg-type]
             return f"an array {shape_text(self.circuit.wording.shape(node.symbol))}"
         return figure(value)
+
+
+def _equation(node: Node) -> str:
+    return f"{node.name} = {node.text}"
 
 
 def _is_number(text: str) -> bool:

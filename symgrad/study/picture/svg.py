@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 from symgrad.study.picture.layout import Layout, Line, Place
 from symgrad.study.picture.sketch import (
     BETWEEN,
+    CARD,
     CODE,
     LETTERS,
     NOTE,
@@ -97,9 +99,7 @@ class _Writer:
             below = link.label.below if index in self.frame.links else ()
             self._label(group, self.layout.labels[index], link.label.above, below)
 
-    def _label(
-        self, parent: ET.Element, place: Place, above: Row, below: Sequence[Row]
-    ) -> None:
+    def _label(self, parent: ET.Element, place: Place, above: Row, below: Sequence[Row]) -> None:
         if above:
             self._row(parent, above, place.x, place.y - LIFT)
         for k, row in enumerate(below):
@@ -137,31 +137,34 @@ class _Writer:
         if part.look == "input":
             return
         if part.is_round and place.width == place.height:
-            x, y = _number(place.x), _number(place.y)
-            _add(group, "circle", cx=x, cy=y, r=_number(place.width / 2))
+            radius = _number(place.width / 2)
+            _add(group, "circle", cx=_number(place.x), cy=_number(place.y), r=radius)
             return
         corner = 7.0 if part.look == "block" else min(16.0, place.height / 2)
-        for k in range(2 if part.times > 1 else 0, -1, -1):  # a pile, where several are folded
+        width, height = place.width - part.pile, place.height - part.pile
+        for k in range(int(part.pile / CARD), -1, -1):  # a pile, where several are folded
+            x, y = place.left + CARD * k, place.top + part.pile - CARD * k
             _add(
-                group, "rect", x=_number(place.left + 4 * k), y=_number(place.top - 4 * k),
-                width=_number(place.width), height=_number(place.height), rx=_number(corner),
+                group, "rect", x=_number(x), y=_number(y),
+                width=_number(width), height=_number(height), rx=_number(corner),
             )  # fmt: skip
 
     def _inside(self, group: ET.Element, part: Part, place: Place) -> None:
         size = CODE if part.look == "block" else SIGN
         step = size * ROW
         head = LETTERS * ROW if part.heading else 0.0
-        y = place.y - (len(part.rows) * step + head) / 2
+        middle = place.x - part.pile / 2
+        y = place.y + part.pile / 2 - (len(part.rows) * step + head) / 2
         if part.heading:
             heading = part.heading + (f"  × {part.times}" if part.times > 1 else "")
             y += head
             _add(
-                group, "text", heading, x=_number(place.x), y=_number(y - 0.3 * LETTERS),
+                group, "text", heading, x=_number(middle), y=_number(y - 0.3 * LETTERS),
                 **{"class": "heading"},
             )  # fmt: skip
         for row in part.rows:
             y += step
-            x = place.left + 12.0 if part.look == "block" else place.x
+            x = place.left + 12.0 if part.look == "block" else middle
             _add(
                 group, "text", row, x=_number(x), y=_number(y - 0.24 * step),
                 **{"class": "code" if part.look == "block" else "sign"},
@@ -202,7 +205,7 @@ def _number(value: float) -> str:
 def _path(line: Line) -> str:
     """Return the path through the corners: level lines, and curves that begin and end level."""
     words = [f"M{_number(line[0][0])} {_number(line[0][1])}"]
-    for (x0, y0), (x1, y1) in zip(line, line[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(line):
         if y0 == y1:
             words.append(f"H{_number(x1)}")
         else:
@@ -215,5 +218,3 @@ def _arrow(tip: tuple[float, float]) -> str:
     (x, y), (length, half) = tip, ARROW
     back = _number(x - length)
     return f"M{_number(x)} {_number(y)}L{back} {_number(y - half)}V{_number(y + half)}Z"
-
-

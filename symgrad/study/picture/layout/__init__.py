@@ -17,8 +17,8 @@ from symgrad.study.picture.layout.crossings import ordered
 from symgrad.study.picture.layout.layers import (
     BEND,
     BOX,
-    EXIT,
     LABEL,
+    NECK,
     Box,
     Layers,
     Size,
@@ -30,7 +30,7 @@ __all__ = ["Box", "Layout", "Place", "Size", "Wire", "lay_out"]
 
 MARGIN = 16.0
 STUB = 26.0  # the line after the last label, with its arrow head
-APART = {BOX: 9.0, EXIT: 3.0, LABEL: 3.0, BEND: 5.0}  # room that each keeps on its own side
+APART = {BOX: 4.0, LABEL: 3.0, BEND: 5.0}  # room that each keeps on its own side
 GAP = 22.0  # between two layers, where wires cross over
 STEEP = 0.16, 64.0  # a gap grows with the climb of its wires, up to this
 
@@ -100,6 +100,15 @@ def lay_out(boxes: Sequence[Box], wires: Sequence[Wire]) -> Layout:
     return _Page(graph, at, layers, boxes).layout(wires)
 
 
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """Where a layer begins, where its boxes end and their exits begin, and where it ends."""
+
+    left: float
+    inner: float
+    right: float
+
+
 class _Page:
     """The layers once their heights are known: columns, and lines from column to column."""
 
@@ -114,45 +123,57 @@ class _Page:
         self.columns = self._columns(layers)
         self.places = [self._place(item) for item in range(len(graph.items))]
 
-    def _columns(self, layers: Sequence[Sequence[int]]) -> list[tuple[float, float]]:
-        """Return where each layer begins and ends; steep wires get more room to climb."""
+    def _columns(self, layers: Sequence[Sequence[int]]) -> list[_Column]:
+        """Set the layers side by side; steep wires get more room to climb."""
         factor, most = STEEP
-        columns: list[tuple[float, float]] = []
+        columns = []
         x = MARGIN
         for layer in layers:
-            width = max(self.graph.items[item].width for item in layer)
-            columns.append((x, x + width))
+            columns.append(self._column(x, layer))
             climbs = [abs(self.at[a] - self.at[b]) for a in layer for b in self.graph.after[a]]
-            x += width + round(min(GAP + factor * max(climbs, default=0.0), most), 1)
+            gap = min(GAP + factor * max(climbs, default=0.0), most)
+            x = columns[-1].right + round(gap, 1)
         return columns
+
+    def _column(self, left: float, layer: Sequence[int]) -> _Column:
+        boxes = [self.boxes[item] for item in layer if self._is_box(item)]
+        labels = [self.graph.items[item].width for item in layer if not self._is_box(item)]
+        inner = left + max((box.room.width for box in boxes), default=0.0)
+        exits = [NECK + box.exit.width for box in boxes if box.exit is not None]
+        return _Column(
+            left, inner, max([inner + max(exits, default=0.0), *(left + w for w in labels)])
+        )
 
     def _place(self, index: int) -> Place:
         """Centre a box in its column; keep inputs and labels close to what they belong to."""
-        item = self.graph.items[index]
-        left, right = self.columns[self.graph.rank[index]]
-        if item.kind == EXIT:
-            x = left + item.width / 2
-        elif item.kind == LABEL or not self.graph.before[index]:
-            x = right - item.width / 2
-        else:
-            x = (left + right) / 2
+        item, column = self.graph.items[index], self.columns[self.graph.rank[index]]
+        width, height = item.width, item.height
+        x = column.right - width / 2
         if item.kind == BOX:
-            width, height = self.boxes[index].width, self.boxes[index].height
-            x += (item.width - width) / 2 if not self.graph.before[index] else 0.0
-            return Place(round(x, 2), self.at[index], width, height)
-        return Place(round(x, 2), self.at[index], item.width, item.height)
+            box = self.boxes[index]
+            width, height = box.width, box.height
+            is_input = not self.graph.before[index]
+            x = column.inner - box.room.width / 2 if is_input else (column.left + column.inner) / 2
+        return Place(x, self.at[index], width, height)
+
+    def _exit(self, index: int, size: Size) -> Place:
+        x = self.columns[self.graph.rank[index]].inner + NECK + size.width / 2
+        return Place(x, self.at[index], size.width, size.height)
 
     def layout(self, wires: Sequence[Wire]) -> Layout:
         ports = self._ports(wires)
         drawn: set[tuple[int, int]] = set()
         lines = [self._line(path, ports[i], drawn) for i, path in enumerate(self.graph.paths)]
         stubs = self._stubs()
-        ends = [line[-1][0] for line in stubs.values()] + [place.right for place in self.places]
+        exits = {k: self._exit(k, box.exit) for k, box in enumerate(self.boxes) if box.exit}
+        ends = [line[-1][0] for line in stubs.values()] + [
+            place.right for place in (*self.places, *exits.values())
+        ]
         return Layout(
             round(max(ends, default=0.0) + MARGIN, 1),
             round(max(self._bottoms(), default=0.0) + MARGIN, 1),
             tuple(self.places[: len(self.boxes)]),
-            {box: self.places[item] for box, item in self.graph.exits.items()},
+            exits,
             {wire: self.places[item] for wire, item in self.graph.labels.items()},
             tuple(lines),
             stubs,
@@ -177,7 +198,7 @@ class _Page:
                 up = (i - (len(indices) - 1) / 2) * step
                 radius = place.height / 2
                 inside = radius - sqrt(radius**2 - up**2) if box.round else 0.0
-                found[index] = round(place.left + inside, 2), round(place.y + up, 2)
+                found[index] = place.left + inside, place.y + up
         return [found[index] for index in range(len(wires))]
 
     def _line(self, path: Sequence[int], port: Point, drawn: set[tuple[int, int]]) -> Line:
@@ -186,37 +207,47 @@ class _Page:
         for a, b in pairwise(path):
             if (a, b) in drawn:
                 continue
-            drawn.add((a, b))
-            end = port if b == path[-1] else None
-            line += self._segment(a, b, end, begins=not line)
+            if b != path[-1]:
+                drawn.add((a, b))
+            if not line:
+                line = self._start(a, (a, a) in drawn)
+                drawn.add((a, a))
+            line += self._segment(b, port if b == path[-1] else None)
         return _without_level_corners(line)
 
-    def _segment(self, a: int, b: int, port: Point | None, begins: bool) -> Line:
-        """Return the corners between two items; at ``b``, through to where its column ends."""
-        line: list[Point] = []
-        y, right = self.at[a], self.columns[self.graph.rank[a]][1]
-        if begins:
-            line.append((self.places[a].right if self._is_box(a) else right, y))
-        line.append((right, y))
-        left, through = self.columns[self.graph.rank[b]]
+    def _segment(self, item: int, port: Point | None) -> list[Point]:
+        """Return the corners of a wire in the column of ``item``, which it passes or ends in."""
+        column, y = self.columns[self.graph.rank[item]], self.at[item]
         if port is not None:
-            return (*line, (left, port[1]), port)
-        return (*line, (left, self.at[b]), (through, self.at[b]))
+            return [(column.left, port[1]), port]
+        return [(column.left, y), (column.right, y)]
+
+    def _start(self, item: int, is_drawn: bool) -> list[Point]:
+        """Return the corners from where an item is left to where its column ends."""
+        y, right = self.at[item], self.columns[self.graph.rank[item]].right
+        begins = self._is_box(item) and not is_drawn
+        return [(self.places[item].right, y), (right, y)] if begins else [(right, y)]
 
     def _is_box(self, item: int) -> bool:
         return self.graph.items[item].kind == BOX
 
     def _stubs(self) -> dict[int, Line]:
-        found = {}
-        for box, item in self.graph.exits.items():
-            if not self.graph.after[item]:
-                line = self._segment(box, item, None, begins=True)
-                found[box] = _without_level_corners([*line, (line[-1][0] + STUB, line[-1][1])])
+        found: dict[int, Line] = {}
+        for box, after in enumerate(self.graph.after[: len(self.boxes)]):
+            if not after:
+                right = self.columns[self.graph.rank[box]].right
+                y = self.at[box]
+                found[box] = ((self.places[box].right, y), (right + STUB, y))
         return found
 
     def _forks(self) -> tuple[Point, ...]:
-        forking = [item for item, after in enumerate(self.graph.after) if len(after) > 1]
-        return tuple((self.columns[self.graph.rank[i]][1], self.at[i]) for i in forking)
+        """Return the points where wires of one source part."""
+        onward: dict[int, set[tuple[int, int]]] = {}
+        for index, path in enumerate(self.graph.paths):
+            for a, b in pairwise(path):
+                onward.setdefault(a, set()).add((b, index if b == path[-1] else -1))
+        forking = sorted(item for item, ways in onward.items() if len(ways) > 1)
+        return tuple((self.columns[self.graph.rank[i]].right, self.at[i]) for i in forking)
 
 
 def _without_level_corners(line: Sequence[Point]) -> Line:

@@ -38,7 +38,7 @@ def heights(graph: Layers, layers: Order, apart: Apart) -> dict[int, float]:
 def _conflicts(graph: Layers, layers: Order, place: dict[int, int]) -> set[tuple[int, int]]:
     """Return the segments that cross one between two bends: long wires stay straight."""
     conflicts = set()
-    for left, right in pairwise(layers):
+    for left in layers:
         inner = sorted(
             (place[a], place[b])
             for a in left
@@ -97,7 +97,7 @@ def _packed(layers: Order, root: Row, apart: Apart, downwards: bool) -> dict[int
         below[a].append(b)
         above[b].append(a)
     order = _from_above(above, below)
-    at = {}
+    at: dict[int, float] = {}
     for row in order:
         at[row] = max((at[x] + gaps[x, row] for x in above[row]), default=0.0)
     if not downwards:

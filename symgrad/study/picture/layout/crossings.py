@@ -83,9 +83,7 @@ def _swept(graph: Layers, layers: Order, rightwards: bool) -> Order:
     return made
 
 
-def _middle(
-    graph: Layers, item: int, place: dict[int, int], rightwards: bool
-) -> float | None:
+def _middle(graph: Layers, item: int, place: dict[int, int], rightwards: bool) -> float | None:
     if rightwards:
         ends = [float(place[x]) for x in graph.before[item]]
     else:

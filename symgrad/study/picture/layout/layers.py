@@ -35,7 +35,7 @@ class Box:
 
     @property
     def room(self) -> Size:
-        """Return the box with its note; as much room above, so that its wires stay in the middle."""
+        """Return the box with its note, and as much above, so that wires meet its middle."""
         if self.note is None:
             return Size(self.width, self.height)
         return Size(max(self.width, self.note.width), self.height + 2 * self.note.height)
@@ -50,12 +50,13 @@ class Wire:
     label: Size | None = None
 
 
-BOX, EXIT, LABEL, BEND = "box", "exit", "label", "bend"
+BOX, LABEL, BEND = "box", "label", "bend"
+NECK = 8.0  # of line between a box and the label at its exit
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What takes room in a layer: a box, a label, or a wire that passes."""
+    """What takes room in a layer: a box with its exit, a label, or a wire that passes."""
 
     kind: str
     width: float
@@ -64,7 +65,7 @@ class Item:
 
 @dataclass(slots=True)
 class Layers:
-    """Items, the layer of each, and the segments between neighbouring layers.
+    """Items (the boxes come first), the layer of each, and the segments between neighbours.
 
     ``ports[a, b]`` is which operand of ``b`` the segment is, as a fraction below 1.
     """
@@ -74,11 +75,10 @@ class Layers:
     before: list[list[int]] = field(default_factory=list)
     after: list[list[int]] = field(default_factory=list)
     ports: dict[tuple[int, int], float] = field(default_factory=dict)
-    exits: dict[int, int] = field(default_factory=dict)  # box -> item of the label at its exit
     labels: dict[int, int] = field(default_factory=dict)  # wire -> item of its label
     paths: list[tuple[int, ...]] = field(default_factory=list)  # wire -> items it goes through
 
-    def add(self, item: Item, rank: int = 0) -> int:
+    def add(self, item: Item, rank: int) -> int:
         self.items.append(item)
         self.rank.append(rank)
         self.before.append([])
@@ -103,63 +103,64 @@ class Layers:
 def layered(boxes: Sequence[Box], wires: Sequence[Wire]) -> Layers:
     """Put boxes and labels into layers, and give each wire a bend in every layer it passes."""
     made = Layers()
-    for box in boxes:
-        made.add(Item(BOX, box.room.width, box.room.height))
-    for index, box in enumerate(boxes):
-        if box.exit is not None:
-            made.exits[index] = made.add(Item(EXIT, box.exit.width, box.exit.height))
+    ranks = _ranks(len(boxes), wires)
+    for box, rank in zip(boxes, ranks, strict=True):
+        made.add(Item(BOX, *_cell(box)), rank)
     for index, wire in enumerate(wires):
         if wire.label is not None:
-            made.labels[index] = made.add(Item(LABEL, wire.label.width, wire.label.height))
-    made.rank = _ranks(made, wires)
+            label = Item(LABEL, wire.label.width, wire.label.height)
+            made.labels[index] = made.add(label, ranks[wire.target] - 1)
     _draw(made, wires)
     return made
 
 
-def _stops(made: Layers, index: int, wire: Wire) -> list[int]:
-    """Return what a wire must pass, in order: its source, the labels, its target."""
-    stops = [wire.source, made.exits.get(wire.source), made.labels.get(index), wire.target]
-    return [stop for stop in stops if stop is not None]
+def _cell(box: Box) -> tuple[float, float]:
+    """Return the room of a box with its note and the label at its exit, side by side."""
+    if box.exit is None:
+        return box.room.width, box.room.height
+    width = box.room.width + NECK + box.exit.width
+    return width, max(box.room.height, box.exit.height)
 
 
-def _ranks(made: Layers, wires: Sequence[Wire]) -> list[int]:
-    """Return each item's layer: as far left as it can be, and inputs beside what reads them."""
-    after: list[set[int]] = [set() for _ in made.items]
-    before: list[set[int]] = [set() for _ in made.items]
-    links = [(box, item) for box, item in made.exits.items()]
-    links += [pair for i, wire in enumerate(wires) for pair in pairwise(_stops(made, i, wire))]
-    for a, b in links:
-        after[a].add(b)
-        before[b].add(a)
+def _ranks(count: int, wires: Sequence[Wire]) -> list[int]:
+    """Return each box's layer: as far left as it can be, and inputs beside what reads them.
+
+    Labels have layers of their own, between those of the boxes.
+    """
+    after: list[set[int]] = [set() for _ in range(count)]
+    before: list[set[int]] = [set() for _ in range(count)]
+    for wire in wires:
+        after[wire.source].add(wire.target)
+        before[wire.target].add(wire.source)
     order = _topological(before, after)
-    rank = [0] * len(made.items)
-    for item in order:
-        rank[item] = max((rank[x] + 1 for x in before[item]), default=0)
+    rank = [0] * count
+    for box in order:
+        rank[box] = max((rank[x] + 1 for x in before[box]), default=0)
     loose = _loose(order, before, after)
-    for item in reversed(order):
-        if loose[item] and after[item]:
-            rank[item] = min(rank[x] for x in after[item]) - 1
-    for index, label in made.labels.items():
-        rank[label] = rank[wires[index].target] - 1
-    first = min(rank, default=0)
-    return [x - first for x in rank]
+    for box in reversed(order):
+        if loose[box] and after[box]:
+            rank[box] = min(rank[x] for x in after[box]) - 1
+    labelled = {2 * rank[wire.target] - 1 for wire in wires if wire.label is not None}
+    used = sorted(labelled | {2 * x for x in rank})
+    place = {old: new for new, old in enumerate(used)}
+    return [place[2 * x] for x in rank]
 
 
 def _loose(
     order: Sequence[int], before: Sequence[set[int]], after: Sequence[set[int]]
 ) -> list[bool]:
-    """Say which items may move right without making a wire longer: those at the end of a tree."""
+    """Say which boxes may move right without making a wire longer: those at the end of a tree."""
     loose = [False] * len(order)
-    for item in order:
-        loose[item] = all(loose[x] and len(after[x]) == 1 for x in before[item])
+    for box in order:
+        loose[box] = all(loose[x] and len(after[x]) == 1 for x in before[box])
     return loose
 
 
 def _topological(before: Sequence[set[int]], after: Sequence[set[int]]) -> list[int]:
-    waits = [len(items) for items in before]
-    order = [item for item, count in enumerate(waits) if not count]
-    for item in order:
-        for x in sorted(after[item]):
+    waits = [len(boxes) for boxes in before]
+    order = [box for box, count in enumerate(waits) if not count]
+    for box in order:
+        for x in sorted(after[box]):
             waits[x] -= 1
             if not waits[x]:
                 order.append(x)
@@ -169,25 +170,21 @@ def _topological(before: Sequence[set[int]], after: Sequence[set[int]]) -> list[
 
 def _draw(made: Layers, wires: Sequence[Wire]) -> None:
     """Make the segments.  The wires of one source share a line as far as they can."""
-    arriving = [0] * (1 + max((wire.target for wire in wires), default=-1))
+    arriving = [0] * len(made.items)
     port: list[int] = []
     for wire in wires:
         port.append(arriving[wire.target])
         arriving[wire.target] += 1
-    for box, item in made.exits.items():
-        made.join(box, item)
     trunks: dict[int, list[int]] = {}
     for index, wire in enumerate(wires):
-        fraction = port[index] / arriving[wire.target]
-        stops = _stops(made, index, wire)
-        start = 1 if wire.source in made.exits else 0
-        trunk = trunks.setdefault(wire.source, [stops[start]])
-        steps = made.rank[stops[start + 1]] - made.rank[stops[start]]
+        ends = [made.labels[index], wire.target] if index in made.labels else [wire.target]
+        trunk = trunks.setdefault(wire.source, [wire.source])
+        steps = made.rank[ends[0]] - made.rank[wire.source]
         while len(trunk) < steps:
             bend = made.add(Item(BEND, 0.0, 0.0), made.rank[trunk[-1]] + 1)
             made.join(trunk[-1], bend)
             trunk.append(bend)
-        path = [*stops[:start], *trunk[:steps], *stops[start + 1 :]]
-        for a, b in pairwise(path[start + steps - 1 :]):
+        fraction = port[index] / arriving[wire.target]
+        for a, b in pairwise([trunk[steps - 1], *ends]):
             made.join(a, b, fraction if b == wire.target else 0.0)
-        made.paths.append(tuple(path))
+        made.paths.append((*trunk[:steps], *ends))
