@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # the names of __all__ once more, for type checkers and edito
     from symgrad.study.checking_gradients import GradientCheck, check
     from symgrad.study.differences import Difference, diff
     from symgrad.study.judge import Verdict, compare
+    from symgrad.study.picture import Drawing, Frames, draw
     from symgrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
@@ -42,6 +43,8 @@ __all__ = [
     "ClaimError",
     "Compiled",
     "Difference",
+    "Drawing",
+    "Frames",
     "GradientCheck",
     "GraphError",
     "KinkError",
@@ -60,6 +63,7 @@ __all__ = [
     "compare",
     "compile",
     "diff",
+    "draw",
     "grad",
     "hessian",
     "hvp",
@@ -72,12 +76,15 @@ __all__ = [
 _ELSEWHERE = {
     "Compiled": "symgrad.compiled",
     "Difference": "symgrad.study.differences",
+    "Drawing": "symgrad.study.picture",
+    "Frames": "symgrad.study.picture",
     "GradientCheck": "symgrad.study.checking_gradients",
     "Verdict": "symgrad.study.judge",
     "check": "symgrad.study.checking_gradients",
     "compare": "symgrad.study.judge",
     "compile": "symgrad.compiled",
     "diff": "symgrad.study.differences",
+    "draw": "symgrad.study.picture",
     "grad": "symgrad.transforms",
     "hessian": "symgrad.transforms",
     "hvp": "symgrad.transforms",

@@ -1,0 +1,262 @@
+"""An own layered layout: where boxes, labels and wires go on the page.
+
+Given boxes and wires with the sizes of their labels, returns places, from left to right.
+Invariant: no box, label or passing wire overlaps another, for each has room of its own in a
+layer, and between the layers there are only wires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+
+from symgrad.study.picture.layout.alignment import heights
+from symgrad.study.picture.layout.crossings import ordered
+from symgrad.study.picture.layout.layers import (
+    BEND,
+    BOX,
+    LABEL,
+    NECK,
+    Box,
+    Layers,
+    Size,
+    Wire,
+    layered,
+)
+
+__all__ = ["Box", "Layout", "Place", "Size", "Wire", "lay_out"]
+
+MARGIN = 16.0
+STUB = 26.0  # the line after the last label, with its arrow head
+APART = {BOX: 4.0, LABEL: 3.0, BEND: 5.0}  # room that each keeps on its own side
+GAP = 22.0  # between two layers, where wires cross over
+STEEP = 0.16, 64.0  # a gap grows with the climb of its wires, up to this
+
+PORTS = 13.0  # between two wires that arrive at one box
+
+Point = tuple[float, float]
+Line = tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A rectangle on the page, by its middle."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def left(self) -> float:
+        return self.x - self.width / 2
+
+    @property
+    def right(self) -> float:
+        return self.x + self.width / 2
+
+    @property
+    def top(self) -> float:
+        return self.y - self.height / 2
+
+    @property
+    def bottom(self) -> float:
+        return self.y + self.height / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The page: a place for each box, exit label and wire label, and the line of each wire.
+
+    A line is its corners: from one to the next it is level, or a curve that is level at both
+    ends.  What the wires of one source share is drawn by the first of them; ``forks`` are the
+    points where they part.  ``stubs`` are the lines that leave a box which nothing reads.
+    """
+
+    width: float
+    height: float
+    boxes: tuple[Place, ...]
+    exits: dict[int, Place]
+    labels: dict[int, Place]
+    wires: tuple[Line, ...]
+    stubs: dict[int, Line]
+    forks: tuple[Point, ...]
+
+
+def lay_out(boxes: Sequence[Box], wires: Sequence[Wire]) -> Layout:
+    """Place boxes, labels and wires: layers, few crossings, straight lines."""
+    graph = layered(boxes, wires)
+    layers = ordered(graph)
+
+    def apart(a: int, b: int) -> float:
+        first, second = graph.items[a], graph.items[b]
+        return (first.height + second.height) / 2 + APART[first.kind] + APART[second.kind]
+
+    middle = heights(graph, layers, apart)
+    top = min((middle[i] - graph.items[i].height / 2 for i in middle), default=0.0)
+    at = {item: round(y - top + MARGIN, 1) for item, y in middle.items()}
+    return _Page(graph, at, layers, boxes).layout(wires)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """Where a layer begins, where its boxes end and their exits begin, and where it ends."""
+
+    left: float
+    inner: float
+    right: float
+
+
+class _Page:
+    """The layers once their heights are known: columns, and lines from column to column."""
+
+    def __init__(
+        self,
+        graph: Layers,
+        at: dict[int, float],
+        layers: Sequence[Sequence[int]],
+        boxes: Sequence[Box],
+    ) -> None:
+        self.graph, self.at, self.boxes = graph, at, boxes
+        self.columns = self._columns(layers)
+        self.places = [self._place(item) for item in range(len(graph.items))]
+
+    def _columns(self, layers: Sequence[Sequence[int]]) -> list[_Column]:
+        """Set the layers side by side; steep wires get more room to climb."""
+        factor, most = STEEP
+        columns = []
+        x = MARGIN
+        for layer in layers:
+            columns.append(self._column(x, layer))
+            climbs = [abs(self.at[a] - self.at[b]) for a in layer for b in self.graph.after[a]]
+            gap = min(GAP + factor * max(climbs, default=0.0), most)
+            x = columns[-1].right + round(gap, 1)
+        return columns
+
+    def _column(self, left: float, layer: Sequence[int]) -> _Column:
+        boxes = [self.boxes[item] for item in layer if self._is_box(item)]
+        labels = [self.graph.items[item].width for item in layer if not self._is_box(item)]
+        inner = left + max((box.room.width for box in boxes), default=0.0)
+        exits = [NECK + box.exit.width for box in boxes if box.exit is not None]
+        return _Column(
+            left, inner, max([inner + max(exits, default=0.0), *(left + w for w in labels)])
+        )
+
+    def _place(self, index: int) -> Place:
+        """Centre a box in its column; keep inputs and labels close to what they belong to."""
+        item, column = self.graph.items[index], self.columns[self.graph.rank[index]]
+        width, height = item.width, item.height
+        x = column.right - width / 2
+        if item.kind == BOX:
+            box = self.boxes[index]
+            width, height = box.width, box.height
+            is_input = not self.graph.before[index]
+            x = column.inner - box.room.width / 2 if is_input else (column.left + column.inner) / 2
+        return Place(x, self.at[index], width, height)
+
+    def _exit(self, index: int, size: Size) -> Place:
+        x = self.columns[self.graph.rank[index]].inner + NECK + size.width / 2
+        return Place(x, self.at[index], size.width, size.height)
+
+    def layout(self, wires: Sequence[Wire]) -> Layout:
+        ports = self._ports(wires)
+        drawn: set[tuple[int, int]] = set()
+        lines = [self._line(path, ports[i], drawn) for i, path in enumerate(self.graph.paths)]
+        stubs = self._stubs()
+        exits = {k: self._exit(k, box.exit) for k, box in enumerate(self.boxes) if box.exit}
+        ends = [line[-1][0] for line in stubs.values()] + [
+            place.right for place in (*self.places, *exits.values())
+        ]
+        return Layout(
+            round(max(ends, default=0.0) + MARGIN, 1),
+            round(max(self._bottoms(), default=0.0) + MARGIN, 1),
+            tuple(self.places[: len(self.boxes)]),
+            exits,
+            {wire: self.places[item] for wire, item in self.graph.labels.items()},
+            tuple(lines),
+            stubs,
+            self._forks(),
+        )
+
+    def _bottoms(self) -> list[float]:
+        return [self.at[i] + item.height / 2 for i, item in enumerate(self.graph.items)]
+
+    def _ports(self, wires: Sequence[Wire]) -> list[Point]:
+        """Return where each wire arrives: on the left of its target, one below the other."""
+        arriving: dict[int, list[int]] = {}
+        for index, wire in enumerate(wires):
+            arriving.setdefault(wire.target, []).append(index)
+        found: dict[int, Point] = {}
+        for target, indices in arriving.items():
+            box, place = self.boxes[target], self.places[target]
+            if not box.ordered:
+                indices = sorted(indices, key=lambda i: self.at[self.graph.paths[i][-2]])
+            step = min(PORTS, 0.8 * place.height / len(indices))
+            for i, index in enumerate(indices):
+                up = (i - (len(indices) - 1) / 2) * step
+                radius = place.height / 2
+                inside = radius - sqrt(radius**2 - up**2) if box.round else 0.0
+                found[index] = place.left + inside, place.y + up
+        return [found[index] for index in range(len(wires))]
+
+    def _line(self, path: Sequence[int], port: Point, drawn: set[tuple[int, int]]) -> Line:
+        """Return the corners of a wire, from where it leaves what other wires have drawn."""
+        line: list[Point] = []
+        for a, b in pairwise(path):
+            if (a, b) in drawn:
+                continue
+            if b != path[-1]:
+                drawn.add((a, b))
+            if not line:
+                line = self._start(a, (a, a) in drawn)
+                drawn.add((a, a))
+            line += self._segment(b, port if b == path[-1] else None)
+        return _without_level_corners(line)
+
+    def _segment(self, item: int, port: Point | None) -> list[Point]:
+        """Return the corners of a wire in the column of ``item``, which it passes or ends in."""
+        column, y = self.columns[self.graph.rank[item]], self.at[item]
+        if port is not None:
+            return [(column.left, port[1]), port]
+        return [(column.left, y), (column.right, y)]
+
+    def _start(self, item: int, is_drawn: bool) -> list[Point]:
+        """Return the corners from where an item is left to where its column ends."""
+        y, right = self.at[item], self.columns[self.graph.rank[item]].right
+        begins = self._is_box(item) and not is_drawn
+        return [(self.places[item].right, y), (right, y)] if begins else [(right, y)]
+
+    def _is_box(self, item: int) -> bool:
+        return self.graph.items[item].kind == BOX
+
+    def _stubs(self) -> dict[int, Line]:
+        found: dict[int, Line] = {}
+        for box, after in enumerate(self.graph.after[: len(self.boxes)]):
+            if not after:
+                right = self.columns[self.graph.rank[box]].right
+                y = self.at[box]
+                found[box] = ((self.places[box].right, y), (right + STUB, y))
+        return found
+
+    def _forks(self) -> tuple[Point, ...]:
+        """Return the points where wires of one source part."""
+        onward: dict[int, set[tuple[int, int]]] = {}
+        for index, path in enumerate(self.graph.paths):
+            for a, b in pairwise(path):
+                onward.setdefault(a, set()).add((b, index if b == path[-1] else -1))
+        forking = sorted(item for item, ways in onward.items() if len(ways) > 1)
+        return tuple((self.columns[self.graph.rank[i]].right, self.at[i]) for i in forking)
+
+
+def _without_level_corners(line: Sequence[Point]) -> Line:
+    """Drop the corners in the middle of what is level, and the repeated ones."""
+    kept: list[Point] = []
+    for point in line:
+        if kept and kept[-1] == point:
+            continue
+        if len(kept) > 1 and kept[-2][1] == kept[-1][1] == point[1]:
+            kept.pop()
+        kept.append(point)
+    return tuple(kept)
