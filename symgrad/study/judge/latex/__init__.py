@@ -38,6 +38,10 @@ from symgrad.study.judge.steps import Step
 __all__ = ["dialect", "steps_of"]
 
 LOSSES = ("L", "J", "loss", "Loss", "cost", "ell", "l")  # what a value is called, if it has a name
+ON_THE_LEFT = (
+    "to the left of = stands a name or one derivative: W, dW, "
+    "\\frac{\\partial L}{\\partial W}, \\nabla_W L or \\bar{W}."
+)
 _PUNCTUATION = (".", ",", ";", ":")
 _GOES_ON = frozenset({"+", "-", "*", "/", "@", "="})
 
@@ -263,14 +267,9 @@ def _with_plain_name(equation: Equation, reader: Reader, claim: Claim) -> Equati
     applied = len(equation.left) > 1 and equation.left[1].text == "("
     if applied and (first.text in WORDS and first.text not in claim.names):
         raise claim.source.refusal(first, f"`{first.text}` is a function already: use it.")
-    try:
-        spelled = reader.only_name().spelled
-    except SpecError as error:
-        raise claim.source.refusal(
-            first,
-            "to the left of = stands a name or one derivative: W, dW, "
-            "\\frac{\\partial L}{\\partial W}, \\nabla_W L or \\bar{W}.",
-        ) from error
+    if not reader.begins_name(first):
+        raise claim.source.refusal(first, ON_THE_LEFT)
+    spelled = reader.only_name(otherwise=ON_THE_LEFT).spelled
     known = claim.names.find(spelled)
     if "bar" in spelled.accents and known is None:
         claim.bars = True

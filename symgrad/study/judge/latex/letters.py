@@ -54,7 +54,7 @@ class Letters(Cursor):
             return Read(Spelled((token.text,), token))
         if token.kind == "word":
             follows = self._peek()
-            if token.text == "d" and "d" not in self.claim.names and self._begins_name(follows):
+            if token.text == "d" and "d" not in self.claim.names and self.begins_name(follows):
                 with self._deeper(token):
                     inner = self.name()
                 gradient = f"d{self.claim.names.primal_of(inner.spelled)}"
@@ -76,18 +76,19 @@ class Letters(Cursor):
         accents = [*inner.spelled.accents, *accents]
         return Read(replace(inner.spelled, accents=tuple(accents), place=token), inner.indices)
 
-    def _begins_name(self, token: Token | None) -> bool:
+    def begins_name(self, token: Token | None) -> bool:
         return token is not None and (
             token.kind in ("word", "text") or self._kind(token) in (Kind.LETTER, Kind.ACCENT)
         )
 
-    def only_name(self, with_arguments: bool = True) -> Read:
+    def only_name(self, with_arguments: bool = True, otherwise: str = "") -> Read:
         """Return the name that all the tokens make; ``L(W, b)`` is the name ``L``."""
         read = self.name()
         if with_arguments and self._sees("("):
             self._group()
         if left := self._peek():
-            raise self._refusal(left, f"`{left.shown}` is not expected after a name here.")
+            message = otherwise or f"`{left.shown}` is not expected after a name here."
+            raise self._refusal(left, message)
         return read
 
     def _subscript_first(self) -> None:
@@ -238,7 +239,7 @@ class Letters(Cursor):
 
     def _operand(self, place: Token) -> Read:
         r"""Return the name that an operator, ``\frac{\partial}{\partial W}``, stands before."""
-        if not self._begins_name(self._peek()):
+        if not self.begins_name(self._peek()):
             raise self._refusal(
                 self._peek() or self.end, "the name that is differentiated is missing."
             )

@@ -161,8 +161,9 @@ class _Cutter:
             return
         command = COMMANDS.get(name)
         if command is None:
-            hint = did_you_mean(name, _READ)
-            raise self.source.refusal(place, f"`\\{name}` is no command of the dialect{hint}.")
+            shown = name if len(name) <= 40 else f"{name[:40]}..."
+            hint = did_you_mean(shown, _READ)
+            raise self.source.refusal(place, f"`\\{shown}` is no command of the dialect{hint}.")
         if command.kind is Kind.REFUSED:
             raise self.source.refusal(place, f"`\\{name}` is refused: {command.value}.")
         if command.kind is Kind.STYLE:
