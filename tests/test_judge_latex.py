@@ -615,6 +615,7 @@ LONG = {
     "terms": ("x + " * 200 + "x", "more than 150 operations"),
     "factors": ("x " * 200 + "x", "more than 150 operations"),
     "brackets": ("(" * 39 + "x" + ") x x x x" * 39, "more than 150 operations"),
+    "sides": ("x = " * 200 + "x", "more than 150 sides"),
     "functions": (r"\log " * 45 + "x", "more than 40 formulas"),
     "digits": ("1" * 301, "more than 300 digits"),
     "characters": ("x " * 50_001, "100,000 are read"),

@@ -129,6 +129,8 @@ def _equation(sides: list[list[Token]], line: list[Token], source: Source) -> Eq
             which = "left" if position == 0 else "right"
             sign = signs[max(position - 1, 0)]
             raise source.refusal(sign, f"nothing stands to the {which} of this sign.")
+    if len(signs) > OPERATIONS:
+        raise source.refusal(signs[OPERATIONS], f"more than {OPERATIONS} sides in one equation.")
     ends = [*signs, _behind(sides[-1][-1])]
     if not signs:
         return Equation((), [(sides[0], ends[0])], ends[0])
