@@ -26,6 +26,7 @@ STEP = 1e-5  # short, so that no kink lies within it
 AT_LEAST = 20  # wrong claims of each kind
 RIGHT_DIAGNOSES = 0.9
 PATIENCE = 1.0  # seconds until a hostile text is refused
+MEMORY = 8 * 2**30  # bytes of addresses, of which libraries take two
 
 SQUARE = {
     "kernel ridge", "multivariate Gaussian", "recurrent, two steps", "tanh, examples in columns",
@@ -266,6 +267,21 @@ def warm():
     symgrad.compare(hostile.loss, hostile.RIGHT, wrt=hostile.WRT, args=hostile.arguments())
 
 
+@pytest.fixture
+def bounded_memory():
+    """Let a judge that builds what a claim asks for fail, and not the machine."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def causes(error):
+    """Return the errors behind ``error``, and itself."""
+    return [error, *causes(error.__context__)] if error else []
+
+
 def refusal(claim):
     """Return the error for a hostile claim and the seconds until it came."""
     started = time.perf_counter()
@@ -276,12 +292,13 @@ def refusal(claim):
 
 @judge
 @pytest.mark.parametrize("name", hostile.REFUSED)
-@pytest.mark.usefixtures("warm")
+@pytest.mark.usefixtures("warm", "bounded_memory")
 def test_hostile_text_is_refused_at_once_and_not_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     error, seconds = refusal(hostile.REFUSED[name])
     assert seconds < PATIENCE
     assert len(str(error)) < 2000  # the text is not quoted in full
+    assert not [e for e in causes(error) if "Unable to allocate" in str(e)]  # NumPy's words
     assert not hostile.EXECUTED
     assert not list(tmp_path.iterdir())
 

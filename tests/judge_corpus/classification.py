@@ -162,7 +162,7 @@ def softmax_ridge(W, b, X, y, lam):
 
 
 CLASSIFICATION.add("softmax, labels, ridge", softmax_ridge, ("W", "b"), also(classes_bias, 0.3), """
-    Y = np.eye(3)[y]
+    Y = np.eye(len(b))[y]
     dW = X.T @ (p - Y) / n + lam * W
     db = np.mean(p - Y, axis=0)
 """)  # fmt: skip
@@ -223,7 +223,7 @@ def softmax_one(W, x, y):
 
 CLASSIFICATION.add("softmax, one example", softmax_one, "W",
                    lambda rng: (*normal(rng, (K, D), D), 1), """
-    ds = p - np.eye(3)[y]
+    ds = p - np.eye(len(p))[y]
     dW = np.outer(ds, x)
 """)  # fmt: skip
 
@@ -538,7 +538,7 @@ def class_means(C, X, y):
 
 CLASSIFICATION.add("distance to the centre of the class", class_means, "C",
                    lambda rng: (*normal(rng, (K, D), (N, D)), LABELS), """
-    Y = np.eye(3)[y]
+    Y = np.eye(len(C))[y]
     dC = -2 * Y.T @ R / n
 """)  # fmt: skip
 

@@ -211,7 +211,7 @@ gradient("000", "6.1.1, gradient computation", "d/dW_k sum_k W_k^2 = 2 W_k",
          squares, "W", (network_arguments()[0],), "dW = 2 * W")
 gradient("000", "6.1.1, gradient computation", "dL/dW1, dL/dW2, named and not printed",
          network, ("W1", "W2"), network_arguments(), """
-    ds = (p - np.eye(3)[y]) / n
+    ds = (p - np.eye(len(W2))[y]) / n
     h = np.maximum(0, X @ W1.T)
     dW2 = ds.T @ h + 2 * lam * W2
     dz = (ds @ W2) * (h > 0)
@@ -248,7 +248,7 @@ equation("000", "6.1.3, forward pass", "L = 1/N sum_i L_i + lambda R(W)",
                   softmax_loss(LINEAR[0] @ LINEAR[1], 1) + 0.3 * squares(LINEAR[0])))
 gradient("000", "6.1.3, backward pass, 1 and 2", "dL/ds carried back through f = W x",
          regularised, "W", LINEAR, """
-    ds = p - np.eye(3)[y]
+    ds = p - np.eye(len(s))[y]
     dW = np.outer(ds, x) + 2 * lam * W
 """)
 gradient("000", "6.1.3, backward pass, 3", "lambda dR(W)/dW = 2 lambda W",
@@ -1091,20 +1091,26 @@ equation("003", "7", "dL/dw = 50 (-0.5) = -25",
          lambda: (slope(lambda w: logistic(w, 0.0, 50.0, 1.0), 0.0, 1e-6), -25), 6)
 
 
+def losses(z2, y):
+    y_hat = 1 / (1 + np.exp(-z2))
+    L = -y * np.log(y_hat) - (1 - y) * np.log(1 - y_hat)
+    return np.sum(L)
+
+
 def perceptron(W1, b1, W2, b2, x, y):
     z1 = W1 @ x + b1
     a1 = np.tanh(z1)
     z2 = W2 @ a1 + b2
     y_hat = 1 / (1 + np.exp(-z2))
     L = -y * np.log(y_hat) - (1 - y) * np.log(1 - y_hat)
-    return L[0]
+    return np.sum(L)
 
 
 def from_a1(a1, W2, b2, y):
     z2 = W2 @ a1 + b2
     y_hat = 1 / (1 + np.exp(-z2))
     L = -y * np.log(y_hat) - (1 - y) * np.log(1 - y_hat)
-    return L[0]
+    return np.sum(L)
 
 
 def from_z1(z1, W2, b2, y):
@@ -1112,13 +1118,14 @@ def from_z1(z1, W2, b2, y):
     z2 = W2 @ a1 + b2
     y_hat = 1 / (1 + np.exp(-z2))
     L = -y * np.log(y_hat) - (1 - y) * np.log(1 - y_hat)
-    return L[0]
+    return np.sum(L)
 
 
 def perceptron_arguments():
+    """Three outputs, so that transposes and outer products show; the losses are added up."""
     r = rng()
-    W1, b1, W2, b2, x = (r.standard_normal(shape) for shape in ((5, 4), 5, (1, 5), 1, 4))
-    return W1, b1, W2, b2, x, np.array([0.25])
+    W1, b1, W2, b2, x = (r.standard_normal(shape) for shape in ((5, 4), 5, (3, 5), 3, 4))
+    return W1, b1, W2, b2, x, np.array([0.25, 1.0, 0.0])
 
 
 NET = perceptron_arguments()
@@ -1134,8 +1141,8 @@ def in_full(answer):
 
 
 equation("003", "8", "z1 = W1 x + b1, a1 = g(z1), z2 = W2 a1 + b2, y_hat = sigma(z2)",
-         lambda: (perceptron(*NET), loss_of_z(
-             (NET[2] @ np.tanh(NET[0] @ NET[4] + NET[1]) + NET[3])[0], 0.25)))
+         lambda: (perceptron(*NET), losses(
+             NET[2] @ np.tanh(NET[0] @ NET[4] + NET[1]) + NET[3], NET[5])))
 equation("003", "8", "L = -y log y_hat - (1 - y) log(1 - y_hat)",
          lambda: (cross_entropy(0.7, 0.25), -0.25 * np.log(0.7) - 0.75 * np.log(0.3)))
 gradient("003", "8", "dL/dz2 = y_hat (1 - y_hat) . -y / y_hat + (1 - y) / (1 - y_hat)",

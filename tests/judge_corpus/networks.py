@@ -265,7 +265,7 @@ def one_example(W1, b1, W2, b2, x, y):
 
 NETWORKS.add("one example, sigmoid", one_example, ("W1", "b1", "W2", "b2"),
              lambda rng: (*normal(rng, (H, D), H, (K, H), K, D), 2), """
-    dz2 = p - np.eye(3)[y]
+    dz2 = p - np.eye(len(b2))[y]
     dW2 = np.outer(dz2, a1)
     db2 = dz2
     da1 = W2.T @ dz2

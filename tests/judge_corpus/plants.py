@@ -337,12 +337,16 @@ def names_kind(mistake, kind):
 
 
 def changes(formula, claim, names):
-    """Tell whether ``claim`` says another gradient than the right one, or none at all."""
-    right = answers(formula, formula.claim, names)
+    """Tell whether ``claim`` says another gradient than the right one, or none at all.
+
+    A gradient of shape (d, 1) for (d,) is another layout of the right one, and no mistake.
+    """
     found = evaluated(formula, claim, names)
     if found is None:
         return True
-    return all(np.isfinite(x).all() for x in found) and not same(found, right, rtol=1e-4)
+    right = [np.squeeze(x) for x in answers(formula, formula.claim, names)]
+    finite = all(np.isfinite(x).all() for x in found)
+    return finite and not same([np.squeeze(x) for x in found], right, rtol=1e-4)
 
 
 def planted(kind, formula):
