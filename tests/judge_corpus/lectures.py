@@ -30,7 +30,7 @@ class Printed:
     """A gradient as it is printed, ``printed`` for people and ``claim`` as NumPy.
 
     ``latex`` is the formula where the document itself has LaTeX.  ``kinds`` are the kinds of
-    mistakes that a diagnosis of the slip may name; none where no kind fits.
+    mistakes that a diagnosis of the slip may name; none where no kind fits, or several slips meet.
     """
 
     document: str
@@ -1161,11 +1161,11 @@ gradient("003", "8", "dL/da1 = W2 (y_hat - y)", from_a1, "a1", HIDDEN, "da1 = W2
 gradient("003", "8", "dL/dz1 = g'(z1) . W2 (y_hat - y)", from_z1, "z1", HIDDEN,
          "dz1 = (1 - a1**2) @ (W2 @ (y_hat - y))",
          "W2 is transposed on the way back, and g'(z1) multiplies element by element",
-         (TRANSPOSED, ELEMENTWISE), corrected="dz1 = (1 - a1**2) * (W2.T @ (y_hat - y))")
+         corrected="dz1 = (1 - a1**2) * (W2.T @ (y_hat - y))")
 gradient("003", "8", "dL/dW1 = x . g'(z1) . W2 (y_hat - y)", perceptron, "W1", NET,
          "dW1 = x * (1 - a1**2) * (W2 @ (y_hat - y))",
          "an outer product of the element-wise product (and W2 transposed) with x",
-         (TRANSPOSED, ORDER, ELEMENTWISE), corrected=in_full("dW1 = np.outer(dz1, x)"))
+         corrected=in_full("dW1 = np.outer(dz1, x)"))
 gradient("003", "8", "dL/db1 = g'(z1) . W2 (y_hat - y)", perceptron, "b1", NET,
          "db1 = (1 - a1**2) * (W2 @ (y_hat - y))",
          "W2 is transposed on the way back", (TRANSPOSED,), corrected=in_full("db1 = dz1"))
@@ -1227,7 +1227,7 @@ gradient("004", LOOPS, "dw by the loop, with z[i] = w.transpose() * x[i] + b", c
     Z = w * X + b
     dz = 1 / (1 + np.exp(-Z)) - y[:, None]
     dw = np.sum(X * dz, axis=0) / m
-""", "`*` multiplies element by element: a dot product is meant", (ELEMENTWISE,),
+""", "`*` multiplies element by element: a dot product is meant",
          corrected="dz = 1 / (1 + np.exp(-(X @ w + b))) - y\n"
                    "dw = np.sum(X * dz[:, None], axis=0) / m")
 note("004", LOOPS, "J = J + (-[y[i]*log(a[i])+(1-y[i])*log(1-a[i])])",

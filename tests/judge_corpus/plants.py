@@ -339,14 +339,20 @@ def names_kind(mistake, kind):
 def changes(formula, claim, names):
     """Tell whether ``claim`` says another gradient than the right one, or none at all.
 
-    A gradient of shape (d, 1) for (d,) is another layout of the right one, and no mistake.
+    A gradient of shape (d, 1) for (d,), or the transpose of a whole gradient, is another layout
+    of the right one; whether that is a mistake is not for the corpus to say.
     """
     found = evaluated(formula, claim, names)
     if found is None:
         return True
-    right = [np.squeeze(x) for x in answers(formula, formula.claim, names)]
+    right = answers(formula, formula.claim, names)
     finite = all(np.isfinite(x).all() for x in found)
-    return finite and not same([np.squeeze(x) for x in found], right, rtol=1e-4)
+    return finite and not all(map(same_but_for_layout, found, right))
+
+
+def same_but_for_layout(mine, right):
+    a, b = np.squeeze(mine), np.squeeze(right)
+    return same([a], [b], rtol=1e-4) or same([a.T], [b], rtol=1e-4)
 
 
 def planted(kind, formula):
