@@ -21,6 +21,7 @@ from tests.judge_corpus import FORMULAS, SUBJECTS, hostile
 from tests.judge_corpus.lectures import EQUATIONS, NOTES, PRINTED
 from tests.judge_corpus.plants import KINDS, names_kind, plants
 from tests.judge_corpus.rewrites import EVERY, HOW_MANY, rewritten
+from tests.judge_corpus.special import SPECIAL
 from tests.judge_corpus.values import answers, evaluated, local_names, same
 from tests.oracles import slope
 
@@ -145,6 +146,24 @@ def test_a_rewritten_claim_keeps_the_value_and_not_the_text():
         assert same(answers(r.formula, r.claim), answers(r.formula, r.formula.claim)), r
 
 
+# The claims that are right for special data.
+
+
+def value_at(formula, arguments):
+    names = {"np": np, **local_names(formula.function, arguments)}
+    return answers(formula, formula.claim, names)
+
+
+@pytest.mark.parametrize("assumption", SPECIAL)
+def test_a_special_claim_is_right_where_its_assumption_holds_and_only_there(assumption):
+    formula, granted = SPECIAL[assumption].formula, SPECIAL[assumption].granted
+    general, special = formula.arguments(), granted(np.random.default_rng(0))
+    expected = measured(formula.function, special, formula.names)
+    assert same(value_at(formula, special), expected, rtol=1e-6)
+    expected = measured(formula.function, general, formula.names)
+    assert not same(value_at(formula, general), expected, rtol=1e-4)
+
+
 # The printed formulas.
 
 
@@ -261,6 +280,13 @@ def test_rewritten_claims_are_accepted():
 @pytest.mark.slow
 def test_no_rewritten_claim_raises_an_alarm():
     assert not [r for r in rewritten() if not verdict_of(r.formula, r.claim)]
+
+
+@judge
+@pytest.mark.parametrize("assumption", SPECIAL)
+def test_a_claim_is_refused_that_is_right_for_other_data(assumption):
+    formula = SPECIAL[assumption].formula
+    assert not verdict_of(formula, formula.claim)
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """Gradients that students hand in: right, wrong in twelve ways, rewritten, hostile, and printed.
 
 ``FORMULAS`` maps names to right entries, in the order of the subjects.  `plants` makes wrong ones
-of them, `rewrites` others that are right; `hostile` is text to refuse; `lectures` are the formulas
-of five printed lectures.
+of them, `rewrites` others that are right; `special` are right for other
+data only; `hostile` is text to refuse; `lectures` are the formulas of five printed lectures.
 """
 
 from tests.judge_corpus.algebra import ALGEBRA

@@ -292,6 +292,13 @@ CLASSIFICATION.add("softmax, one-hot", softmax_one_hot, ("W", "b"), one_hot, """
 """)  # fmt: skip
 
 
+CLASSIFICATION.add("softmax, one-hot, as in the books", softmax_one_hot, ("W", "b"), one_hot, """
+    dS = (P - Y) / n
+    dW = X.T @ dS
+    db = dS.sum(axis=0)
+""")  # fmt: skip
+
+
 def softmax_one_hot_ridge(W, b, X, y, lam):
     n, k = len(y), len(b)
     Y = np.eye(k)[y]

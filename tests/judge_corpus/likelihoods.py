@@ -193,7 +193,7 @@ def distillation(W, X, Q, T):
 
 LIKELIHOODS.add("distillation", distillation, "W",
                 lambda rng: (*normal(rng, (D, K), (N, D)), rng.dirichlet(np.ones(K), N), 2.5), """
-    dS = (Q.sum(axis=1, keepdims=True) * P - Q) / n
+    dS = (P - Q) / n
     dW = X.T @ dS / T
 """)  # fmt: skip
 
