@@ -18,7 +18,7 @@ from tests.judge_corpus.entry import (
     one_hot,
     signs,
     signs_bias,
-)  # fmt: skip
+)
 
 CLASSIFICATION = Subject()
 

@@ -18,7 +18,7 @@ from tests.judge_corpus.algebra import (
     spd,
     trace_quadratic,
     variance,
-)  # fmt: skip
+)
 from tests.judge_corpus.chain_rule import larger
 from tests.judge_corpus.classification import hinge, perceptron, softmax_one_hot
 from tests.judge_corpus.embeddings import cosine, pca
@@ -42,7 +42,7 @@ from tests.judge_corpus.regression import (
     linear_half,
     quantile,
     several_outputs,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
