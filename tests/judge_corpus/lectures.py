@@ -23,6 +23,7 @@ SIGN, ORDER, TRANSPOSED, ELEMENTWISE = (
     "sign", "wrong order of the product", "transposed operand", "element-wise for a matrix product",
 )  # fmt: skip
 ARGUMENT = "activation derivative at the wrong argument"
+COLUMN = "(n,) against (n, 1)"
 
 
 @dataclass(frozen=True)
@@ -1154,7 +1155,7 @@ gradient("003", "8", "dL/dz2 = y_hat - y", loss_of_z, "z", (0.6, 0.25), "dz = y_
          latex=r"\frac{\partial L}{\partial z} = \hat{y} - y")
 gradient("003", "8", "dL/dW2 = a1 (y_hat - y)", perceptron, "W2", NET, "dW2 = a1 * (y_hat - y)",
          "W2 is a matrix: its gradient is the outer product (y_hat - y) a1'",
-         (TRANSPOSED, ORDER, ELEMENTWISE), corrected="dW2 = np.outer(y_hat - y, a1)")
+         (TRANSPOSED, ORDER, ELEMENTWISE, COLUMN), corrected="dW2 = np.outer(y_hat - y, a1)")
 gradient("003", "8", "dL/db2 = y_hat - y", perceptron, "b2", NET, "db2 = y_hat - y")
 gradient("003", "8", "dL/da1 = W2 (y_hat - y)", from_a1, "a1", HIDDEN, "da1 = W2 @ (y_hat - y)",
          "W2 is transposed on the way back", (TRANSPOSED,), corrected="da1 = W2.T @ (y_hat - y)")
