@@ -18,7 +18,7 @@ from typing import Any
 from symgrad.compiled import Compiled
 from symgrad.errors import ArgumentError, ClaimError, SpecError, did_you_mean
 from symgrad.study.judge.advice import sentence, spelled
-from symgrad.study.judge.claims import Claim, Line, Loop, lines_of
+from symgrad.study.judge.claims import Claim, Line, Loop, Statement, assigned_by, lines_of
 from symgrad.study.judge.interpreter import Failed
 from symgrad.study.judge.judging import Difference, Judge, Repair, listed, needed_lines, trial_of
 from symgrad.study.judge.language import FUNCTIONS, NUMPY, check_name, function_name
@@ -42,7 +42,7 @@ def compare(
     latex: bool | None = None,
     has_aux: bool = False,
 ) -> Verdict:
-    """Judge whether a gradient that somebody derived by hand is the gradient of ``fn``.
+    r"""Judge whether a gradient that somebody derived by hand is the gradient of ``fn``.
 
     ``claim`` is a text of NumPy code (``"dW = X.T @ (p - y) / n"``, lines with intermediates, or
     a whole ``def``), a dict of formulas by parameter, a Python function, or LaTeX.  It is read,
@@ -54,8 +54,11 @@ def compare(
     example arguments, ``specs`` sizes by name as in `compile`; one of them is needed unless the
     annotations say the sizes.  ``latex`` tells a text's language where it could be either.
 
-    Returns a `Verdict`, which is true if the claim is equal, up to its layout too: a gradient
-    written as a column is right, and the verdict says what differs.
+    Returns a `Verdict`, which is true if the claim is equal.  A claim may be equal up to its
+    layout (transposed, a column for a row, ``\delta x^T`` for an outer product): in LaTeX, where
+    a vector has no layout yet, that is right, and the verdict shows the array code it means.  In
+    code the shape is part of the answer (``w -= dw`` with a column for a row makes a matrix of
+    ``w``), so the verdict is not true, and says what rearranges it.
 
     Raises ClaimError for a claim that cannot be read, or gives no answer.
     """
@@ -68,15 +71,15 @@ def compare(
     found = read(claim, parameters, parameters, latex, set(helpers))
     found = dataclasses.replace(found, helpers={**helpers, **found.helpers})
     given = _wrt_of(found, parameters) if wrt is None else wrt
-    sampler = _sampler(Compiled(fn, given, specs=specs, has_aux=has_aux), args)
+    sampler = _sampler(Compiled(fn, given, specs=specs, has_aux=has_aux), args, found)
     return _Comparison(fn, found, sampler).verdict()
 
 
-def _sampler(compiled: Compiled, args: Sequence[Any] | None) -> Sampler:
+def _sampler(compiled: Compiled, args: Sequence[Any] | None, claim: Claim) -> Sampler:
     if args is not None and not isinstance(args, (tuple, list)):
         raise ArgumentError("args is a tuple of example arguments, one for each parameter")
     try:
-        return Sampler(compiled, args)
+        return Sampler(compiled, args, spoken_sizes(claim))
     except SpecError as error:
         if args is None and not compiled.specs and "nothing is known of" in str(error):
             raise SpecError(
@@ -154,11 +157,10 @@ class _Comparison:
     def _given(self) -> tuple[str, ...]:
         """Return the names that the claim takes from the function, or raise for unknown ones."""
         ground = self.points[0].ground
-        assigned: set[str] = set()
         used: dict[str, None] = {}
-        everywhere = {line.name for line in lines_of(self.trial.statements)}
-        for name, line in names_read(self.trial.statements):
-            if name in everywhere or name in assigned:
+        everywhere = {name for s in self.trial.statements for name in assigned_by(s)}
+        for name, line, before in names_read(self.trial.statements):
+            if name in before:
                 continue
             if name not in ground and name not in ("pi", "e"):
                 known = [word for word in (*ground, *everywhere) if word.isidentifier()]
@@ -182,13 +184,22 @@ class _Comparison:
         if not missing:
             layout = self._layout(judge, differences)
             if layout is not None:
-                return self._equal(judge, layout)
+                return self._laid_out(judge, differences, layout)
             assumed = self._assumed()
             if assumed is not None:
                 return assumed
         if not differences:
             return self._missing(missing)
         return self._different(judge, differences)
+
+    def _laid_out(
+        self, judge: Judge, differences: Sequence[Difference], layout: Layout, condition: str = ""
+    ) -> Verdict:
+        """Accept another layout of mathematics; in code the shape is part of the answer."""
+        if self.claim.is_latex:
+            return self._equal(judge, layout, condition)
+        verdict = self._different(judge, differences)
+        return dataclasses.replace(verdict, layout=layout.words, code=layout.code)
 
     # --- right
 
@@ -228,8 +239,10 @@ class _Comparison:
         for condition, judge in self._judges:
             differences = judge.differences()
             layout = self._layout(judge, differences) if differences else None
-            if not differences or layout is not None:
-                return self._equal(judge, layout, condition)
+            if layout is not None:
+                return self._laid_out(judge, differences, layout, condition)
+            if not differences:
+                return self._equal(judge, None, condition)
         return None
 
     @functools.cached_property
@@ -358,20 +371,51 @@ def _is_upstream(name: str, truths: Any) -> bool:
     return of is not None and of != name
 
 
-def names_read(statements: Sequence[Any]) -> list[tuple[str, int]]:
-    """Return every name that a claim reads as a value, with its line."""
-    found: list[tuple[str, int]] = []
-    for statement in statements:
-        if isinstance(statement, Loop):
-            for x in statement.times:
-                found += [(n, statement.line) for n in _names(x)]
-            inner = names_read(statement.body)
-            found += [(n, k) for n, k in inner if n != statement.variable]
+def names_read(
+    statements: Sequence[Statement], before: frozenset[str] = frozenset()
+) -> list[tuple[str, int, frozenset[str]]]:
+    """Return every name that a claim reads as a value, with its line and what is assigned by then.
+
+    A loop may read what its own last round assigned.
+    """
+    found: list[tuple[str, int, frozenset[str]]] = []
+    for s in statements:
+        if isinstance(s, Loop):
+            found += [(n, s.line, before) for x in s.times for n in _names(x)]
+            found += names_read(s.body, before | {s.variable, *assigned_by(s)})
+            before |= {s.variable, *assigned_by(s)}
             continue
-        found += [(n, statement.line) for n in _names(statement.formula)]
-        if isinstance(statement.target, ast.Subscript):
-            found += [(n, statement.line) for n in _names(statement.target)]
+        parts = [s.formula]
+        if s.target is not None and (s.update is not None or isinstance(s.target, ast.Subscript)):
+            parts.append(s.target)
+        found += [(n, s.line, before) for part in parts for n in _names(part)]
+        before |= set(assigned_by(s))
     return found
+
+
+SIZED = frozenset({
+    "eye", "identity", "zeros", "ones", "full", "arange", "one_hot", "reshape", "broadcast_to",
+})  # fmt: skip
+
+
+def spoken_sizes(claim: Claim) -> set[int]:
+    """Return the numbers that a claim gives as sizes, as in ``np.eye(3)[y]``."""
+    found: set[int] = set()
+    lines = [*lines_of(claim.statements), *claim.returned, *claim.named.values()]
+    for node in (node for line in lines for node in ast.walk(line.formula)):
+        if isinstance(node, ast.Call):
+            word = function_name(node.func) or getattr(node.func, "attr", "")
+            parts = [x for a in node.args for x in (a.elts if isinstance(a, ast.Tuple) else [a])]
+            if word in SIZED:
+                found |= {x.value for x in parts if _is_whole(x)}  # type: ignore[attr-defined]
+    for loop in claim.statements:
+        if isinstance(loop, Loop):
+            found |= {x.value for x in loop.times if _is_whole(x)}  # type: ignore[attr-defined]
+    return {size for size in found if size > 1}
+
+
+def _is_whole(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int
 
 
 def _names(node: ast.AST) -> list[str]:

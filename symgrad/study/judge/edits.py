@@ -413,7 +413,8 @@ def _products(node: ast.expr, scope: Scope) -> Found:
         case ast.BinOp(op=ast.MatMult()):
             a, b = node.left, node.right
             has_t = any(isinstance(x, ast.Attribute) and x.attr == "T" for x in (a, b))
-            rank = 25 if has_t else 28
+            is_matrices = all(len(scope.shape(x) or ()) == 2 for x in (a, b))
+            rank = 25 if has_t and (is_matrices or scope.shape(node) is None) else 28
             yield ORDER, rank, changed(node, left=b, right=a)
             yield ORDER, 36, changed(node, left=transposed(b), right=a)
             yield ORDER, 36, changed(node, left=b, right=transposed(a))
@@ -424,12 +425,12 @@ def _products(node: ast.expr, scope: Scope) -> Found:
         case ast.BinOp(op=ast.Mult()):
             a, b = node.left, node.right
             shapes = [scope.shape(x) or () for x in (a, b)]
-            is_matrix = any(len(x) > 1 for x in shapes)
-            rank = 13 if is_matrix or (shapes[0] != shapes[1] and () not in shapes) else 31
+            rank = 13 if any(len(x) > 1 and 1 not in x for x in shapes) else 31
             yield ELEMENTWISE, rank, changed(node, op=ast.MatMult())
-            yield ELEMENTWISE, rank + 1, _outer(a, b)
-            yield ELEMENTWISE, rank + 1, _outer(b, a)
             yield ELEMENTWISE, rank + 2, binary(b, ast.MatMult(), a)
+            if len(shapes[0]) == len(shapes[1]) == 1:
+                yield ELEMENTWISE, 35, _outer(a, b)
+                yield ELEMENTWISE, 35, _outer(b, a)
             for left, right in ((transposed(a), b), (a, transposed(b))):
                 yield ELEMENTWISE, 37, binary(left, ast.MatMult(), right)
             yield EXTRA_FACTOR, 52, a

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import ClaimError
-from symgrad.study.judge.claims import Claim, Line, Loop, Statement
+from symgrad.study.judge.claims import Claim, Line, Loop, Statement, assigned_by
 from symgrad.study.judge.language import (
     ATTRIBUTES,
     CONSTANTS,
@@ -120,7 +120,6 @@ class Interpreter:
         self.kind, self.helpers, self.depth = kind, helpers or {}, depth
         self.ground, self.steps = ground, 0
         self.values: dict[str, Any] = {}
-        self.owned: set[str] = set()
 
     # --- statements
 
@@ -133,7 +132,7 @@ class Interpreter:
                     self.statement(statement)
                 except Failed as failed:
                     failures.append(Failed(failed.reason, failed.line or statement.line))
-                    for name in _assigned(statement):
+                    for name in assigned_by(statement):
                         self.values[name] = failures[-1]
         return Outcome(self.values, failures)
 
@@ -357,14 +356,6 @@ def guarded(compute: Callable[[], Any]) -> Any:
         raise Failed(reason or type(error).__name__) from None
     except (MemoryError, RecursionError):
         raise ClaimError("the claim needs more memory than a small example may") from None
-
-
-def _assigned(statement: Statement) -> list[str]:
-    if isinstance(statement, Loop):
-        return [name for part in statement.body for name in _assigned(part)]
-    if isinstance(statement.target, (ast.Tuple, ast.List)):
-        return [part.id for part in statement.target.elts]  # type: ignore[attr-defined]
-    return [statement.name] if statement.name else []
 
 
 def _is_mask(x: Any) -> bool:

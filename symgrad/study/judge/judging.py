@@ -105,7 +105,10 @@ def trial_of(claim: Claim, wrt: Sequence[str], names: Sequence[str]) -> Trial:
         answers[of] = f"d{of}"
         statements.append(replace(line, target=ast.Name(f"d{of}")))
     if not answers:
-        answers = _unnamed(claim, wrt)
+        raise ClaimError(
+            f"the claim answers for none of {listed(wrt)}: name an answer d{wrt[0]} (or "
+            f"dL_d{wrt[0]}, grad_{wrt[0]}), or give a formula without a name"
+        )
     return Trial(tuple(statements), answers)
 
 
@@ -119,17 +122,6 @@ def _returned(claim: Claim, wrt: Sequence[str]) -> list[tuple[str, Line]]:
             "name them (dW = ...), or give them in the order of wrt"
         )
     return list(zip(wrt, given, strict=True))
-
-
-def _unnamed(claim: Claim, wrt: Sequence[str]) -> dict[str, str]:
-    """Take the last line of a claim for the answer where there is one parameter."""
-    lines = list(lines_of(claim.statements))
-    if len(wrt) == 1 and lines and lines[-1].name:
-        return {wrt[0]: lines[-1].name}
-    raise ClaimError(
-        f"the claim answers for none of {listed(wrt)}: name an answer d{wrt[0]} (or dL_d{wrt[0]}, "
-        f"grad_{wrt[0]}), or return it"
-    )
 
 
 def listed(words: Sequence[str]) -> str:

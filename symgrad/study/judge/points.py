@@ -8,7 +8,7 @@ keep, and every draw comes from one seeded generator.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ SIZES = (
     (1, 3, 2, 4, 5, 6),
 )
 POINTS_EACH = 3
+POINTS_AT_LEAST = 16
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
@@ -154,10 +155,14 @@ def _is_spread(x: np.ndarray) -> bool:
 class Sampler:
     """Draws points for one function.
 
+    ``spoken`` are sizes that the claim holds as numbers: an example that has them keeps them.
+
     Raises SpecError where neither arguments nor specs say what the function takes.
     """
 
-    def __init__(self, compiled: Compiled, args: Sequence[Any] | None):
+    def __init__(
+        self, compiled: Compiled, args: Sequence[Any] | None, spoken: Collection[int] = ()
+    ):
         self.compiled = compiled
         self.rng = np.random.default_rng(SEED)
         self.example: Mapping[str, Any] | None = None
@@ -168,6 +173,15 @@ class Sampler:
         self.witnesses: dict[int, Witness] = {}
         self.styles = self._styles()
         self.assumed: dict[str, Style] = {}
+        self.tied = tied_dims(self.first.traced.graph)
+        self.kept = self._kept(spoken)
+
+    def _kept(self, spoken: Collection[int]) -> dict[Dim, int]:
+        """Return the sizes of the example that a claim speaks of as numbers: ``np.eye(3)``."""
+        if self.example is None:
+            return {}
+        dims = dims_at(self.first, self._example_leaves())
+        return {dim: size for dim, size in dims.items() if size in spoken}
 
     def _specialised(self, values: Mapping[str, Any] | None) -> Specialisation:
         if values is None:
@@ -190,10 +204,10 @@ class Sampler:
         for (name, k), x in self.first.leaves.items():
             leaf = flatten(self.example[name], is_leaf)[0][k]
             array = np.asarray(leaf)
-            if array.dtype.kind != "f" or (array.ndim == 0 and float(leaf) <= 0):
+            is_wrt = x in self.first.wrt_symbols
+            if array.dtype.kind != "f" or (not array.ndim and (is_wrt or float(leaf) <= 0)):
                 continue
-            for shows, style in GIVEN_BY_EXAMPLE[0 if array.ndim else -1 :]:
-                is_wrt = x in self.first.wrt_symbols
+            for shows, style in GIVEN_BY_EXAMPLE if array.ndim else GIVEN_BY_EXAMPLE[-2:]:
                 if (not is_wrt or style.draw in (positive, unit, spread)) and shows(array):
                     found[x] = style
                     break
@@ -250,13 +264,13 @@ class Sampler:
         """Return the points of all sizes that the function takes; the example's sizes first."""
         found: list[Point] = []
         refused: SymgradError | None = None
-        for dims in self._all_dims():
+        every = self._all_dims()
+        each = max(POINTS_EACH, POINTS_AT_LEAST // len(every))
+        for dims in every:
             try:
-                found += self._points_of(dims)
+                found += self._points_of(dims, each)
             except SymgradError as error:
                 refused = refused or error
-            except Exception as error:
-                refused = refused or ArgumentError(f"the function failed at a random point: {error}")
         if not found:
             raise refused or ArgumentError("no finite point was found to compare at")
         return found
@@ -272,7 +286,9 @@ class Sampler:
     def _all_dims(self) -> list[dict[Dim, int]]:
         free = self._free_dims()
         every = [] if self.example is None else [dims_at(self.first, self._example_leaves())]
-        every += [dict(zip(free, sizes * 3, strict=False)) for sizes in SIZES]
+        for sizes in SIZES:
+            dims = dict(zip(free, sizes * 3, strict=False))
+            every.append({d: self.kept.get(d, dims[self.tied.get(d, d)]) for d in free})
         unique: list[dict[Dim, int]] = []
         for dims in every:
             if dims not in unique and (dims or not unique):
@@ -298,14 +314,12 @@ class Sampler:
             for (name, k), x in self.first.leaves.items()
         }
 
-    def _points_of(self, dims: Mapping[Dim, int]) -> list[Point]:
+    def _points_of(self, dims: Mapping[Dim, int], each: int) -> list[Point]:
         found: list[Point] = []
         styles = (Style(normal), Style(positive), Style(unit))
         for style in styles:
-            for _ in range(POINTS_EACH + 1):
-                point = self.point(self.values(dims, style))
-                if point is not None and len(found) < POINTS_EACH:
-                    found.append(point)
+            drawn = (self.point(self.values(dims, style)) for _ in range(each))
+            found = [point for point in drawn if point is not None]
             if found:
                 return found
         return found
@@ -332,14 +346,19 @@ class Sampler:
 
     def point(self, values: Mapping[str, Any]) -> Point | None:
         """Return what is true at these arguments, or None where it is not finite."""
-        made = self._specialised(values)
-        bound = inspect.BoundArguments(self.compiled.signature, dict(values))
-        leaves = {
-            x: flatten(values[name], is_leaf)[0][k] for (name, k), x in made.leaves.items()
-        }
-        dims = dims_at(made, leaves)
-        witness = self.witness(made)
-        truths = witness.at(bound.args, bound.kwargs, dims)
+        try:
+            made = self._specialised(values)
+            leaves = {
+                x: flatten(values[name], is_leaf)[0][k] for (name, k), x in made.leaves.items()
+            }
+            dims = dims_at(made, leaves)
+            witness = self.witness(made)
+            bound = inspect.BoundArguments(self.compiled.signature, dict(values))
+            truths = witness.at(bound.args, bound.kwargs, dims)
+        except SymgradError:
+            raise
+        except (ArithmeticError, ValueError, TypeError):  # log(-1.0) of the math module, 1 / 0.0
+            return None
         finite = [truths.value, *truths.answers.values()]
         if not all(np.isfinite(np.asarray(x, float)).all() for x in finite):
             return None
@@ -457,6 +476,24 @@ def label_range(graph: Graph, x: Sym, dims: Mapping[Dim, int]) -> int | None:
             continue
         return evaluate(graph.shapes.resolve(size), dims)
     return None
+
+
+def tied_dims(graph: Graph) -> dict[Dim, Dim]:
+    """Return for each dim the first one that is picked from by the same labels.
+
+    The rows of two tables that one array of labels picks from are as many.
+    """
+    picked: dict[Any, Dim] = {}
+    found: dict[Dim, Dim] = {}
+    for eqn in graph.equations:
+        if eqn.rhs.name != "index":
+            continue
+        for number, x in enumerate(eqn.rhs.operands[1:]):
+            size = graph.shapes.resolve(_indexed(graph, eqn.rhs, number))
+            if isinstance(size, Dim):
+                first = picked.setdefault(x, size)
+                found[size] = found.get(first, first)
+    return found
 
 
 def _indexed(graph: Graph, rhs: Any, number: int) -> Any:

@@ -19,6 +19,7 @@ from symgrad.errors import ClaimError
 from symgrad.study.judge.claims import Claim, Line, Loop, Statement, of_steps
 from symgrad.study.judge.language import (
     MOST_CHARACTERS,
+    NUMPY,
     OPERATORS,
     admit,
     check_name,
@@ -81,7 +82,7 @@ def _text(
         return _latex(text, names)
     tree = parse(text)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    if functions:
+    if functions and _is_text_or_function(tree.body[-1]):
         return _chosen(tree, functions, text, helpers)
     return _program(tree.body, text, helpers)
 
@@ -204,6 +205,10 @@ def _chosen(
     return replace(claim, statements=(*constants, *claim.statements), helpers=read)
 
 
+def _is_text_or_function(node: ast.stmt) -> bool:
+    return isinstance(node, ast.FunctionDef) or _is_text(node) or _is_main(node)
+
+
 def _is_main(node: ast.stmt) -> bool:
     """Return whether a statement is ``if __name__ == "__main__"``, which is no part of a claim."""
     test = node.test if isinstance(node, ast.If) else None
@@ -272,8 +277,6 @@ class _Reader:
         match node:
             case ast.Assign():
                 return self.assignment(node)
-            case ast.AnnAssign(value=ast.expr()):
-                return [self.line(node.target, None, node.value, node.lineno)]
             case ast.AugAssign(op=op) if isinstance(op, OPERATORS):
                 return [self.line(node.target, op, node.value, node.lineno)]
             case ast.For(orelse=[]):
@@ -320,6 +323,8 @@ class _Reader:
     def target(self, target: ast.expr, number: int) -> None:
         match target:
             case ast.Name():
+                if target.id in NUMPY:
+                    raise ClaimError(f"line {number}: `{target.id}` means NumPy in a claim")
                 check_name(target.id, f"line {number}")
             case ast.Subscript():
                 self.admit(target, number)

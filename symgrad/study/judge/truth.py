@@ -160,9 +160,9 @@ class Witness:
         terms = list(additive_terms(self.graph))
         if not 1 < len(terms) <= MOST_TERMS:
             return joint, found
+        wrt = self.made.wrt_symbols
+        self.regularisers |= regularisers(self.graph, [term for _, term in terms], wrt)
         for k, (sign, term) in enumerate(terms):
-            if is_regulariser(self.graph, term, self.made.wrt_symbols):
-                self.regularisers.add(k)
             joint = differentiate(replace(joint, outputs=(term,)), self.made.wrt_symbols, 1, None)
             for x, ct in zip(self.made.wrt_symbols, joint.outputs[1:], strict=True):
                 slot = Slot(TERM, self.leaf_names[x], self.graph.avals[x], at=k, sign=sign)
@@ -347,20 +347,31 @@ def additive_terms(graph: Graph) -> Iterator[tuple[int, Sym]]:
             yield sign, y
 
 
-def is_regulariser(graph: Graph, term: Sym, wrt: Sequence[Sym]) -> bool:
-    """Return whether a term of the loss reads no data: only parameters and numbers.
+def regularisers(graph: Graph, terms: Sequence[Sym], wrt: Sequence[Sym]) -> set[int]:
+    """Return the numbers of the terms that regularise.
 
-    Data are the arrays that share the size that leads them, as examples do.
+    Such a term reads no array but those of ``wrt``, or fewer than another term and a weight: a
+    number that no other term reads.
     """
-    read = {term}
+    reads = [inputs_of(graph, term) for term in terms]
+    arrays = [{x for x in mine if graph.avals[x].shape and x not in wrt} for mine in reads]
+    most = max(map(len, arrays))
+    found = set()
+    for k, mine in enumerate(reads):
+        others = set().union(*(read for j, read in enumerate(reads) if j != k))
+        has_weight = any(not graph.avals[x].shape for x in mine - others - set(wrt))
+        if not arrays[k] or (has_weight and len(arrays[k]) < most):
+            found.add(k)
+    return found if len(found) < len(terms) else set()
+
+
+def inputs_of(graph: Graph, y: Sym) -> set[Sym]:
+    """Return the inputs that a value is made of."""
+    read = {y}
     for eqn in reversed(graph.equations):
         if not read.isdisjoint(eqn.lhs):
             read.update(x for x in eqn.rhs.operands if isinstance(x, Sym))
-    arrays = [x for x in graph.inputs if x in read and graph.avals[x].shape]
-    batch = batch_dims(graph)
-    return bool(arrays) and not any(
-        x not in wrt and graph.shapes.resolve(graph.avals[x].shape[0]) in batch for x in arrays
-    )
+    return read & set(graph.inputs)
 
 
 def batch_dims(graph: Graph) -> set[Any]:
