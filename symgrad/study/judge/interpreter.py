@@ -61,6 +61,8 @@ class Numbers:
         return value
 
     def binary(self, op: ast.operator, a: Any, b: Any) -> Any:
+        if isinstance(a, (list, tuple, str)) or isinstance(b, (list, tuple, str)):
+            raise ClaimError("a list is no array in a claim: write np.array([...])")
         return _BINARY[type(op)](a, b)
 
     def compare(self, op: ast.cmpop, a: Any, b: Any) -> Any:

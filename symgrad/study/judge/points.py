@@ -32,6 +32,7 @@ SIZES = (
 )
 POINTS_EACH = 3
 POINTS_AT_LEAST = 16
+MOVE, LARGEST_CHANGE = 1e-11, 1e-6
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
@@ -338,6 +339,7 @@ class Sampler:
                 shape = graph.shapes.resolve_shape(graph.avals[x].shape)
                 sizes = tuple(evaluate(size, dims) for size in shape)
                 keeps = graph.avals[x].dtype.kind in "iu" and not sizes
+                keeps = keeps and label_range(graph, x, dims) is None
                 shown = self._example_of(x) if keeps else None
                 drawn = self._draw(x, sizes, dims, style) if shown is None else int(shown)
                 leaves.append(drawn)
@@ -357,10 +359,9 @@ class Sampler:
             truths = witness.at(bound.args, bound.kwargs, dims)
         except SymgradError:
             raise
-        except (ArithmeticError, ValueError, TypeError):  # log(-1.0) of the math module, 1 / 0.0
+        except (ArithmeticError, ValueError, TypeError, LookupError):  # math.log(-1.0), 1 / 0.0
             return None
-        finite = [truths.value, *truths.answers.values()]
-        if not all(np.isfinite(np.asarray(x, float)).all() for x in finite):
+        if not is_settled(witness, bound, truths, dims):
             return None
         ground = self._ground(values, made, leaves, dims, truths)
         hidden = _hide(ground, made, leaves, witness, truths)
@@ -389,6 +390,34 @@ class Sampler:
         ground.update({names[x]: value for x, value in leaves.items() if x in names})
         ground.update(values)
         return ground
+
+
+def is_settled(
+    witness: Witness, bound: inspect.BoundArguments, truths: Truths, dims: Mapping[Dim, int]
+) -> bool:
+    """Return whether the truth is finite, and a tiny move changes it by no more than a little.
+
+    Where it does not hold (the inverse of a singular matrix) rounding decides what comes out.
+    """
+    values = [np.asarray(x) for x in (truths.value, *truths.answers.values())]
+    if not all(x.dtype.kind in "fiu" and np.isfinite(x).all() for x in values):
+        return False
+    moved = [moved_a_little(x) for x in bound.args], {
+        name: moved_a_little(x) for name, x in bound.kwargs.items()
+    }
+    there = witness.at(*moved, dims)
+    for name, here in truths.answers.items():
+        scale = max(float(np.max(np.abs(here), initial=0.0)), 1e-3)
+        change = np.max(np.abs(there.answers[name] - here), initial=0.0)
+        if not change <= LARGEST_CHANGE * scale:
+            return False
+    return True
+
+
+def moved_a_little(value: Any) -> Any:
+    leaves, tree = flatten(value, is_leaf)
+    moved = (x * (1 + MOVE) if np.asarray(x).dtype.kind == "f" else x for x in leaves)
+    return tree.build(iter([x + 0.0 if isinstance(x, float) else x for x in moved]))
 
 
 def _hide(
