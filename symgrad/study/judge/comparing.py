@@ -19,13 +19,14 @@ from symgrad.compiled import Compiled
 from symgrad.errors import ArgumentError, ClaimError, SpecError, did_you_mean
 from symgrad.study.judge.advice import sentence, spelled
 from symgrad.study.judge.claims import Claim, Line, Loop, Statement, assigned_by, lines_of
-from symgrad.study.judge.interpreter import Failed
-from symgrad.study.judge.judging import Difference, Judge, Repair, listed, needed_lines, trial_of
+from symgrad.study.judge.interpreter import Failed, Interpreter
+from symgrad.study.judge.judging import Difference, Judge, Repair, Trial, listed, needed_lines, trial_of
 from symgrad.study.judge.language import FUNCTIONS, NUMPY, check_name, function_name
 from symgrad.study.judge.layout import Layout, rearranged, reread
+from symgrad.study.judge.mathematics import CALLS, lowered
 from symgrad.study.judge.points import ASSUMED, Point, Sampler
-from symgrad.study.judge.proof import proof
-from symgrad.study.judge.reading import names_called, parse, read, read_function, source_of
+from symgrad.study.judge.proof import compared, known
+from symgrad.study.judge.reading import Known, names_called, parse, read, read_function, source_of
 from symgrad.study.judge.truth import answered
 from symgrad.study.judge.verdict import Verdict
 
@@ -68,7 +69,7 @@ def compare(
         specs, has_aux = specs or compiled.specs, has_aux or compiled.has_aux
     parameters = _parameters(fn)
     helpers = _helpers(fn, claim)
-    found = read(claim, parameters, parameters, latex, set(helpers))
+    found = read(claim, Known.of(fn, parameters), latex, set(helpers))
     found = dataclasses.replace(found, helpers={**helpers, **found.helpers})
     given = _wrt_of(found, parameters) if wrt is None else wrt
     sampler = _sampler(Compiled(fn, given, specs=specs, has_aux=has_aux), args, found)
@@ -175,6 +176,14 @@ class _Comparison:
         upstream = [n for n in used if n not in own and n not in arguments and _is_upstream(n, truths)]
         return (*own, *upstream)
 
+    def _as_array_code(self) -> Trial:
+        """Return the trial with the products of mathematics as array code."""
+        if not self.claim.is_latex:
+            return self.trial
+        walker = Interpreter(self.points[-1].ground, helpers=self.claim.helpers)
+        statements = lowered(self.trial.statements, walker)
+        return dataclasses.replace(self.trial, statements=statements)
+
     def verdict(self) -> Verdict:
         judge = Judge(self.trial, self.points, self.claim.helpers)
         missing = [answer for answer in self.wrt if answer not in self.trial.answers]
@@ -204,7 +213,8 @@ class _Comparison:
     # --- right
 
     def _equal(self, judge: Judge, layout: Layout | None = None, condition: str = "") -> Verdict:
-        said = proof(judge, layout is None)
+        is_plain = layout is None and not condition
+        said = known(judge, self.sampler) if is_plain else compared(judge)
         if condition:
             said = f"{said}, where {condition}"
         return Verdict(
@@ -270,6 +280,7 @@ class _Comparison:
         )  # fmt: skip
 
     def _different(self, judge: Judge, differences: Sequence[Difference]) -> Verdict:
+        judge = Judge(self._as_array_code(), judge.points, judge.helpers)
         wrong = [d.answer for d in differences]
         first = differences[0]
         repair = judge.repair(wrong)
@@ -424,10 +435,23 @@ def _names(node: ast.AST) -> list[str]:
         return [] if node.id in NUMPY or node.id in _NO_VALUES else [node.id]
     if isinstance(node, ast.Call):
         inner = [*node.args, *(k.value for k in node.keywords)]
+        if isinstance(node.func, ast.Name) and node.func.id in CALLS:
+            return _names_of_mathematics(node.func.id, node.args)
         is_named = isinstance(node.func, ast.Name) or function_name(node.func) is not None
         owner = [] if is_named else _names(node.func)
         return owner + [n for x in inner for n in _names(x)]
     return [n for child in ast.iter_child_nodes(node) for n in _names(child)]
+
+
+def _names_of_mathematics(call: str, args: Sequence[ast.expr]) -> list[str]:
+    """Return the names of values in a call of mathematics: not indices and functions."""
+    if call in ("local",):
+        return []
+    if call == "derivative":
+        return _names(args[1])
+    bound = {"total": args[:1], "each": args[:-1]}.get(call, [])
+    hidden = {ast.unparse(x) for x in bound}
+    return [n for x in args[len(bound) :] for n in _names(x) if n not in hidden]
 
 
 _NO_VALUES = frozenset({"float", "int", "bool"})

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import ClaimError
+from symgrad.study.judge import mathematics
 from symgrad.study.judge.claims import Claim, Line, Loop, Statement, assigned_by
 from symgrad.study.judge.language import (
     ATTRIBUTES,
@@ -281,6 +282,8 @@ class Interpreter:
     def call(self, node: ast.Call) -> Any:
         if isinstance(node.func, ast.Name) and node.func.id in self.helpers:
             return self.helper(node.func.id, [self.value(x) for x in node.args])
+        if isinstance(node.func, ast.Name) and node.func.id in mathematics.CALLS:
+            return guarded(lambda: mathematics.value_of(node.func.id, node.args, self))  # type: ignore[attr-defined]
         name = function_name(node.func)
         keywords = {str(k.arg): self.setting(k.value) for k in node.keywords}
         if name is None:
@@ -290,10 +293,29 @@ class Interpreter:
             if method in ("dot",):
                 bounded_product(owner, args[0])
             return guarded(lambda: self.kind.method(method, owner, args, keywords))
-        args = [self.setting(x) for x in node.args]
+        return self.applied(name, [self.setting(x) for x in node.args], keywords)
+
+    def applied(self, name: str, args: Sequence[Any], keywords: Mapping[str, Any] = {}) -> Any:
+        """Return what a function of the table makes of values."""
         bounded_call(name, args)
         self.spend(10)
         return guarded(lambda: self.kind.call(name, args, keywords))
+
+    def within(self, more: Mapping[str, Any], outer: Interpreter | None = None) -> Interpreter:
+        """Return a walker that knows more names, beside those of another walker."""
+        known = {**outer.ground, **outer.values} if outer is not None else {}
+        inner = Interpreter({**known, **more}, self.kind, self.helpers, self.depth + 1)
+        self.spend(5)
+        inner.steps = self.steps
+        return inner
+
+    def seen(self, node: ast.expr) -> Any:
+        """Return the value of a formula, or None if it has none here."""
+        try:
+            with np.errstate(all="ignore"):
+                return self.value(node)
+        except Failed:
+            return None
 
     def helper(self, name: str, args: Sequence[Any]) -> Any:
         """Walk a function of the user's own that the claim calls."""

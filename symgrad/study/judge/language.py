@@ -238,7 +238,7 @@ def _parts(node: ast.expr, where: str, helpers: Collection[str]) -> list[ast.exp
         case ast.Call():
             if isinstance(node.func, ast.Name) and node.func.id in helpers:
                 _only(node, frozenset(), where)
-                return list(node.args)
+                return [x for x in node.args if not is_word(x)]
             return _call(node, where)
     raise ClaimError(f"{where}: {_words(node)} is not part of the language of claims")
 

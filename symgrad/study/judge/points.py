@@ -34,6 +34,7 @@ POINTS_EACH = 3
 POINTS_AT_LEAST = 16
 MOVE, LARGEST_CHANGE = 1e-11, 1e-6
 
+Element = Callable[[str, float], Any]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
@@ -170,7 +171,7 @@ class Sampler:
         if args is not None:
             values = bind(compiled.signature, compiled._name, tuple(args), {})
             self.example = {name: as_doubles(value) for name, value in values.items()}
-        self.first = self._specialised(self.example)
+        self.first = self.specialised(self.example)
         self.witnesses: dict[int, Witness] = {}
         self.styles = self._styles()
         self.assumed: dict[str, Style] = {}
@@ -184,7 +185,7 @@ class Sampler:
         dims = dims_at(self.first, self._example_leaves())
         return {dim: size for dim, size in dims.items() if size in spoken}
 
-    def _specialised(self, values: Mapping[str, Any] | None) -> Specialisation:
+    def specialised(self, values: Mapping[str, Any] | None) -> Specialisation:
         if values is None:
             return self.compiled._newest()
         bound = inspect.BoundArguments(self.compiled.signature, dict(values))
@@ -320,9 +321,9 @@ class Sampler:
         styles = (Style(normal), Style(positive), Style(unit))
         for style in styles:
             drawn = (self.point(self.values(dims, style)) for _ in range(each))
-            found = [point for point in drawn if point is not None]
-            if found:
-                return found
+            found += [point for point in drawn if point is not None][: each - len(found)]
+            if len(found) >= each:
+                break
         return found
 
     def values(self, dims: Mapping[Dim, int], style: Style) -> dict[str, Any]:
@@ -346,10 +347,49 @@ class Sampler:
             values[argument.name] = argument.tree.build(iter(leaves))
         return values
 
+    def small_dims(self, size: int) -> dict[Dim, int]:
+        """Return one small size for every dim."""
+        return {dim: self.kept.get(dim, size) for dim in self._free_dims()}
+
+    def named_sizes(self, dims: Mapping[Dim, int]) -> dict[str, int]:
+        """Return the sizes as people call them."""
+        shapes = self.first.traced.graph.shapes
+        return {shapes.label(dim): size for dim, size in dims.items()}
+
+    def symbolic(
+        self, made: Specialisation, dims: Mapping[Dim, int], most: int, element: Element
+    ) -> tuple[dict[str, Any], dict[Sym, Any]]:
+        """Return arguments whose numbers are expressions, by parameter and by leaf.
+
+        ``element`` makes each of its name and random value.
+
+        Raises ArgumentError if there were more than ``most``.
+        """
+        drawn = self.values(dims, Style(normal))
+        values: dict[str, Any] = {}
+        by_leaf: dict[Sym, Any] = {}
+        count = 0
+        for argument in made.arguments:
+            leaves = flatten(drawn[argument.name], is_leaf)[0]
+            for k, leaf in enumerate(leaves):
+                x = made.leaves.get((argument.name, k))
+                if x is None:
+                    continue
+                array = np.asarray(leaf)
+                if array.dtype.kind == "f":
+                    count += array.size
+                    name = made.traced.graph.notes.names.get(x, str(x))
+                    leaves[k] = _expressions(name, array, element)
+                by_leaf[x] = leaves[k]
+            values[argument.name] = argument.tree.build(iter(leaves))
+        if count > most:
+            raise ArgumentError(f"{count} symbols are more than {most}")
+        return values, by_leaf
+
     def point(self, values: Mapping[str, Any]) -> Point | None:
         """Return what is true at these arguments, or None where it is not finite."""
         try:
-            made = self._specialised(values)
+            made = self.specialised(values)
             leaves = {
                 x: flatten(values[name], is_leaf)[0][k] for (name, k), x in made.leaves.items()
             }
@@ -363,11 +403,11 @@ class Sampler:
             return None
         if not is_settled(witness, bound, truths, dims):
             return None
-        ground = self._ground(values, made, leaves, dims, truths)
+        ground = self.ground(values, made, leaves, dims, truths)
         hidden = _hide(ground, made, leaves, witness, truths)
         return Point(values, ground, truths, witness, hidden, tuple(sorted(dims.values())))
 
-    def _ground(
+    def ground(
         self,
         values: Mapping[str, Any],
         made: Specialisation,
@@ -470,6 +510,14 @@ def _sizes(
     if not found and isinstance(ground.get("n"), int):
         return ("n",)
     return tuple(found[size] for size in sorted(found, key=lambda size: size not in batch))
+
+
+def _expressions(name: str, like: np.ndarray, element: Element) -> Any:
+    """Return an expression for every element, or one for a number."""
+    made = np.empty(like.shape, object)
+    for at in np.ndindex(like.shape):
+        made[at] = element(f"{name}{list(at) if at else ''}", float(like[at]))
+    return made[()]
 
 
 def as_doubles(value: Any) -> Any:

@@ -12,7 +12,7 @@ import re
 import textwrap
 import types
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from symgrad.errors import ClaimError
@@ -25,27 +25,56 @@ from symgrad.study.judge.language import (
     check_name,
     shown,
 )
+from symgrad.study.judge.mathematics import CALLS
+from symgrad.trace import code_of
 
 DEEPEST_BRACKETS = 40
 MOST_LINES = 400
 LATEX = re.compile(r"\\[A-Za-z,;!\\ ]|\$|\^\{|_\{")
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The names of a function: its parameters and local names, and its value if it has a name."""
+
+    names: tuple[str, ...]
+    value: str | None = None
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], parameters: Sequence[str]) -> Known:
+        code = code_of(function)
+        local = code.co_varnames if code is not None else ()
+        names = tuple(dict.fromkeys([*parameters, *local]))
+        value = value_of(function)
+        return cls(names, value if value not in parameters else None)
+
+
+def value_of(function: Callable[..., Any]) -> str | None:
+    """Return the name that a function returns its value by, if its text tells."""
+    try:
+        tree = parse(source_of(function))
+    except ClaimError:
+        return None
+    returns = [node for node in ast.walk(tree) if isinstance(node, ast.Return)]
+    last = returns[-1].value if returns else None
+    return last.id if isinstance(last, ast.Name) else None
+
+
 def read(
     claim: Any,
-    names: Sequence[str],
-    wrt: Sequence[str],
+    known: Known,
     latex: bool | None = None,
     helpers: Collection[str] = frozenset(),
 ) -> Claim:
     """Return the claim that a text, a function or a dict of formulas makes.
 
-    ``names`` are the names that formulas may mention, ``wrt`` the parameters they answer for.
+    ``known`` are the names of the function, which LaTeX is read with; ``helpers`` are functions of
+    the user's own that the claim may call.
     """
     if isinstance(claim, str):
-        return _text(claim, names, latex, helpers)
+        return _text(claim, known, latex, helpers)
     if isinstance(claim, Mapping):
-        return _formulas(claim, names, latex, helpers)
+        return _formulas(claim, known, latex, helpers)
     if isinstance(claim, types.FunctionType):
         return read_function(source_of(claim), claim.__name__, helpers)
     raise ClaimError(
@@ -75,11 +104,11 @@ def check_length(text: str) -> str:
 
 
 def _text(
-    text: str, names: Sequence[str], latex: bool | None, helpers: Collection[str]
+    text: str, known: Known, latex: bool | None, helpers: Collection[str]
 ) -> Claim:
     check_length(text)
     if latex or (latex is None and is_latex(text)):
-        return _latex(text, names)
+        return _latex(text, known)
     tree = parse(text)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     if functions and _is_text_or_function(tree.body[-1]):
@@ -87,17 +116,17 @@ def _text(
     return _program(tree.body, text, helpers)
 
 
-def _latex(text: str, names: Sequence[str]) -> Claim:
+def _latex(text: str, known: Known) -> Claim:
     from symgrad.study.judge.latex import steps_of
 
-    steps = steps_of(text, list(names))
+    steps = steps_of(text, known.names, known.value)
     for step in steps:
-        admit(step.formula, f"line {step.line}")
+        admit(step.formula, f"line {step.line}", CALLS)
     return of_steps(steps, is_latex=True)
 
 
 def _formulas(
-    formulas: Mapping[Any, Any], names: Sequence[str], latex: bool | None, helpers: Collection[str]
+    formulas: Mapping[Any, Any], known: Known, latex: bool | None, helpers: Collection[str]
 ) -> Claim:
     """Read ``{"W": "X.T @ (p - y) / n"}``: the parameter, or any name, and its formula."""
     statements: list[Statement] = []
@@ -106,7 +135,7 @@ def _formulas(
         if not isinstance(name, str) or not isinstance(formula, str):
             raise ClaimError("a dict of formulas has names as keys and texts as values")
         check_name(name, "the dict of formulas")
-        part = _text(formula, names, latex, helpers)
+        part = _text(formula, known, latex, helpers)
         if len(part.returned) != 1 or part.statements:
             raise ClaimError(f"the formula of `{shown(name)}` is not one expression")
         line = part.returned[0]
@@ -180,6 +209,14 @@ def read_function(text: str, name: str, helpers: Collection[str] = frozenset()) 
 
 
 GRADIENT = re.compile(r"grad|back|deriv|claim|^d[A-Z_]", re.IGNORECASE)
+
+
+def read_emitted(text: str) -> Claim:
+    """Return a function that symgrad emitted as a claim, without the checks of its sizes."""
+    tree = ast.parse(text)
+    (function,) = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+    function.body = [node for node in function.body if not isinstance(node, ast.If)]
+    return _function(function, text, frozenset())
 
 
 def _chosen(

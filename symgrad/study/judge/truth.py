@@ -134,7 +134,9 @@ class Witness:
         """Add the derivative of each element-wise step: what a forgotten factor would be."""
         found: list[tuple[Slot, Operand]] = []
         outputs = joint.outputs
-        for z, h in activations(self.graph, self.made.wrt_symbols)[:MOST_SLOPES]:
+        pairs = activations(self.graph, self.made.wrt_symbols)[:MOST_SLOPES]
+        pairs += [p for p in named_pairs(self.graph, self.made.wrt_symbols) if p not in pairs]
+        for z, h in pairs:
             joint = differentiate(replace(joint, outputs=(h,)), [z], 1, None)
             slot = Slot(SLOPE, self.spell(h), self.graph.avals[z], at=self.spell(z))
             found.append((slot, joint.outputs[1]))
@@ -247,6 +249,29 @@ def activations(graph: Graph, wrt: Sequence[Sym]) -> list[tuple[Sym, Sym]]:
             found.append((z, h))
     single = [pair for pair in elementwise_pairs(graph, wrt, whole=False) if pair not in found]
     return found + single
+
+
+def named_pairs(graph: Graph, wrt: Sequence[Sym]) -> list[tuple[Sym, Sym]]:
+    """Return pairs of named values of which one is a number, or a function by elements."""
+    names = graph.notes.names
+    active = active_symbols(graph, wrt)
+    local = elementwise_pairs(graph, wrt)
+    found = [(x, y) for x, y in local if x in names and y in names]
+    numbers = [y for e in graph.equations for y in e.lhs if y in active and y in names]
+    numbers = [y for y in numbers if not graph.avals[y].shape]
+    for y in numbers:
+        above = values_above(graph, y)
+        found += [(x, y) for x in names if x in active and x in above and x is not y]
+    return list(dict.fromkeys(found))[:MOST_SLOPES]
+
+
+def values_above(graph: Graph, y: Sym) -> set[Sym]:
+    """Return everything that a value is made of."""
+    read = {y}
+    for eqn in reversed(graph.equations):
+        if not read.isdisjoint(eqn.lhs):
+            read.update(x for x in eqn.rhs.operands if isinstance(x, Sym))
+    return read
 
 
 def elementwise_pairs(
@@ -367,11 +392,7 @@ def regularisers(graph: Graph, terms: Sequence[Sym], wrt: Sequence[Sym]) -> set[
 
 def inputs_of(graph: Graph, y: Sym) -> set[Sym]:
     """Return the inputs that a value is made of."""
-    read = {y}
-    for eqn in reversed(graph.equations):
-        if not read.isdisjoint(eqn.lhs):
-            read.update(x for x in eqn.rhs.operands if isinstance(x, Sym))
-    return read & set(graph.inputs)
+    return values_above(graph, y) & set(graph.inputs)
 
 
 def batch_dims(graph: Graph) -> set[Any]:
@@ -414,7 +435,7 @@ class Spelling:
         return f"{rhs.name}({', '.join(inside)})"
 
 
-PREFIX = re.compile(r"(?:d|D|grad_?|g_|nabla_?|delta_?|d[A-Za-z]\w*?_d|d[LJECF]d|d[LJECF])(?=\w)")
+PREFIX = re.compile(r"d|grad_?|g_|nabla_?|d[A-Za-z]\w*_d|d[LJECF]d")
 
 
 def answered(name: str, known: Sequence[str]) -> str | None:
@@ -425,9 +446,7 @@ def answered(name: str, known: Sequence[str]) -> str | None:
     for candidate in known:
         if name.endswith(candidate):
             head = name[: len(name) - len(candidate)]
-            if head and PREFIX.fullmatch(head + "x", 0, len(head)) is None:
-                continue
-            if head:
+            if PREFIX.fullmatch(head) is not None:
                 return candidate
     return None
 
