@@ -8,6 +8,7 @@ with the truth at every point.
 from __future__ import annotations
 
 import ast
+import copy
 import dataclasses
 import functools
 import inspect
@@ -20,9 +21,17 @@ from symgrad.errors import ArgumentError, ClaimError, SpecError, did_you_mean
 from symgrad.study.judge.advice import sentence, spelled
 from symgrad.study.judge.claims import Claim, Line, Loop, Statement, assigned_by, lines_of
 from symgrad.study.judge.interpreter import Failed, Interpreter
-from symgrad.study.judge.judging import Difference, Judge, Repair, Trial, listed, needed_lines, trial_of
+from symgrad.study.judge.judging import (
+    Difference,
+    Judge,
+    Repair,
+    Trial,
+    listed,
+    needed_lines,
+    trial_of,
+)
 from symgrad.study.judge.language import FUNCTIONS, NUMPY, check_name, function_name
-from symgrad.study.judge.layout import Layout, rearranged, reread
+from symgrad.study.judge.layout import Layout, rearranged, relaid, reread
 from symgrad.study.judge.mathematics import CALLS, lowered
 from symgrad.study.judge.points import ASSUMED, Point, Sampler
 from symgrad.study.judge.proof import compared, known
@@ -153,6 +162,10 @@ class _Comparison:
         self.wrt = list(self.points[0].truths.answers)
         self.claim = _renamed(claim, known, list(sampler.compiled.signature.parameters))
         self.trial = trial_of(_as_answers(self.claim, self.wrt), self.wrt, known)
+        if claim.is_latex:
+            self.trial = dataclasses.replace(
+                self.trial, statements=elements_of(self.trial.statements, known)
+            )
         self.given = self._given()
 
     def _given(self) -> tuple[str, ...]:
@@ -173,14 +186,16 @@ class _Comparison:
         truths = self.points[0].truths
         arguments = self.points[0].arguments
         own = [n for n in used if n in truths.values and n not in arguments]
-        upstream = [n for n in used if n not in own and n not in arguments and _is_upstream(n, truths)]
+        upstream = [
+            n for n in used if n not in own and n not in arguments and _is_upstream(n, truths)
+        ]
         return (*own, *upstream)
 
     def _as_array_code(self) -> Trial:
         """Return the trial with the products of mathematics as array code."""
         if not self.claim.is_latex:
             return self.trial
-        walker = Interpreter(self.points[-1].ground, helpers=self.claim.helpers)
+        walker = Interpreter(self.points[0].ground, helpers=self.claim.helpers)
         statements = lowered(self.trial.statements, walker)
         return dataclasses.replace(self.trial, statements=statements)
 
@@ -280,6 +295,7 @@ class _Comparison:
         )  # fmt: skip
 
     def _different(self, judge: Judge, differences: Sequence[Difference]) -> Verdict:
+        as_claimed = judge
         judge = Judge(self._as_array_code(), judge.points, judge.helpers)
         wrong = [d.answer for d in differences]
         first = differences[0]
@@ -288,11 +304,20 @@ class _Comparison:
             found = other.differences()
             repair = other.repair([d.answer for d in found]) if found else None
             if repair is not None:
-                step = _step_name(repair.line, other)
+                name = _step_name(repair.line, other)
                 return self._verdict(
                     other, found[0], repair.line, (f"(taken that {condition})",),
                     mistake=repair.edit.kind, advice=_advice(repair),
-                    correction=_correction(repair), intermediate=step,
+                    correction=_correction(repair), intermediate=name,
+                )  # fmt: skip
+        for other in relaid(as_claimed) if repair is None and self.claim.is_latex else []:
+            found = other.differences()
+            repair = other.repair([d.answer for d in found]) if found else None
+            if repair is not None:
+                return self._verdict(
+                    judge, first, repair.line, mistake=repair.edit.kind, advice=_advice(repair),
+                    correction=_correction(repair), intermediate=_step_name(repair.line, other),
+                    more=("(read with vectors as columns)",),
                 )  # fmt: skip
         more: list[str] = []
         if repair is None and len(wrong) > 1:
@@ -404,6 +429,26 @@ def names_read(
     return found
 
 
+def elements_of(statements: Sequence[Statement], known: Sequence[str]) -> tuple[Statement, ...]:
+    """Return the statements with ``X[i, j]`` for ``x_{ij}``, where the function has no ``x``."""
+    assigned = {name for s in statements for name in assigned_by(s)}
+
+    class Elements(ast.NodeTransformer):
+        def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+            self.generic_visit(node)
+            word = node.value.id if isinstance(node.value, ast.Name) else ""
+            if word and word not in known and word not in assigned and word.upper() in known:
+                return ast.Subscript(ast.Name(word.upper()), node.slice)
+            return node
+
+    found: list[Statement] = []
+    for s in statements:
+        if isinstance(s, Line):
+            s = dataclasses.replace(s, formula=Elements().visit(copy.deepcopy(s.formula)))
+        found.append(s)
+    return tuple(found)
+
+
 SIZED = frozenset({
     "eye", "identity", "zeros", "ones", "full", "arange", "one_hot", "reshape", "broadcast_to",
 })  # fmt: skip
@@ -473,7 +518,7 @@ def _as_answers(claim: Claim, wrt: Sequence[str]) -> Claim:
 
 
 def _renamed(claim: Claim, known: Sequence[str], parameters: Sequence[str]) -> Claim:
-    """Give the parameters of a claim's function that are called otherwise their meaning by place."""
+    """Give parameters that the claim calls otherwise their meaning by place."""
     own = claim.parameters
     strange = [name for name in own if name not in known]
     if not strange:

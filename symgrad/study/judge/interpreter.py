@@ -399,9 +399,9 @@ def bounded(shape: Sequence[Any]) -> None:
 
 def bounded_power(a: Any, b: Any) -> None:
     """Refuse ``9 ** 9 ** 9``: a Python integer grows until the memory is gone."""
-    if isinstance(a, int) and isinstance(b, int):
-        if abs(b) > LARGEST_EXPONENT or a.bit_length() * abs(b) > MOST_BITS:
-            raise ClaimError("the claim computes a power beyond every bound")
+    is_whole = isinstance(a, int) and isinstance(b, int)
+    if is_whole and (abs(b) > LARGEST_EXPONENT or a.bit_length() * abs(b) > MOST_BITS):
+        raise ClaimError("the claim computes a power beyond every bound")
 
 
 def bounded_product(a: Any, b: Any) -> None:
@@ -413,18 +413,18 @@ def bounded_product(a: Any, b: Any) -> None:
 def bounded_call(name: str, args: Sequence[Any]) -> None:
     if name in ("zeros", "ones", "full", "broadcast_to"):
         shape = args[1] if name == "broadcast_to" else args[0]
-        guarded(lambda: bounded(np.atleast_1d(np.asarray(shape, dtype=int))))
+        guarded(lambda: bounded(np.atleast_1d(np.asarray(shape, dtype=int)).tolist()))
     elif name in ("eye", "identity", "one_hot"):
-        guarded(lambda: bounded([int(x) for x in args[-1:] * 2]))
-        if name == "eye":
-            guarded(lambda: bounded([int(args[0]), int(args[-1])]))
+        last = 1 if name == "one_hot" else 0
+        sizes = args[last : last + 2] if name == "eye" else args[last : last + 1]
+        guarded(lambda: bounded([int(x) for x in sizes] * (3 - len(sizes))))
     elif name == "arange":
         guarded(lambda: bounded([max((abs(int(x)) for x in args), default=0)]))
         if len(args) == 3 and abs(args[2]) < 1e-3:
             raise ClaimError("np.arange with so small a step makes too many elements")
     elif name in ("outer", "kron", "tensordot", "diag"):
-        sizes = [int(np.size(x)) for x in args if not isinstance(x, (tuple, list))]
-        bounded(sizes if name != "diag" else sizes * 2)
+        counts = [int(np.size(x)) for x in args if not isinstance(x, (tuple, list))]
+        bounded(counts if name != "diag" else counts * 2)
     elif name == "einsum":
         bounded_einsum(args)
     elif name == "power":

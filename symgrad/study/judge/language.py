@@ -258,7 +258,9 @@ def _constant(node: ast.Constant, where: str) -> list[ast.expr]:
     value = node.value
     if isinstance(value, (bool, int, float)) and abs(value) < 1e300:
         return []
-    raise ClaimError(f"{where}: a constant of type {type(value).__name__} or size is not admissible")
+    raise ClaimError(
+        f"{where}: a constant of type {type(value).__name__} or size is not admissible"
+    )
 
 
 def _index(node: ast.expr) -> list[ast.expr]:
@@ -305,7 +307,9 @@ def _call(node: ast.Call, where: str) -> list[ast.expr]:
             allowed = {"axis", "keepdims", "order"} if node.func.attr != "copy" else set()
             _only(node, allowed, where)
             return [owner, *(x for x in given if not is_word(x))]
-    raise ClaimError(f"{where}: a call of `{_called(node.func)}` is not admissible" + _known(node.func))
+    raise ClaimError(
+        f"{where}: a call of `{_called(node.func)}` is not admissible" + _known(node.func)
+    )
 
 
 def _function(node: ast.Call, name: str, given: list[ast.expr], where: str) -> list[ast.expr]:

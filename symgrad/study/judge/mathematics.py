@@ -39,13 +39,16 @@ def value_of(call: str, args: Sequence[ast.expr], walker: Interpreter) -> Any:
 
 def product(a: Any, b: Any, walker: Interpreter) -> Any:
     """Return the product that the shapes allow: a number times anything, or the matrix product."""
-    if is_number(a) or is_number(b):
-        return walker.binary(ast.Mult(), a, b)
-    return walker.binary(ast.MatMult(), a, b)
+    return walker.binary(ast.Mult() if is_scaling(a, b) else ast.MatMult(), a, b)
 
 
-def is_number(x: Any) -> bool:
-    return np.size(x) == 1
+def is_scaling(a: Any, b: Any) -> bool:
+    """Return whether a product has a number as a factor, also one that is a matrix of one."""
+    left, right = np.shape(a), np.shape(b)
+    if not left or not right:
+        return True
+    fits = left[-1] == right[-2 if len(right) > 1 else 0]
+    return not fits and 1 in (np.size(a), np.size(b))
 
 
 def inverse(a: Any, walker: Interpreter) -> Any:
@@ -122,7 +125,7 @@ def _length(index: str, body: ast.expr, walker: Interpreter) -> int:
             if isinstance(entry, ast.Name) and entry.id == index:
                 shape = np.shape(walker.value(node.value))
                 if axis < len(shape):
-                    return shape[axis]
+                    return int(shape[axis])
     raise ClaimError(f"what the index `{index}` runs over is unclear: nothing has it as an index")
 
 
@@ -154,8 +157,9 @@ def _lowered(node: ast.expr, walker: Interpreter) -> ast.expr:
             if word != "product":
                 return node
             a, b = (walker.seen(x) for x in node.args)
-            is_product = a is None or b is None or is_number(a) or is_number(b)
-            return ast.BinOp(node.args[0], ast.Mult() if is_product else ast.MatMult(), node.args[1])
+            is_product = a is not None and b is not None and is_scaling(a, b)
+            op = ast.Mult() if is_product else ast.MatMult()
+            return ast.BinOp(node.args[0], op, node.args[1])
 
         def _inverse(self, node: ast.Call) -> ast.AST:
             a = walker.seen(node.args[0])

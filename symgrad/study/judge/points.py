@@ -245,7 +245,9 @@ class Sampler:
         low, high = 0, label_range(graph, x, dims)
         if high is None:
             shown = self._example_of(x)
-            low, high = (0, 2) if shown is None or not shown.size else (shown.min(), shown.max() + 1)
+            low, high = (
+                (0, 2) if shown is None or not shown.size else (shown.min(), shown.max() + 1)
+            )
         drawn = self.rng.integers(low, max(high, low + 1), size=shape)
         if shape and drawn.size >= high - low > 0:
             flat = drawn.reshape(-1)
@@ -442,9 +444,10 @@ def is_settled(
     values = [np.asarray(x) for x in (truths.value, *truths.answers.values())]
     if not all(x.dtype.kind in "fiu" and np.isfinite(x).all() for x in values):
         return False
-    moved = [moved_a_little(x) for x in bound.args], {
-        name: moved_a_little(x) for name, x in bound.kwargs.items()
-    }
+    moved = (
+        [moved_a_little(x) for x in bound.args],
+        {name: moved_a_little(x) for name, x in bound.kwargs.items()},
+    )
     there = witness.at(*moved, dims)
     for name, here in truths.answers.items():
         scale = max(float(np.max(np.abs(here), initial=0.0)), 1e-3)

@@ -70,7 +70,7 @@ def prove(judge: Judge, sampler: Sampler) -> Proved | None:
         kind = _equal_for(judge, sampler, dims, MOST_SYMBOLS, lambda name, value: sp.Dummy(name))
     except (TooHard, ArgumentError):
         return None
-    return kind and Proved(sampler.named_sizes(dims), bool(kind.switches))
+    return None if kind is None else Proved(sampler.named_sizes(dims), bool(kind.switches))
 
 
 def exact_points(judge: Judge, sampler: Sampler) -> int:
@@ -102,7 +102,11 @@ def _equal_for(
 
 
 def _walk(
-    witness: Witness, emitted: Claim, values: Mapping[str, Any], kind: Symbols, dims: Mapping[Dim, int]
+    witness: Witness,
+    emitted: Claim,
+    values: Mapping[str, Any],
+    kind: Symbols,
+    dims: Mapping[Dim, int],
 ) -> Truths:
     """Return what is true, with symbols for numbers, by walking the emitted text."""
     captured = {p.name: np.asarray(c.read()) for p, c in witness.made.captured_parameters()}

@@ -90,7 +90,9 @@ def is_latex(text: str) -> bool:
 def check_length(text: str) -> str:
     """Return the text, or raise `ClaimError` if no grammar should be given it."""
     if len(text) > MOST_CHARACTERS:
-        raise ClaimError(f"the claim has {len(text)} characters: {MOST_CHARACTERS} are read at most")
+        raise ClaimError(
+            f"the claim has {len(text)} characters: {MOST_CHARACTERS} are read at most"
+        )
     if text.count("\n") > MOST_LINES:
         raise ClaimError(f"the claim has more than {MOST_LINES} lines")
     depth = 0
@@ -103,9 +105,7 @@ def check_length(text: str) -> str:
     return text
 
 
-def _text(
-    text: str, known: Known, latex: bool | None, helpers: Collection[str]
-) -> Claim:
+def _text(text: str, known: Known, latex: bool | None, helpers: Collection[str]) -> Claim:
     check_length(text)
     if latex or (latex is None and is_latex(text)):
         return _latex(text, known)
@@ -201,10 +201,10 @@ def read_function(text: str, name: str, helpers: Collection[str] = frozenset()) 
         if node.name == name:
             return _function(node, text, helpers)
     if len(lambdas) == 1:
-        node = lambdas[0]
+        only = lambdas[0]
         reader = _Reader(text, helpers)
-        returned = reader.returned(node.body, node.lineno)
-        return Claim((), tuple(returned), reader.named, _parameters(node.args))
+        returned = reader.returned(only.body, only.lineno)
+        return Claim((), tuple(returned), reader.named, _parameters(only.args))
     raise ClaimError("the claim is neither one function nor one lambda: give it as a text")
 
 
@@ -382,7 +382,9 @@ class _Reader:
         if not 1 <= len(times) <= 3:
             raise ClaimError(f"line {number}: range takes one to three numbers")
         variable = check_name(node.target.id, f"line {number}")
-        return Loop(variable, times, tuple(self.statements(node.body)), number, self.text_of(number))
+        return Loop(
+            variable, times, tuple(self.statements(node.body)), number, self.text_of(number)
+        )
 
     def returned(self, value: ast.expr, number: int) -> list[Line]:
         """Read what is returned: one formula, several, or a dict of them by name."""

@@ -272,8 +272,10 @@ def exact(value: Any) -> Any:
 
 
 def is_symbolic(x: Any) -> bool:
-    return isinstance(x, sp.Basic) or (isinstance(x, np.ndarray) and x.dtype == object) or (
-        isinstance(x, (list, tuple)) and any(is_symbolic(part) for part in x)
+    return (
+        isinstance(x, sp.Basic)
+        or (isinstance(x, np.ndarray) and x.dtype == object)
+        or (isinstance(x, (list, tuple)) and any(is_symbolic(part) for part in x))
     )
 
 

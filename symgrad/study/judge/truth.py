@@ -290,11 +290,17 @@ def elementwise_pairs(
         if y not in active or not eqn.rhs.facts.elementwise or len(found) > 4 * MOST_UNNAMED:
             continue
         mine = [x for x in eqn.rhs.operands if isinstance(x, Sym) and x in active]
-        mine = [x for x in mine if graph.shapes.same_shape(graph.avals[x].shape, graph.avals[y].shape)]
+        mine = [
+            x for x in mine if graph.shapes.same_shape(graph.avals[x].shape, graph.avals[y].shape)
+        ]
         if whole:
             above[y] = {a for x in mine for a in (x, *above.get(x, ()))}
             found += [(x, y) for x in sorted(above[y], key=lambda x: x.index)]
-        elif len(set(mine)) == 1 and eqn.rhs.name not in LINEAR and not _is_scaling(eqn, mine[0], active):
+        elif (
+            len(set(mine)) == 1
+            and eqn.rhs.name not in LINEAR
+            and not _is_scaling(eqn, mine[0], active)
+        ):
             found.append((mine[0], y))
     return found
 

@@ -116,7 +116,9 @@ class Verdict:
             "correction": self.correction,
             "intermediate": self.intermediate,
             "answer": self.answer,
-            "counterexample": None if example is None else {k: plain(v) for k, v in example.items()},
+            "counterexample": None
+            if example is None
+            else {k: plain(v) for k, v in example.items()},
             "claimed": plain(self.claimed),
             "true": plain(self.true),
             "reason": self.reason,
@@ -148,7 +150,8 @@ def shown(value: Any) -> str:
         return f"{float(value):.6g}"
     if isinstance(value, np.ndarray):
         if value.size > MOST_SHOWN:
-            return f"an array of shape {value.shape}, the first row {shown(value.reshape(len(value), -1)[0][:4])} ..."
+            first = shown(value.reshape(-1)[:4])
+            return f"an array of shape {value.shape} that begins {first}"
         if value.dtype.kind not in "fiub":
             return f"an array of shape {value.shape}"
         text = np.array2string(value, precision=4, separator=", ", suppress_small=True)
