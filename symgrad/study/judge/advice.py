@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 
 from symgrad.study.judge import edits
 from symgrad.study.judge.edits import Edit
@@ -11,7 +12,7 @@ SENTENCES = {
     edits.SIGN: "a sign is wrong",
     edits.FACTOR: "a factor is wrong, as where a 2 from a square was lost or not cancelled",
     edits.NUMBER: "a number is wrong",
-    edits.MISSING_N: "the division by a number of elements is missing or wrong (the loss is a mean)",
+    edits.MISSING_N: "the division by a number of elements is missing or wrong",
     edits.EXTRA_N: "it divides by a number of elements once too often",
     edits.SUM: "a sum is missing: each example adds its part to the gradient",
     edits.WRONG_SUM: "it sums over the wrong axis",
@@ -45,4 +46,20 @@ def sentence(edit: Edit, correction: str, is_new: bool = False) -> str:
 
 def spelled(node: ast.expr) -> str:
     """Return the text of a formula, also of one that holds names which are no identifiers."""
-    return ast.unparse(ast.fix_missing_locations(node))
+    return ast.unparse(ast.fix_missing_locations(_Plain().visit(copy.deepcopy(node))))
+
+
+class _Plain(ast.NodeTransformer):
+    """Writes what the LaTeX reader left in a formula as people would in a line of text."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        word = node.func.id if isinstance(node.func, ast.Name) else ""
+        match word, node.args:
+            case "product", [a, b]:
+                return ast.BinOp(a, ast.Mult(), b)
+            case "each", [*_, body]:
+                return body
+            case "total", [ast.Name(id=index), *_, body]:
+                return ast.Call(ast.Name(f"sum_{index}"), [body], [])
+        return node

@@ -72,6 +72,15 @@ def lines_of(statements: Sequence[Statement]) -> Iterator[Line]:
             yield statement
 
 
+def assigned_by(statement: Statement) -> list[str]:
+    """Return the names that a statement gives a value, or changes a part of."""
+    if isinstance(statement, Loop):
+        return [name for part in statement.body for name in assigned_by(part)]
+    if isinstance(statement.target, (ast.Tuple, ast.List)):
+        return [part.id for part in statement.target.elts if isinstance(part, ast.Name)]
+    return [statement.name] if statement.name else []
+
+
 def of_steps(steps: Sequence[Step], is_latex: bool = False) -> Claim:
     """Return the claim that these steps are; the last bare formula is the answer."""
     lines = [

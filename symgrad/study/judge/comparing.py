@@ -8,6 +8,7 @@ with the truth at every point.
 from __future__ import annotations
 
 import ast
+import copy
 import dataclasses
 import functools
 import inspect
@@ -18,14 +19,23 @@ from typing import Any
 from symgrad.compiled import Compiled
 from symgrad.errors import ArgumentError, ClaimError, SpecError, did_you_mean
 from symgrad.study.judge.advice import sentence, spelled
-from symgrad.study.judge.claims import Claim, Line, Loop, lines_of
-from symgrad.study.judge.interpreter import Failed
-from symgrad.study.judge.judging import Difference, Judge, Repair, listed, needed_lines, trial_of
+from symgrad.study.judge.claims import Claim, Line, Loop, Statement, assigned_by, lines_of
+from symgrad.study.judge.interpreter import Failed, Interpreter
+from symgrad.study.judge.judging import (
+    Difference,
+    Judge,
+    Repair,
+    Trial,
+    listed,
+    needed_lines,
+    trial_of,
+)
 from symgrad.study.judge.language import FUNCTIONS, NUMPY, check_name, function_name
-from symgrad.study.judge.layout import Layout, rearranged, reread
+from symgrad.study.judge.layout import Layout, rearranged, relaid, reread
+from symgrad.study.judge.mathematics import CALLS, lowered
 from symgrad.study.judge.points import ASSUMED, Point, Sampler
-from symgrad.study.judge.proof import proof
-from symgrad.study.judge.reading import names_called, parse, read, read_function, source_of
+from symgrad.study.judge.proof import compared, known
+from symgrad.study.judge.reading import Known, names_called, parse, read, read_function, source_of
 from symgrad.study.judge.truth import answered
 from symgrad.study.judge.verdict import Verdict
 
@@ -42,7 +52,7 @@ def compare(
     latex: bool | None = None,
     has_aux: bool = False,
 ) -> Verdict:
-    """Judge whether a gradient that somebody derived by hand is the gradient of ``fn``.
+    r"""Judge whether a gradient that somebody derived by hand is the gradient of ``fn``.
 
     ``claim`` is a text of NumPy code (``"dW = X.T @ (p - y) / n"``, lines with intermediates, or
     a whole ``def``), a dict of formulas by parameter, a Python function, or LaTeX.  It is read,
@@ -54,8 +64,11 @@ def compare(
     example arguments, ``specs`` sizes by name as in `compile`; one of them is needed unless the
     annotations say the sizes.  ``latex`` tells a text's language where it could be either.
 
-    Returns a `Verdict`, which is true if the claim is equal, up to its layout too: a gradient
-    written as a column is right, and the verdict says what differs.
+    Returns a `Verdict`, which is true if the claim is equal.  A claim may be equal up to its
+    layout (transposed, a column for a row, ``\delta x^T`` for an outer product): in LaTeX, where
+    a vector has no layout yet, that is right, and the verdict shows the array code it means.  In
+    code the shape is part of the answer (``w -= dw`` with a column for a row makes a matrix of
+    ``w``), so the verdict is not true, and says what rearranges it.
 
     Raises ClaimError for a claim that cannot be read, or gives no answer.
     """
@@ -65,18 +78,18 @@ def compare(
         specs, has_aux = specs or compiled.specs, has_aux or compiled.has_aux
     parameters = _parameters(fn)
     helpers = _helpers(fn, claim)
-    found = read(claim, parameters, parameters, latex, set(helpers))
+    found = read(claim, Known.of(fn, parameters), latex, set(helpers))
     found = dataclasses.replace(found, helpers={**helpers, **found.helpers})
     given = _wrt_of(found, parameters) if wrt is None else wrt
-    sampler = _sampler(Compiled(fn, given, specs=specs, has_aux=has_aux), args)
+    sampler = _sampler(Compiled(fn, given, specs=specs, has_aux=has_aux), args, found)
     return _Comparison(fn, found, sampler).verdict()
 
 
-def _sampler(compiled: Compiled, args: Sequence[Any] | None) -> Sampler:
+def _sampler(compiled: Compiled, args: Sequence[Any] | None, claim: Claim) -> Sampler:
     if args is not None and not isinstance(args, (tuple, list)):
         raise ArgumentError("args is a tuple of example arguments, one for each parameter")
     try:
-        return Sampler(compiled, args)
+        return Sampler(compiled, args, spoken_sizes(claim))
     except SpecError as error:
         if args is None and not compiled.specs and "nothing is known of" in str(error):
             raise SpecError(
@@ -149,16 +162,19 @@ class _Comparison:
         self.wrt = list(self.points[0].truths.answers)
         self.claim = _renamed(claim, known, list(sampler.compiled.signature.parameters))
         self.trial = trial_of(_as_answers(self.claim, self.wrt), self.wrt, known)
+        if claim.is_latex:
+            self.trial = dataclasses.replace(
+                self.trial, statements=elements_of(self.trial.statements, known)
+            )
         self.given = self._given()
 
     def _given(self) -> tuple[str, ...]:
         """Return the names that the claim takes from the function, or raise for unknown ones."""
         ground = self.points[0].ground
-        assigned: set[str] = set()
         used: dict[str, None] = {}
-        everywhere = {line.name for line in lines_of(self.trial.statements)}
-        for name, line in names_read(self.trial.statements):
-            if name in everywhere or name in assigned:
+        everywhere = {name for s in self.trial.statements for name in assigned_by(s)}
+        for name, line, before in names_read(self.trial.statements):
+            if name in before:
                 continue
             if name not in ground and name not in ("pi", "e"):
                 known = [word for word in (*ground, *everywhere) if word.isidentifier()]
@@ -170,8 +186,18 @@ class _Comparison:
         truths = self.points[0].truths
         arguments = self.points[0].arguments
         own = [n for n in used if n in truths.values and n not in arguments]
-        upstream = [n for n in used if n not in own and n not in arguments and _is_upstream(n, truths)]
+        upstream = [
+            n for n in used if n not in own and n not in arguments and _is_upstream(n, truths)
+        ]
         return (*own, *upstream)
+
+    def _as_array_code(self) -> Trial:
+        """Return the trial with the products of mathematics as array code."""
+        if not self.claim.is_latex:
+            return self.trial
+        walker = Interpreter(self.points[0].ground, helpers=self.claim.helpers)
+        statements = lowered(self.trial.statements, walker)
+        return dataclasses.replace(self.trial, statements=statements)
 
     def verdict(self) -> Verdict:
         judge = Judge(self.trial, self.points, self.claim.helpers)
@@ -182,7 +208,7 @@ class _Comparison:
         if not missing:
             layout = self._layout(judge, differences)
             if layout is not None:
-                return self._equal(judge, layout)
+                return self._laid_out(judge, differences, layout)
             assumed = self._assumed()
             if assumed is not None:
                 return assumed
@@ -190,10 +216,20 @@ class _Comparison:
             return self._missing(missing)
         return self._different(judge, differences)
 
+    def _laid_out(
+        self, judge: Judge, differences: Sequence[Difference], layout: Layout, condition: str = ""
+    ) -> Verdict:
+        """Accept another layout of mathematics; in code the shape is part of the answer."""
+        if self.claim.is_latex:
+            return self._equal(judge, layout, condition)
+        verdict = self._different(judge, differences)
+        return dataclasses.replace(verdict, layout=layout.words, code=layout.code)
+
     # --- right
 
     def _equal(self, judge: Judge, layout: Layout | None = None, condition: str = "") -> Verdict:
-        said = proof(judge, layout is None)
+        is_plain = layout is None and not condition
+        said = known(judge, self.sampler) if is_plain else compared(judge)
         if condition:
             said = f"{said}, where {condition}"
         return Verdict(
@@ -228,8 +264,10 @@ class _Comparison:
         for condition, judge in self._judges:
             differences = judge.differences()
             layout = self._layout(judge, differences) if differences else None
-            if not differences or layout is not None:
-                return self._equal(judge, layout, condition)
+            if layout is not None:
+                return self._laid_out(judge, differences, layout, condition)
+            if not differences:
+                return self._equal(judge, None, condition)
         return None
 
     @functools.cached_property
@@ -257,6 +295,8 @@ class _Comparison:
         )  # fmt: skip
 
     def _different(self, judge: Judge, differences: Sequence[Difference]) -> Verdict:
+        as_claimed = judge
+        judge = Judge(self._as_array_code(), judge.points, judge.helpers)
         wrong = [d.answer for d in differences]
         first = differences[0]
         repair = judge.repair(wrong)
@@ -264,11 +304,20 @@ class _Comparison:
             found = other.differences()
             repair = other.repair([d.answer for d in found]) if found else None
             if repair is not None:
-                step = _step_name(repair.line, other)
+                name = _step_name(repair.line, other)
                 return self._verdict(
                     other, found[0], repair.line, (f"(taken that {condition})",),
                     mistake=repair.edit.kind, advice=_advice(repair),
-                    correction=_correction(repair), intermediate=step,
+                    correction=_correction(repair), intermediate=name,
+                )  # fmt: skip
+        for other in relaid(as_claimed) if repair is None and self.claim.is_latex else []:
+            found = other.differences()
+            repair = other.repair([d.answer for d in found]) if found else None
+            if repair is not None:
+                return self._verdict(
+                    judge, first, repair.line, mistake=repair.edit.kind, advice=_advice(repair),
+                    correction=_correction(repair), intermediate=_step_name(repair.line, other),
+                    more=("(read with vectors as columns)",),
                 )  # fmt: skip
         more: list[str] = []
         if repair is None and len(wrong) > 1:
@@ -358,20 +407,71 @@ def _is_upstream(name: str, truths: Any) -> bool:
     return of is not None and of != name
 
 
-def names_read(statements: Sequence[Any]) -> list[tuple[str, int]]:
-    """Return every name that a claim reads as a value, with its line."""
-    found: list[tuple[str, int]] = []
-    for statement in statements:
-        if isinstance(statement, Loop):
-            for x in statement.times:
-                found += [(n, statement.line) for n in _names(x)]
-            inner = names_read(statement.body)
-            found += [(n, k) for n, k in inner if n != statement.variable]
+def names_read(
+    statements: Sequence[Statement], before: frozenset[str] = frozenset()
+) -> list[tuple[str, int, frozenset[str]]]:
+    """Return every name that a claim reads as a value, with its line and what is assigned by then.
+
+    A loop may read what its own last round assigned.
+    """
+    found: list[tuple[str, int, frozenset[str]]] = []
+    for s in statements:
+        if isinstance(s, Loop):
+            found += [(n, s.line, before) for x in s.times for n in _names(x)]
+            found += names_read(s.body, before | {s.variable, *assigned_by(s)})
+            before |= {s.variable, *assigned_by(s)}
             continue
-        found += [(n, statement.line) for n in _names(statement.formula)]
-        if isinstance(statement.target, ast.Subscript):
-            found += [(n, statement.line) for n in _names(statement.target)]
+        parts = [s.formula]
+        if s.target is not None and (s.update is not None or isinstance(s.target, ast.Subscript)):
+            parts.append(s.target)
+        found += [(n, s.line, before) for part in parts for n in _names(part)]
+        before |= set(assigned_by(s))
     return found
+
+
+def elements_of(statements: Sequence[Statement], known: Sequence[str]) -> tuple[Statement, ...]:
+    """Return the statements with ``X[i, j]`` for ``x_{ij}``, where the function has no ``x``."""
+    assigned = {name for s in statements for name in assigned_by(s)}
+
+    class Elements(ast.NodeTransformer):
+        def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+            self.generic_visit(node)
+            word = node.value.id if isinstance(node.value, ast.Name) else ""
+            if word and word not in known and word not in assigned and word.upper() in known:
+                return ast.Subscript(ast.Name(word.upper()), node.slice)
+            return node
+
+    found: list[Statement] = []
+    for s in statements:
+        if isinstance(s, Line):
+            s = dataclasses.replace(s, formula=Elements().visit(copy.deepcopy(s.formula)))
+        found.append(s)
+    return tuple(found)
+
+
+SIZED = frozenset({
+    "eye", "identity", "zeros", "ones", "full", "arange", "one_hot", "reshape", "broadcast_to",
+})  # fmt: skip
+
+
+def spoken_sizes(claim: Claim) -> set[int]:
+    """Return the numbers that a claim gives as sizes, as in ``np.eye(3)[y]``."""
+    found: set[int] = set()
+    lines = [*lines_of(claim.statements), *claim.returned, *claim.named.values()]
+    for node in (node for line in lines for node in ast.walk(line.formula)):
+        if isinstance(node, ast.Call):
+            word = function_name(node.func) or getattr(node.func, "attr", "")
+            parts = [x for a in node.args for x in (a.elts if isinstance(a, ast.Tuple) else [a])]
+            if word in SIZED:
+                found |= {x.value for x in parts if _is_whole(x)}  # type: ignore[attr-defined]
+    for loop in claim.statements:
+        if isinstance(loop, Loop):
+            found |= {x.value for x in loop.times if _is_whole(x)}  # type: ignore[attr-defined]
+    return {size for size in found if size > 1}
+
+
+def _is_whole(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and type(node.value) is int
 
 
 def _names(node: ast.AST) -> list[str]:
@@ -380,10 +480,23 @@ def _names(node: ast.AST) -> list[str]:
         return [] if node.id in NUMPY or node.id in _NO_VALUES else [node.id]
     if isinstance(node, ast.Call):
         inner = [*node.args, *(k.value for k in node.keywords)]
+        if isinstance(node.func, ast.Name) and node.func.id in CALLS:
+            return _names_of_mathematics(node.func.id, node.args)
         is_named = isinstance(node.func, ast.Name) or function_name(node.func) is not None
         owner = [] if is_named else _names(node.func)
         return owner + [n for x in inner for n in _names(x)]
     return [n for child in ast.iter_child_nodes(node) for n in _names(child)]
+
+
+def _names_of_mathematics(call: str, args: Sequence[ast.expr]) -> list[str]:
+    """Return the names of values in a call of mathematics: not indices and functions."""
+    if call in ("local",):
+        return []
+    if call == "derivative":
+        return _names(args[1])
+    bound = {"total": args[:1], "each": args[:-1]}.get(call, [])
+    hidden = {ast.unparse(x) for x in bound}
+    return [n for x in args[len(bound) :] for n in _names(x) if n not in hidden]
 
 
 _NO_VALUES = frozenset({"float", "int", "bool"})
@@ -405,7 +518,7 @@ def _as_answers(claim: Claim, wrt: Sequence[str]) -> Claim:
 
 
 def _renamed(claim: Claim, known: Sequence[str], parameters: Sequence[str]) -> Claim:
-    """Give the parameters of a claim's function that are called otherwise their meaning by place."""
+    """Give parameters that the claim calls otherwise their meaning by place."""
     own = claim.parameters
     strange = [name for name in own if name not in known]
     if not strange:

@@ -83,7 +83,7 @@ class Scope:
         value = self.value(node)
         if value is None or isinstance(value, (str, tuple, list)):
             return None
-        return np.shape(value)
+        return tuple(np.shape(value))
 
     def value(self, node: ast.expr) -> Any:
         try:
@@ -170,8 +170,11 @@ def _arguments(node: ast.Call) -> Iterator[tuple[ast.expr, Callable[[ast.expr], 
     for k, argument in enumerate(node.args):
         is_setting = isinstance(argument, (ast.Constant, ast.Tuple)) or known in ("zeros", "eye")
         if not is_setting:
-            yield argument, lambda new, k=k: changed(  # type: ignore[misc]
-                node, args=[*node.args[:k], new, *node.args[k + 1 :]]
+            yield (
+                argument,
+                lambda new, k=k: changed(  # type: ignore[misc]
+                    node, args=[*node.args[:k], new, *node.args[k + 1 :]]
+                ),
             )
 
 
@@ -182,8 +185,11 @@ def indices(node: ast.expr) -> Iterator[tuple[ast.expr, Callable[[ast.expr], ast
             entries = node.slice.elts
             for k, entry in enumerate(entries):
                 if not isinstance(entry, (ast.Slice, ast.Constant)):
-                    yield entry, lambda new, k=k: changed(  # type: ignore[misc]
-                        node, slice=ast.Tuple([*entries[:k], new, *entries[k + 1 :]])
+                    yield (
+                        entry,
+                        lambda new, k=k: changed(  # type: ignore[misc]
+                            node, slice=ast.Tuple([*entries[:k], new, *entries[k + 1 :]])
+                        ),
                     )
         elif not isinstance(node.slice, (ast.Slice, ast.Constant)):
             yield node.slice, lambda new: changed(node, slice=new)
@@ -395,12 +401,11 @@ def _layouts(node: ast.expr, shape: Any, scope: Scope) -> Found:
         yield TRANSPOSED, 24, transposed(node)
     if shape is None:
         return
-    if isinstance(node, ast.Subscript) and scope.shape(node.value) is not None:
-        if len(scope.shape(node.value) or ()) < len(shape):
+    match node:
+        case ast.Subscript() if len(scope.shape(node.value) or shape) < len(shape):
             yield COLUMN, 20, node.value
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        if node.func.attr == "reshape":
-            yield COLUMN, 20, node.func.value
+        case ast.Call(func=ast.Attribute(attr="reshape", value=whole)):
+            yield COLUMN, 20, whole
     if len(shape) == 1:
         yield COLUMN, 21, column(node)
         yield COLUMN, 22, ast.Subscript(node, ast.Tuple([ast.Constant(None), ast.Slice()]))
@@ -413,7 +418,8 @@ def _products(node: ast.expr, scope: Scope) -> Found:
         case ast.BinOp(op=ast.MatMult()):
             a, b = node.left, node.right
             has_t = any(isinstance(x, ast.Attribute) and x.attr == "T" for x in (a, b))
-            rank = 25 if has_t else 28
+            is_matrices = all(len(scope.shape(x) or ()) == 2 for x in (a, b))
+            rank = 25 if has_t and (is_matrices or scope.shape(node) is None) else 28
             yield ORDER, rank, changed(node, left=b, right=a)
             yield ORDER, 36, changed(node, left=transposed(b), right=a)
             yield ORDER, 36, changed(node, left=b, right=transposed(a))
@@ -424,12 +430,12 @@ def _products(node: ast.expr, scope: Scope) -> Found:
         case ast.BinOp(op=ast.Mult()):
             a, b = node.left, node.right
             shapes = [scope.shape(x) or () for x in (a, b)]
-            is_matrix = any(len(x) > 1 for x in shapes)
-            rank = 13 if is_matrix or (shapes[0] != shapes[1] and () not in shapes) else 31
+            rank = 13 if any(len(x) > 1 and 1 not in x for x in shapes) else 31
             yield ELEMENTWISE, rank, changed(node, op=ast.MatMult())
-            yield ELEMENTWISE, rank + 1, _outer(a, b)
-            yield ELEMENTWISE, rank + 1, _outer(b, a)
             yield ELEMENTWISE, rank + 2, binary(b, ast.MatMult(), a)
+            if len(shapes[0]) == len(shapes[1]) == 1:
+                yield ELEMENTWISE, 35, _outer(a, b)
+                yield ELEMENTWISE, 35, _outer(b, a)
             for left, right in ((transposed(a), b), (a, transposed(b))):
                 yield ELEMENTWISE, 37, binary(left, ast.MatMult(), right)
             yield EXTRA_FACTOR, 52, a
@@ -464,9 +470,9 @@ def _activations(node: ast.expr, scope: Scope, shape: Any) -> Found:
                 yield ACTIVATION, 43, binary(node, ast.Mult(), name(slope))
     if (argument := _argument(node)) is not None:
         read, put = argument
-        mine = scope.shape(read)
+        taken = scope.shape(read)
         for other in sorted(scope.related):
-            if scope.shape(name(other)) == mine and ast.unparse(read) != other:
+            if scope.shape(name(other)) == taken and ast.unparse(read) != other:
                 yield ARGUMENT, 31, put(name(other))
     if isinstance(node, ast.Name) and not scope.related.get(node.id):
         return

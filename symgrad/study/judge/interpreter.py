@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import ClaimError
-from symgrad.study.judge.claims import Claim, Line, Loop, Statement
+from symgrad.study.judge import mathematics
+from symgrad.study.judge.claims import Claim, Line, Loop, Statement, assigned_by
 from symgrad.study.judge.language import (
     ATTRIBUTES,
     CONSTANTS,
@@ -61,6 +62,8 @@ class Numbers:
         return value
 
     def binary(self, op: ast.operator, a: Any, b: Any) -> Any:
+        if isinstance(a, (list, tuple, str)) or isinstance(b, (list, tuple, str)):
+            raise ClaimError("a list is no array in a claim: write np.array([...])")
         return _BINARY[type(op)](a, b)
 
     def compare(self, op: ast.cmpop, a: Any, b: Any) -> Any:
@@ -120,7 +123,6 @@ class Interpreter:
         self.kind, self.helpers, self.depth = kind, helpers or {}, depth
         self.ground, self.steps = ground, 0
         self.values: dict[str, Any] = {}
-        self.owned: set[str] = set()
 
     # --- statements
 
@@ -133,7 +135,7 @@ class Interpreter:
                     self.statement(statement)
                 except Failed as failed:
                     failures.append(Failed(failed.reason, failed.line or statement.line))
-                    for name in _assigned(statement):
+                    for name in assigned_by(statement):
                         self.values[name] = failures[-1]
         return Outcome(self.values, failures)
 
@@ -280,6 +282,8 @@ class Interpreter:
     def call(self, node: ast.Call) -> Any:
         if isinstance(node.func, ast.Name) and node.func.id in self.helpers:
             return self.helper(node.func.id, [self.value(x) for x in node.args])
+        if isinstance(node.func, ast.Name) and node.func.id in mathematics.CALLS:
+            return guarded(lambda: mathematics.value_of(node.func.id, node.args, self))  # type: ignore[attr-defined]
         name = function_name(node.func)
         keywords = {str(k.arg): self.setting(k.value) for k in node.keywords}
         if name is None:
@@ -289,10 +293,29 @@ class Interpreter:
             if method in ("dot",):
                 bounded_product(owner, args[0])
             return guarded(lambda: self.kind.method(method, owner, args, keywords))
-        args = [self.setting(x) for x in node.args]
+        return self.applied(name, [self.setting(x) for x in node.args], keywords)
+
+    def applied(self, name: str, args: Sequence[Any], keywords: Mapping[str, Any] = {}) -> Any:
+        """Return what a function of the table makes of values."""
         bounded_call(name, args)
         self.spend(10)
         return guarded(lambda: self.kind.call(name, args, keywords))
+
+    def within(self, more: Mapping[str, Any], outer: Interpreter | None = None) -> Interpreter:
+        """Return a walker that knows more names, beside those of another walker."""
+        known = {**outer.ground, **outer.values} if outer is not None else {}
+        inner = Interpreter({**known, **more}, self.kind, self.helpers, self.depth + 1)
+        self.spend(5)
+        inner.steps = self.steps
+        return inner
+
+    def seen(self, node: ast.expr) -> Any:
+        """Return the value of a formula, or None if it has none here."""
+        try:
+            with np.errstate(all="ignore"):
+                return self.value(node)
+        except Failed:
+            return None
 
     def helper(self, name: str, args: Sequence[Any]) -> Any:
         """Walk a function of the user's own that the claim calls."""
@@ -359,14 +382,6 @@ def guarded(compute: Callable[[], Any]) -> Any:
         raise ClaimError("the claim needs more memory than a small example may") from None
 
 
-def _assigned(statement: Statement) -> list[str]:
-    if isinstance(statement, Loop):
-        return [name for part in statement.body for name in _assigned(part)]
-    if isinstance(statement.target, (ast.Tuple, ast.List)):
-        return [part.id for part in statement.target.elts]  # type: ignore[attr-defined]
-    return [statement.name] if statement.name else []
-
-
 def _is_mask(x: Any) -> bool:
     return isinstance(x, (np.ndarray, np.generic)) and x.dtype == bool
 
@@ -384,9 +399,9 @@ def bounded(shape: Sequence[Any]) -> None:
 
 def bounded_power(a: Any, b: Any) -> None:
     """Refuse ``9 ** 9 ** 9``: a Python integer grows until the memory is gone."""
-    if isinstance(a, int) and isinstance(b, int):
-        if abs(b) > LARGEST_EXPONENT or a.bit_length() * abs(b) > MOST_BITS:
-            raise ClaimError("the claim computes a power beyond every bound")
+    is_whole = isinstance(a, int) and isinstance(b, int)
+    if is_whole and (abs(b) > LARGEST_EXPONENT or a.bit_length() * abs(b) > MOST_BITS):
+        raise ClaimError("the claim computes a power beyond every bound")
 
 
 def bounded_product(a: Any, b: Any) -> None:
@@ -398,18 +413,18 @@ def bounded_product(a: Any, b: Any) -> None:
 def bounded_call(name: str, args: Sequence[Any]) -> None:
     if name in ("zeros", "ones", "full", "broadcast_to"):
         shape = args[1] if name == "broadcast_to" else args[0]
-        guarded(lambda: bounded(np.atleast_1d(np.asarray(shape, dtype=int))))
+        guarded(lambda: bounded(np.atleast_1d(np.asarray(shape, dtype=int)).tolist()))
     elif name in ("eye", "identity", "one_hot"):
-        guarded(lambda: bounded([int(x) for x in args[-1:] * 2]))
-        if name == "eye":
-            guarded(lambda: bounded([int(args[0]), int(args[-1])]))
+        last = 1 if name == "one_hot" else 0
+        sizes = args[last : last + 2] if name == "eye" else args[last : last + 1]
+        guarded(lambda: bounded([int(x) for x in sizes] * (3 - len(sizes))))
     elif name == "arange":
         guarded(lambda: bounded([max((abs(int(x)) for x in args), default=0)]))
         if len(args) == 3 and abs(args[2]) < 1e-3:
             raise ClaimError("np.arange with so small a step makes too many elements")
     elif name in ("outer", "kron", "tensordot", "diag"):
-        sizes = [int(np.size(x)) for x in args if not isinstance(x, (tuple, list))]
-        bounded(sizes if name != "diag" else sizes * 2)
+        counts = [int(np.size(x)) for x in args if not isinstance(x, (tuple, list))]
+        bounded(counts if name != "diag" else counts * 2)
     elif name == "einsum":
         bounded_einsum(args)
     elif name == "power":

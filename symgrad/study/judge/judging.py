@@ -18,8 +18,10 @@ import numpy as np
 from symgrad.errors import ClaimError
 from symgrad.study.judge.claims import Claim, Line, Loop, Statement, lines_of
 from symgrad.study.judge.edits import (
+    REGULARISER,
     SIGN,
     SUM,
+    TERM,
     Edit,
     Scope,
     edits,
@@ -105,7 +107,10 @@ def trial_of(claim: Claim, wrt: Sequence[str], names: Sequence[str]) -> Trial:
         answers[of] = f"d{of}"
         statements.append(replace(line, target=ast.Name(f"d{of}")))
     if not answers:
-        answers = _unnamed(claim, wrt)
+        raise ClaimError(
+            f"the claim answers for none of {listed(wrt)}: name an answer d{wrt[0]} (or "
+            f"dL_d{wrt[0]}, grad_{wrt[0]}), or give a formula without a name"
+        )
     return Trial(tuple(statements), answers)
 
 
@@ -119,17 +124,6 @@ def _returned(claim: Claim, wrt: Sequence[str]) -> list[tuple[str, Line]]:
             "name them (dW = ...), or give them in the order of wrt"
         )
     return list(zip(wrt, given, strict=True))
-
-
-def _unnamed(claim: Claim, wrt: Sequence[str]) -> dict[str, str]:
-    """Take the last line of a claim for the answer where there is one parameter."""
-    lines = list(lines_of(claim.statements))
-    if len(wrt) == 1 and lines and lines[-1].name:
-        return {wrt[0]: lines[-1].name}
-    raise ClaimError(
-        f"the claim answers for none of {listed(wrt)}: name an answer d{wrt[0]} (or dL_d{wrt[0]}, "
-        f"grad_{wrt[0]}), or return it"
-    )
 
 
 def listed(words: Sequence[str]) -> str:
@@ -147,7 +141,7 @@ def agrees(claimed: Any, true: Any) -> bool:
 def shape_of(value: Any) -> tuple[int, ...] | None:
     if isinstance(value, Failed) or value is None or isinstance(value, (str, tuple, list)):
         return None
-    return np.shape(value)
+    return tuple(np.shape(value))
 
 
 def close(claimed: Any, true: Any) -> bool:
@@ -255,10 +249,26 @@ class Judge:
             trial = self.trial.replaced(repair.line, repair.right)
             try:
                 if self.works(trial, [*wrong, *right]):
-                    return repair
+                    return self.spelled(repair, wrong)
             except ClaimError:  # an edit may take a claim beyond its bounds
                 continue
         return None
+
+    def spelled(self, repair: Repair, wrong: Sequence[str]) -> Repair:
+        """Return a repair in which a forgotten term is written out, if it has a usual form."""
+        new = repair.edit.new
+        if repair.edit.kind not in (REGULARISER, TERM) or not isinstance(new, ast.BinOp):
+            return repair
+        for answer in wrong:
+            for term in usual_terms(answer, self._order[0]):
+                values = (
+                    (Interpreter(p.ground).seen(term), p.ground.get(ast.unparse(new.right)))
+                    for p in self.points
+                )
+                if all(b is None or agrees(a, b) for a, b in values):
+                    line = replace(repair.line, formula=ast.BinOp(new.left, ast.Add(), term))
+                    return replace(repair, right=(line,))
+        return repair
 
     def _candidates(self, wrong: Sequence[str]) -> Iterator[tuple[tuple[int, ...], Repair]]:
         """Return every edit of every line that the wrong answers depend on, with its rank."""
@@ -282,7 +292,7 @@ class Judge:
         point = self._order[0]
         walker = Interpreter(point.ground, helpers=self.helpers)
         walker.run(self.trial.statements)
-        walker.steps = -10**9  # looking at every part of a formula is not the claim's cost
+        walker.steps = -(10**9)  # looking at every part of a formula is not the claim's cost
         assigned = {line.name for line in lines_of(self.trial.statements)}
         answers = set(self.trial.answers.values())
         names = [
@@ -297,6 +307,18 @@ class Judge:
         }
         hidden = point.hidden
         return Scope(walker, names, hidden.sizes, hidden.slopes, terms, hidden.related)
+
+
+def usual_terms(answer: str, point: Point) -> Iterator[ast.expr]:
+    """Return what the gradient of a penalty usually is: ``2 * lam * W`` and the like."""
+    numbers = [k for k, v in point.arguments.items() if np.ndim(v) == 0 and k != answer]
+    weights = [*numbers, *(f"{k} / {n}" for k in numbers for n in point.hidden.sizes[:1]), ""]
+    for weight in weights:
+        for factor in ("", "2 * ", "0.5 * "):
+            for of in (answer, f"np.sign({answer})"):
+                text = f"{factor}{weight} * {of}" if weight else f"{factor}{of}"
+                if answer.isidentifier() and ".shape" not in text:
+                    yield ast.parse(text, mode="eval").body
 
 
 def _size(point: Point) -> tuple[bool, int]:

@@ -238,7 +238,7 @@ def _parts(node: ast.expr, where: str, helpers: Collection[str]) -> list[ast.exp
         case ast.Call():
             if isinstance(node.func, ast.Name) and node.func.id in helpers:
                 _only(node, frozenset(), where)
-                return list(node.args)
+                return [x for x in node.args if not is_word(x)]
             return _call(node, where)
     raise ClaimError(f"{where}: {_words(node)} is not part of the language of claims")
 
@@ -256,13 +256,11 @@ def _words(node: ast.AST) -> str:
 
 def _constant(node: ast.Constant, where: str) -> list[ast.expr]:
     value = node.value
-    if value is None or value is Ellipsis or isinstance(value, bool):
+    if isinstance(value, (bool, int, float)) and abs(value) < 1e300:
         return []
-    if isinstance(value, str) and len(value) <= 64:  # einsum's subscripts, keys of a dict
-        return []
-    if isinstance(value, (int, float)) and abs(value) < 1e300:
-        return []
-    raise ClaimError(f"{where}: a constant of type {type(value).__name__} or size is not admissible")
+    raise ClaimError(
+        f"{where}: a constant of type {type(value).__name__} or size is not admissible"
+    )
 
 
 def _index(node: ast.expr) -> list[ast.expr]:
@@ -271,9 +269,17 @@ def _index(node: ast.expr) -> list[ast.expr]:
     for entry in entries:
         if isinstance(entry, ast.Slice):
             found += [x for x in (entry.lower, entry.upper, entry.step) if x is not None]
-        else:
+        elif not is_word(entry):
             found.append(entry)
     return found
+
+
+def is_word(node: ast.expr) -> bool:
+    """Return whether a node is a setting: None, ``...``, or a text such as a key or a dtype."""
+    if not isinstance(node, ast.Constant):
+        return False
+    value = node.value
+    return value is None or value is Ellipsis or (isinstance(value, str) and len(value) <= 64)
 
 
 def _attribute(node: ast.Attribute, where: str) -> list[ast.expr]:
@@ -290,7 +296,7 @@ def _attribute(node: ast.Attribute, where: str) -> list[ast.expr]:
 
 def _call(node: ast.Call, where: str) -> list[ast.expr]:
     name = function_name(node.func)
-    given = [*node.args, *(k.value for k in node.keywords)]
+    given = [*node.args, *(k.value for k in node.keywords if not is_word(k.value))]
     if any(isinstance(x, ast.Starred) for x in node.args) or any(not k.arg for k in node.keywords):
         raise ClaimError(f"{where}: `*` in a call is not admissible")
     if name is not None:
@@ -300,8 +306,10 @@ def _call(node: ast.Call, where: str) -> list[ast.expr]:
         if not (isinstance(owner, ast.Name) and owner.id in NUMPY):
             allowed = {"axis", "keepdims", "order"} if node.func.attr != "copy" else set()
             _only(node, allowed, where)
-            return [owner, *given]
-    raise ClaimError(f"{where}: a call of `{_called(node.func)}` is not admissible" + _known(node.func))
+            return [owner, *(x for x in given if not is_word(x))]
+    raise ClaimError(
+        f"{where}: a call of `{_called(node.func)}` is not admissible" + _known(node.func)
+    )
 
 
 def _function(node: ast.Call, name: str, given: list[ast.expr], where: str) -> list[ast.expr]:
@@ -311,7 +319,7 @@ def _function(node: ast.Call, name: str, given: list[ast.expr], where: str) -> l
     by_name = len(node.keywords)
     if not least <= len(node.args) + by_name or len(node.args) > most:
         raise ClaimError(f"{where}: `{name}` takes {least} to {most} arguments")
-    return given
+    return given[1:] if name == "einsum" and is_word(node.args[0]) else given
 
 
 def _only(node: ast.Call, allowed: frozenset[str] | set[str], where: str) -> None:

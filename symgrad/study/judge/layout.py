@@ -7,8 +7,8 @@ Invariant: one rearrangement has to serve every point.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from symgrad.errors import ClaimError
 from symgrad.study.judge.claims import Claim, Line, Loop, Statement
 from symgrad.study.judge.interpreter import Interpreter
 from symgrad.study.judge.judging import Judge, Trial, agrees, close, shape_of
+from symgrad.study.judge.mathematics import lowered
 from symgrad.study.judge.points import Point
 
 
@@ -128,7 +129,11 @@ READINGS: tuple[tuple[str, Reading], ...] = (
 def reread(judge: Judge, claim: Claim) -> Layout | None:
     """Return under which reading of its vectors a mathematical claim is right, or None."""
     for words, reading in READINGS:
-        points = [p for p in judge.points if len(set(p.sizes)) == len(p.sizes) and min(p.sizes, default=2) > 1]
+        points = [
+            p
+            for p in judge.points
+            if len(set(p.sizes)) == len(p.sizes) and min(p.sizes, default=2) > 1
+        ]
         found = [_outcome(judge, point, reading) for point in points]
         codes = []
         for answer, name in judge.trial.answers.items():
@@ -142,19 +147,49 @@ def reread(judge: Judge, claim: Claim) -> Layout | None:
             codes.append(layout.code)
         else:
             if codes:
-                return Layout(words, _code(judge.trial, points[0], reading, codes))
+                ground = _laid_ground(points[0], reading)
+                statements = lowered(judge.trial.statements, Interpreter(ground))
+                trial = replace(judge.trial, statements=statements)
+                return Layout(words, _code(trial, points[0], reading, codes))
     return None
 
 
+def relaid(judge: Judge) -> Iterator[Judge]:
+    """Return judges of a mathematical claim for which values and truths are laid out alike."""
+    for _, reading in (READINGS[0], READINGS[-1]):
+        points = [_relaid_point(point, reading) for point in judge.points]
+        try:
+            statements = lowered(judge.trial.statements, Interpreter(points[0].ground))
+        except ClaimError:
+            continue
+        yield Judge(replace(judge.trial, statements=statements), points, judge.helpers)
+
+
+def _relaid_point(point: Point, reading: Reading) -> Point:
+    answers = {}
+    for name, value in point.truths.answers.items():
+        is_kept = reading is _as_column or np.ndim(value) != 2
+        answers[name] = _as_column(name, value, point) if is_kept else value.T
+    truths = replace(point.truths, answers=answers, values={}, cotangents={})
+    return replace(point, ground=_laid_ground(point, reading), truths=truths)
+
+
 def _outcome(judge: Judge, point: Point, reading: Reading) -> dict[str, Any]:
-    ground = {
+    try:
+        return (
+            Interpreter(_laid_ground(point, reading), helpers=judge.helpers)
+            .run(judge.trial.statements)
+            .values
+        )
+    except ClaimError:
+        return {}
+
+
+def _laid_ground(point: Point, reading: Reading) -> dict[str, Any]:
+    return {
         name: reading(name, value, point) if isinstance(value, np.ndarray) else value
         for name, value in point.ground.items()
     }
-    try:
-        return Interpreter(ground, helpers=judge.helpers).run(judge.trial.statements).values
-    except ClaimError:
-        return {}
 
 
 def _code(trial: Trial, point: Point, reading: Reading, last: Sequence[str]) -> str:
@@ -195,7 +230,7 @@ def _laid_out(
         def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
             inner = self.visit(node.value)
             if node.attr == "T" and isinstance(inner, ast.Attribute) and inner.attr == "T":
-                return inner.value  # type: ignore[no-any-return]
+                return inner.value
             return ast.Attribute(inner, node.attr)
 
         def visit_Name(self, node: ast.Name) -> ast.AST:

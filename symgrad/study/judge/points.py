@@ -8,7 +8,7 @@ keep, and every draw comes from one seeded generator.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,10 @@ SIZES = (
     (1, 3, 2, 4, 5, 6),
 )
 POINTS_EACH = 3
+POINTS_AT_LEAST = 16
+MOVE, LARGEST_CHANGE = 1e-11, 1e-6
 
+Element = Callable[[str, float], Any]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
@@ -154,22 +157,35 @@ def _is_spread(x: np.ndarray) -> bool:
 class Sampler:
     """Draws points for one function.
 
+    ``spoken`` are sizes that the claim holds as numbers: an example that has them keeps them.
+
     Raises SpecError where neither arguments nor specs say what the function takes.
     """
 
-    def __init__(self, compiled: Compiled, args: Sequence[Any] | None):
+    def __init__(
+        self, compiled: Compiled, args: Sequence[Any] | None, spoken: Collection[int] = ()
+    ):
         self.compiled = compiled
         self.rng = np.random.default_rng(SEED)
         self.example: Mapping[str, Any] | None = None
         if args is not None:
             values = bind(compiled.signature, compiled._name, tuple(args), {})
             self.example = {name: as_doubles(value) for name, value in values.items()}
-        self.first = self._specialised(self.example)
+        self.first = self.specialised(self.example)
         self.witnesses: dict[int, Witness] = {}
         self.styles = self._styles()
         self.assumed: dict[str, Style] = {}
+        self.tied = tied_dims(self.first.traced.graph)
+        self.kept = self._kept(spoken)
 
-    def _specialised(self, values: Mapping[str, Any] | None) -> Specialisation:
+    def _kept(self, spoken: Collection[int]) -> dict[Dim, int]:
+        """Return the sizes of the example that a claim speaks of as numbers: ``np.eye(3)``."""
+        if self.example is None:
+            return {}
+        dims = dims_at(self.first, self._example_leaves())
+        return {dim: size for dim, size in dims.items() if size in spoken}
+
+    def specialised(self, values: Mapping[str, Any] | None) -> Specialisation:
         if values is None:
             return self.compiled._newest()
         bound = inspect.BoundArguments(self.compiled.signature, dict(values))
@@ -190,10 +206,10 @@ class Sampler:
         for (name, k), x in self.first.leaves.items():
             leaf = flatten(self.example[name], is_leaf)[0][k]
             array = np.asarray(leaf)
-            if array.dtype.kind != "f" or (array.ndim == 0 and float(leaf) <= 0):
+            is_wrt = x in self.first.wrt_symbols
+            if array.dtype.kind != "f" or (not array.ndim and (is_wrt or float(leaf) <= 0)):
                 continue
-            for shows, style in GIVEN_BY_EXAMPLE[0 if array.ndim else -1 :]:
-                is_wrt = x in self.first.wrt_symbols
+            for shows, style in GIVEN_BY_EXAMPLE if array.ndim else GIVEN_BY_EXAMPLE[-2:]:
                 if (not is_wrt or style.draw in (positive, unit, spread)) and shows(array):
                     found[x] = style
                     break
@@ -229,7 +245,9 @@ class Sampler:
         low, high = 0, label_range(graph, x, dims)
         if high is None:
             shown = self._example_of(x)
-            low, high = (0, 2) if shown is None or not shown.size else (shown.min(), shown.max() + 1)
+            low, high = (
+                (0, 2) if shown is None or not shown.size else (shown.min(), shown.max() + 1)
+            )
         drawn = self.rng.integers(low, max(high, low + 1), size=shape)
         if shape and drawn.size >= high - low > 0:
             flat = drawn.reshape(-1)
@@ -250,13 +268,13 @@ class Sampler:
         """Return the points of all sizes that the function takes; the example's sizes first."""
         found: list[Point] = []
         refused: SymgradError | None = None
-        for dims in self._all_dims():
+        every = self._all_dims()
+        each = max(POINTS_EACH, POINTS_AT_LEAST // len(every))
+        for dims in every:
             try:
-                found += self._points_of(dims)
+                found += self._points_of(dims, each)
             except SymgradError as error:
                 refused = refused or error
-            except Exception as error:
-                refused = refused or ArgumentError(f"the function failed at a random point: {error}")
         if not found:
             raise refused or ArgumentError("no finite point was found to compare at")
         return found
@@ -272,7 +290,9 @@ class Sampler:
     def _all_dims(self) -> list[dict[Dim, int]]:
         free = self._free_dims()
         every = [] if self.example is None else [dims_at(self.first, self._example_leaves())]
-        every += [dict(zip(free, sizes * 3, strict=False)) for sizes in SIZES]
+        for sizes in SIZES:
+            dims = dict(zip(free, sizes * 3, strict=False))
+            every.append({d: self.kept.get(d, dims[self.tied.get(d, d)]) for d in free})
         unique: list[dict[Dim, int]] = []
         for dims in every:
             if dims not in unique and (dims or not unique):
@@ -298,16 +318,14 @@ class Sampler:
             for (name, k), x in self.first.leaves.items()
         }
 
-    def _points_of(self, dims: Mapping[Dim, int]) -> list[Point]:
+    def _points_of(self, dims: Mapping[Dim, int], each: int) -> list[Point]:
         found: list[Point] = []
         styles = (Style(normal), Style(positive), Style(unit))
         for style in styles:
-            for _ in range(POINTS_EACH + 1):
-                point = self.point(self.values(dims, style))
-                if point is not None and len(found) < POINTS_EACH:
-                    found.append(point)
-            if found:
-                return found
+            drawn = (self.point(self.values(dims, style)) for _ in range(each))
+            found += [point for point in drawn if point is not None][: each - len(found)]
+            if len(found) >= each:
+                break
         return found
 
     def values(self, dims: Mapping[Dim, int], style: Style) -> dict[str, Any]:
@@ -324,30 +342,74 @@ class Sampler:
                 shape = graph.shapes.resolve_shape(graph.avals[x].shape)
                 sizes = tuple(evaluate(size, dims) for size in shape)
                 keeps = graph.avals[x].dtype.kind in "iu" and not sizes
+                keeps = keeps and label_range(graph, x, dims) is None
                 shown = self._example_of(x) if keeps else None
                 drawn = self._draw(x, sizes, dims, style) if shown is None else int(shown)
                 leaves.append(drawn)
             values[argument.name] = argument.tree.build(iter(leaves))
         return values
 
+    def small_dims(self, size: int) -> dict[Dim, int]:
+        """Return one small size for every dim."""
+        return {dim: self.kept.get(dim, size) for dim in self._free_dims()}
+
+    def named_sizes(self, dims: Mapping[Dim, int]) -> dict[str, int]:
+        """Return the sizes as people call them."""
+        shapes = self.first.traced.graph.shapes
+        return {shapes.label(dim): size for dim, size in dims.items()}
+
+    def symbolic(
+        self, made: Specialisation, dims: Mapping[Dim, int], most: int, element: Element
+    ) -> tuple[dict[str, Any], dict[Sym, Any]]:
+        """Return arguments whose numbers are expressions, by parameter and by leaf.
+
+        ``element`` makes each of its name and random value.
+
+        Raises ArgumentError if there were more than ``most``.
+        """
+        drawn = self.values(dims, Style(normal))
+        values: dict[str, Any] = {}
+        by_leaf: dict[Sym, Any] = {}
+        count = 0
+        for argument in made.arguments:
+            leaves = flatten(drawn[argument.name], is_leaf)[0]
+            for k, leaf in enumerate(leaves):
+                x = made.leaves.get((argument.name, k))
+                if x is None:
+                    continue
+                array = np.asarray(leaf)
+                if array.dtype.kind == "f":
+                    count += array.size
+                    name = made.traced.graph.notes.names.get(x, str(x))
+                    leaves[k] = _expressions(name, array, element)
+                by_leaf[x] = leaves[k]
+            values[argument.name] = argument.tree.build(iter(leaves))
+        if count > most:
+            raise ArgumentError(f"{count} symbols are more than {most}")
+        return values, by_leaf
+
     def point(self, values: Mapping[str, Any]) -> Point | None:
         """Return what is true at these arguments, or None where it is not finite."""
-        made = self._specialised(values)
-        bound = inspect.BoundArguments(self.compiled.signature, dict(values))
-        leaves = {
-            x: flatten(values[name], is_leaf)[0][k] for (name, k), x in made.leaves.items()
-        }
-        dims = dims_at(made, leaves)
-        witness = self.witness(made)
-        truths = witness.at(bound.args, bound.kwargs, dims)
-        finite = [truths.value, *truths.answers.values()]
-        if not all(np.isfinite(np.asarray(x, float)).all() for x in finite):
+        try:
+            made = self.specialised(values)
+            leaves = {
+                x: flatten(values[name], is_leaf)[0][k] for (name, k), x in made.leaves.items()
+            }
+            dims = dims_at(made, leaves)
+            witness = self.witness(made)
+            bound = inspect.BoundArguments(self.compiled.signature, dict(values))
+            truths = witness.at(bound.args, bound.kwargs, dims)
+        except SymgradError:
+            raise
+        except (ArithmeticError, ValueError, TypeError, LookupError):  # math.log(-1.0), 1 / 0.0
             return None
-        ground = self._ground(values, made, leaves, dims, truths)
+        if not is_settled(witness, bound, truths, dims):
+            return None
+        ground = self.ground(values, made, leaves, dims, truths)
         hidden = _hide(ground, made, leaves, witness, truths)
         return Point(values, ground, truths, witness, hidden, tuple(sorted(dims.values())))
 
-    def _ground(
+    def ground(
         self,
         values: Mapping[str, Any],
         made: Specialisation,
@@ -370,6 +432,35 @@ class Sampler:
         ground.update({names[x]: value for x, value in leaves.items() if x in names})
         ground.update(values)
         return ground
+
+
+def is_settled(
+    witness: Witness, bound: inspect.BoundArguments, truths: Truths, dims: Mapping[Dim, int]
+) -> bool:
+    """Return whether the truth is finite, and a tiny move changes it by no more than a little.
+
+    Where it does not hold (the inverse of a singular matrix) rounding decides what comes out.
+    """
+    values = [np.asarray(x) for x in (truths.value, *truths.answers.values())]
+    if not all(x.dtype.kind in "fiu" and np.isfinite(x).all() for x in values):
+        return False
+    moved = (
+        [moved_a_little(x) for x in bound.args],
+        {name: moved_a_little(x) for name, x in bound.kwargs.items()},
+    )
+    there = witness.at(*moved, dims)
+    for name, here in truths.answers.items():
+        scale = max(float(np.max(np.abs(here), initial=0.0)), 1e-3)
+        change = np.max(np.abs(there.answers[name] - here), initial=0.0)
+        if not change <= LARGEST_CHANGE * scale:
+            return False
+    return True
+
+
+def moved_a_little(value: Any) -> Any:
+    leaves, tree = flatten(value, is_leaf)
+    moved = (x * (1 + MOVE) if np.asarray(x).dtype.kind == "f" else x for x in leaves)
+    return tree.build(iter([x + 0.0 if isinstance(x, float) else x for x in moved]))
 
 
 def _hide(
@@ -424,6 +515,14 @@ def _sizes(
     return tuple(found[size] for size in sorted(found, key=lambda size: size not in batch))
 
 
+def _expressions(name: str, like: np.ndarray, element: Element) -> Any:
+    """Return an expression for every element, or one for a number."""
+    made = np.empty(like.shape, object)
+    for at in np.ndindex(like.shape):
+        made[at] = element(f"{name}{list(at) if at else ''}", float(like[at]))
+    return made[()]
+
+
 def as_doubles(value: Any) -> Any:
     """Return an argument with every float as a double: rounding is no mistake of a claim's."""
     leaves, tree = flatten(value, is_leaf)
@@ -457,6 +556,24 @@ def label_range(graph: Graph, x: Sym, dims: Mapping[Dim, int]) -> int | None:
             continue
         return evaluate(graph.shapes.resolve(size), dims)
     return None
+
+
+def tied_dims(graph: Graph) -> dict[Dim, Dim]:
+    """Return for each dim the first one that is picked from by the same labels.
+
+    The rows of two tables that one array of labels picks from are as many.
+    """
+    picked: dict[Any, Dim] = {}
+    found: dict[Dim, Dim] = {}
+    for eqn in graph.equations:
+        if eqn.rhs.name != "index":
+            continue
+        for number, x in enumerate(eqn.rhs.operands[1:]):
+            size = graph.shapes.resolve(_indexed(graph, eqn.rhs, number))
+            if isinstance(size, Dim):
+                first = picked.setdefault(x, size)
+                found[size] = found.get(first, first)
+    return found
 
 
 def _indexed(graph: Graph, rhs: Any, number: int) -> Any:

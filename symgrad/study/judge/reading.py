@@ -12,39 +12,69 @@ import re
 import textwrap
 import types
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from symgrad.errors import ClaimError
 from symgrad.study.judge.claims import Claim, Line, Loop, Statement, of_steps
 from symgrad.study.judge.language import (
     MOST_CHARACTERS,
+    NUMPY,
     OPERATORS,
     admit,
     check_name,
     shown,
 )
+from symgrad.study.judge.mathematics import CALLS
+from symgrad.trace import code_of
 
 DEEPEST_BRACKETS = 40
 MOST_LINES = 400
 LATEX = re.compile(r"\\[A-Za-z,;!\\ ]|\$|\^\{|_\{")
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The names of a function: its parameters and local names, and its value if it has a name."""
+
+    names: tuple[str, ...]
+    value: str | None = None
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], parameters: Sequence[str]) -> Known:
+        code = code_of(function)
+        local = code.co_varnames if code is not None else ()
+        names = tuple(dict.fromkeys([*parameters, *local]))
+        value = value_of(function)
+        return cls(names, value if value not in parameters else None)
+
+
+def value_of(function: Callable[..., Any]) -> str | None:
+    """Return the name that a function returns its value by, if its text tells."""
+    try:
+        tree = parse(source_of(function))
+    except ClaimError:
+        return None
+    returns = [node for node in ast.walk(tree) if isinstance(node, ast.Return)]
+    last = returns[-1].value if returns else None
+    return last.id if isinstance(last, ast.Name) else None
+
+
 def read(
     claim: Any,
-    names: Sequence[str],
-    wrt: Sequence[str],
+    known: Known,
     latex: bool | None = None,
     helpers: Collection[str] = frozenset(),
 ) -> Claim:
     """Return the claim that a text, a function or a dict of formulas makes.
 
-    ``names`` are the names that formulas may mention, ``wrt`` the parameters they answer for.
+    ``known`` are the names of the function, which LaTeX is read with; ``helpers`` are functions of
+    the user's own that the claim may call.
     """
     if isinstance(claim, str):
-        return _text(claim, names, latex, helpers)
+        return _text(claim, known, latex, helpers)
     if isinstance(claim, Mapping):
-        return _formulas(claim, names, latex, helpers)
+        return _formulas(claim, known, latex, helpers)
     if isinstance(claim, types.FunctionType):
         return read_function(source_of(claim), claim.__name__, helpers)
     raise ClaimError(
@@ -60,7 +90,9 @@ def is_latex(text: str) -> bool:
 def check_length(text: str) -> str:
     """Return the text, or raise `ClaimError` if no grammar should be given it."""
     if len(text) > MOST_CHARACTERS:
-        raise ClaimError(f"the claim has {len(text)} characters: {MOST_CHARACTERS} are read at most")
+        raise ClaimError(
+            f"the claim has {len(text)} characters: {MOST_CHARACTERS} are read at most"
+        )
     if text.count("\n") > MOST_LINES:
         raise ClaimError(f"the claim has more than {MOST_LINES} lines")
     depth = 0
@@ -73,30 +105,28 @@ def check_length(text: str) -> str:
     return text
 
 
-def _text(
-    text: str, names: Sequence[str], latex: bool | None, helpers: Collection[str]
-) -> Claim:
+def _text(text: str, known: Known, latex: bool | None, helpers: Collection[str]) -> Claim:
     check_length(text)
     if latex or (latex is None and is_latex(text)):
-        return _latex(text, names)
+        return _latex(text, known)
     tree = parse(text)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    if functions:
+    if functions and _is_text_or_function(tree.body[-1]):
         return _chosen(tree, functions, text, helpers)
     return _program(tree.body, text, helpers)
 
 
-def _latex(text: str, names: Sequence[str]) -> Claim:
+def _latex(text: str, known: Known) -> Claim:
     from symgrad.study.judge.latex import steps_of
 
-    steps = steps_of(text, list(names))
+    steps = steps_of(text, known.names, known.value)
     for step in steps:
-        admit(step.formula, f"line {step.line}")
+        admit(step.formula, f"line {step.line}", CALLS)
     return of_steps(steps, is_latex=True)
 
 
 def _formulas(
-    formulas: Mapping[Any, Any], names: Sequence[str], latex: bool | None, helpers: Collection[str]
+    formulas: Mapping[Any, Any], known: Known, latex: bool | None, helpers: Collection[str]
 ) -> Claim:
     """Read ``{"W": "X.T @ (p - y) / n"}``: the parameter, or any name, and its formula."""
     statements: list[Statement] = []
@@ -105,7 +135,7 @@ def _formulas(
         if not isinstance(name, str) or not isinstance(formula, str):
             raise ClaimError("a dict of formulas has names as keys and texts as values")
         check_name(name, "the dict of formulas")
-        part = _text(formula, names, latex, helpers)
+        part = _text(formula, known, latex, helpers)
         if len(part.returned) != 1 or part.statements:
             raise ClaimError(f"the formula of `{shown(name)}` is not one expression")
         line = part.returned[0]
@@ -171,14 +201,22 @@ def read_function(text: str, name: str, helpers: Collection[str] = frozenset()) 
         if node.name == name:
             return _function(node, text, helpers)
     if len(lambdas) == 1:
-        node = lambdas[0]
+        only = lambdas[0]
         reader = _Reader(text, helpers)
-        returned = reader.returned(node.body, node.lineno)
-        return Claim((), tuple(returned), reader.named, _parameters(node.args))
+        returned = reader.returned(only.body, only.lineno)
+        return Claim((), tuple(returned), reader.named, _parameters(only.args))
     raise ClaimError("the claim is neither one function nor one lambda: give it as a text")
 
 
 GRADIENT = re.compile(r"grad|back|deriv|claim|^d[A-Z_]", re.IGNORECASE)
+
+
+def read_emitted(text: str) -> Claim:
+    """Return a function that symgrad emitted as a claim, without the checks of its sizes."""
+    tree = ast.parse(text)
+    (function,) = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+    function.body = [node for node in function.body if not isinstance(node, ast.If)]
+    return _function(function, text, frozenset())
 
 
 def _chosen(
@@ -202,6 +240,10 @@ def _chosen(
     called = names_called(chosen)
     read = {node.name: _function(node, text, known) for node in others if node.name in called}
     return replace(claim, statements=(*constants, *claim.statements), helpers=read)
+
+
+def _is_text_or_function(node: ast.stmt) -> bool:
+    return isinstance(node, ast.FunctionDef) or _is_text(node) or _is_main(node)
 
 
 def _is_main(node: ast.stmt) -> bool:
@@ -272,8 +314,6 @@ class _Reader:
         match node:
             case ast.Assign():
                 return self.assignment(node)
-            case ast.AnnAssign(value=ast.expr()):
-                return [self.line(node.target, None, node.value, node.lineno)]
             case ast.AugAssign(op=op) if isinstance(op, OPERATORS):
                 return [self.line(node.target, op, node.value, node.lineno)]
             case ast.For(orelse=[]):
@@ -320,6 +360,8 @@ class _Reader:
     def target(self, target: ast.expr, number: int) -> None:
         match target:
             case ast.Name():
+                if target.id in NUMPY:
+                    raise ClaimError(f"line {number}: `{target.id}` means NumPy in a claim")
                 check_name(target.id, f"line {number}")
             case ast.Subscript():
                 self.admit(target, number)
@@ -340,7 +382,9 @@ class _Reader:
         if not 1 <= len(times) <= 3:
             raise ClaimError(f"line {number}: range takes one to three numbers")
         variable = check_name(node.target.id, f"line {number}")
-        return Loop(variable, times, tuple(self.statements(node.body)), number, self.text_of(number))
+        return Loop(
+            variable, times, tuple(self.statements(node.body)), number, self.text_of(number)
+        )
 
     def returned(self, value: ast.expr, number: int) -> list[Line]:
         """Read what is returned: one formula, several, or a dict of them by name."""

@@ -134,7 +134,9 @@ class Witness:
         """Add the derivative of each element-wise step: what a forgotten factor would be."""
         found: list[tuple[Slot, Operand]] = []
         outputs = joint.outputs
-        for z, h in activations(self.graph, self.made.wrt_symbols)[:MOST_SLOPES]:
+        pairs = activations(self.graph, self.made.wrt_symbols)[:MOST_SLOPES]
+        pairs += [p for p in named_pairs(self.graph, self.made.wrt_symbols) if p not in pairs]
+        for z, h in pairs:
             joint = differentiate(replace(joint, outputs=(h,)), [z], 1, None)
             slot = Slot(SLOPE, self.spell(h), self.graph.avals[z], at=self.spell(z))
             found.append((slot, joint.outputs[1]))
@@ -160,9 +162,9 @@ class Witness:
         terms = list(additive_terms(self.graph))
         if not 1 < len(terms) <= MOST_TERMS:
             return joint, found
+        wrt = self.made.wrt_symbols
+        self.regularisers |= regularisers(self.graph, [term for _, term in terms], wrt)
         for k, (sign, term) in enumerate(terms):
-            if is_regulariser(self.graph, term, self.made.wrt_symbols):
-                self.regularisers.add(k)
             joint = differentiate(replace(joint, outputs=(term,)), self.made.wrt_symbols, 1, None)
             for x, ct in zip(self.made.wrt_symbols, joint.outputs[1:], strict=True):
                 slot = Slot(TERM, self.leaf_names[x], self.graph.avals[x], at=k, sign=sign)
@@ -249,6 +251,29 @@ def activations(graph: Graph, wrt: Sequence[Sym]) -> list[tuple[Sym, Sym]]:
     return found + single
 
 
+def named_pairs(graph: Graph, wrt: Sequence[Sym]) -> list[tuple[Sym, Sym]]:
+    """Return pairs of named values of which one is a number, or a function by elements."""
+    names = graph.notes.names
+    active = active_symbols(graph, wrt)
+    local = elementwise_pairs(graph, wrt)
+    found = [(x, y) for x, y in local if x in names and y in names]
+    numbers = [y for e in graph.equations for y in e.lhs if y in active and y in names]
+    numbers = [y for y in numbers if not graph.avals[y].shape]
+    for y in numbers:
+        above = values_above(graph, y)
+        found += [(x, y) for x in names if x in active and x in above and x is not y]
+    return list(dict.fromkeys(found))[:MOST_SLOPES]
+
+
+def values_above(graph: Graph, y: Sym) -> set[Sym]:
+    """Return everything that a value is made of."""
+    read = {y}
+    for eqn in reversed(graph.equations):
+        if not read.isdisjoint(eqn.lhs):
+            read.update(x for x in eqn.rhs.operands if isinstance(x, Sym))
+    return read
+
+
 def elementwise_pairs(
     graph: Graph, wrt: Sequence[Sym], whole: bool = True
 ) -> list[tuple[Sym, Sym]]:
@@ -265,11 +290,17 @@ def elementwise_pairs(
         if y not in active or not eqn.rhs.facts.elementwise or len(found) > 4 * MOST_UNNAMED:
             continue
         mine = [x for x in eqn.rhs.operands if isinstance(x, Sym) and x in active]
-        mine = [x for x in mine if graph.shapes.same_shape(graph.avals[x].shape, graph.avals[y].shape)]
+        mine = [
+            x for x in mine if graph.shapes.same_shape(graph.avals[x].shape, graph.avals[y].shape)
+        ]
         if whole:
             above[y] = {a for x in mine for a in (x, *above.get(x, ()))}
             found += [(x, y) for x in sorted(above[y], key=lambda x: x.index)]
-        elif len(set(mine)) == 1 and eqn.rhs.name not in LINEAR and not _is_scaling(eqn, mine[0], active):
+        elif (
+            len(set(mine)) == 1
+            and eqn.rhs.name not in LINEAR
+            and not _is_scaling(eqn, mine[0], active)
+        ):
             found.append((mine[0], y))
     return found
 
@@ -347,20 +378,27 @@ def additive_terms(graph: Graph) -> Iterator[tuple[int, Sym]]:
             yield sign, y
 
 
-def is_regulariser(graph: Graph, term: Sym, wrt: Sequence[Sym]) -> bool:
-    """Return whether a term of the loss reads no data: only parameters and numbers.
+def regularisers(graph: Graph, terms: Sequence[Sym], wrt: Sequence[Sym]) -> set[int]:
+    """Return the numbers of the terms that regularise.
 
-    Data are the arrays that share the size that leads them, as examples do.
+    Such a term reads no array but those of ``wrt``, or fewer than another term and a weight: a
+    number that no other term reads.
     """
-    read = {term}
-    for eqn in reversed(graph.equations):
-        if not read.isdisjoint(eqn.lhs):
-            read.update(x for x in eqn.rhs.operands if isinstance(x, Sym))
-    arrays = [x for x in graph.inputs if x in read and graph.avals[x].shape]
-    batch = batch_dims(graph)
-    return bool(arrays) and not any(
-        x not in wrt and graph.shapes.resolve(graph.avals[x].shape[0]) in batch for x in arrays
-    )
+    reads = [inputs_of(graph, term) for term in terms]
+    arrays = [{x for x in mine if graph.avals[x].shape and x not in wrt} for mine in reads]
+    most = max(map(len, arrays))
+    found = set()
+    for k, mine in enumerate(reads):
+        others = set().union(*(read for j, read in enumerate(reads) if j != k))
+        has_weight = any(not graph.avals[x].shape for x in mine - others - set(wrt))
+        if not arrays[k] or (has_weight and len(arrays[k]) < most):
+            found.add(k)
+    return found if len(found) < len(terms) else set()
+
+
+def inputs_of(graph: Graph, y: Sym) -> set[Sym]:
+    """Return the inputs that a value is made of."""
+    return values_above(graph, y) & set(graph.inputs)
 
 
 def batch_dims(graph: Graph) -> set[Any]:
@@ -403,7 +441,7 @@ class Spelling:
         return f"{rhs.name}({', '.join(inside)})"
 
 
-PREFIX = re.compile(r"(?:d|D|grad_?|g_|nabla_?|delta_?|d[A-Za-z]\w*?_d|d[LJECF]d|d[LJECF])(?=\w)")
+PREFIX = re.compile(r"d|grad_?|g_|nabla_?|d[A-Za-z]\w*_d|d[LJECF]d")
 
 
 def answered(name: str, known: Sequence[str]) -> str | None:
@@ -414,9 +452,7 @@ def answered(name: str, known: Sequence[str]) -> str | None:
     for candidate in known:
         if name.endswith(candidate):
             head = name[: len(name) - len(candidate)]
-            if head and PREFIX.fullmatch(head + "x", 0, len(head)) is None:
-                continue
-            if head:
+            if PREFIX.fullmatch(head) is not None:
                 return candidate
     return None
 

@@ -21,9 +21,11 @@ MOST_SHOWN = 12  # elements of an array that are worth reading
 class Verdict:
     """Whether a claimed gradient is right; true in a condition if it is.
 
-    ``equal`` holds for a claim that is right up to its layout too (a transposed matrix, a column
-    for a row, an outer product): the mathematics is right, ``layout`` says what differs, and
-    ``code`` is the array code that the claim means.  ``proof`` says how equality is known.  Of a
+    ``outcome`` is ``equal``, ``equal up to layout`` or ``different``.  Where only the layout
+    differs (a transposed matrix, a column for a row, an outer product), ``layout`` says how, and
+    ``code`` is array code of the gradient's own shape.  Such a claim counts as ``equal`` if it is
+    mathematics, and not if it is code, since in code the shape is part of the answer.  ``proof``
+    says how equality is known.  Of a
     claim that is wrong ``mistake`` names the likely mistake (None if no single edit explains it),
     ``advice`` says it in a sentence with the ``correction`` of ``line``, and ``counterexample``
     holds arguments at which the ``claimed`` and the ``true`` value of ``answer`` differ.
@@ -54,9 +56,9 @@ class Verdict:
     @property
     def outcome(self) -> str:
         """``equal``, ``equal up to layout`` or ``different``."""
-        if not self.equal:
-            return "different"
-        return "equal up to layout" if self.layout else "equal"
+        if self.layout:
+            return "equal up to layout"
+        return "equal" if self.equal else "different"
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -71,7 +73,12 @@ class Verdict:
             lines += [self.proof] if self.layout else []
             lines += [f"  in array code: {line}" for line in self.code.splitlines()]
             return lines + self._given()
-        lines = [f"different: d{self.answer} is wrong" + (f" ({self.mistake})" if self.mistake else "")]
+        mistake = f" ({self.mistake})" if self.mistake else ""
+        if self.layout:
+            lines = [f"{self.outcome}, but not in shape: {self.layout}{mistake}"]
+            lines += [f"  in array code: {line}" for line in self.code.splitlines()]
+        else:
+            lines = [f"different: d{self.answer} is wrong{mistake}"]
         if self.line is not None:
             lines.append(f"  line {self.line}: {self.text}")
         lines += [f"  {self.advice}"] if self.advice else []
@@ -109,7 +116,9 @@ class Verdict:
             "correction": self.correction,
             "intermediate": self.intermediate,
             "answer": self.answer,
-            "counterexample": None if example is None else {k: plain(v) for k, v in example.items()},
+            "counterexample": None
+            if example is None
+            else {k: plain(v) for k, v in example.items()},
             "claimed": plain(self.claimed),
             "true": plain(self.true),
             "reason": self.reason,
@@ -141,7 +150,8 @@ def shown(value: Any) -> str:
         return f"{float(value):.6g}"
     if isinstance(value, np.ndarray):
         if value.size > MOST_SHOWN:
-            return f"an array of shape {value.shape}, the first row {shown(value.reshape(len(value), -1)[0][:4])} ..."
+            first = shown(value.reshape(-1)[:4])
+            return f"an array of shape {value.shape} that begins {first}"
         if value.dtype.kind not in "fiub":
             return f"an array of shape {value.shape}"
         text = np.array2string(value, precision=4, separator=", ", suppress_small=True)
