@@ -19,6 +19,7 @@ import numpy as np
 from symgrad.dims import Shape, Shapes, Size, plain, product
 from symgrad.errors import MissingRuleError, ShapeError, TraceError
 from symgrad.graph import OPS, Aval, Builder, Kind, Op, Value, current_builder
+from symgrad.notation import Notation
 
 # Precedence of a spelled expression; a template's `{0:6}` asks for at least that much.
 # `@` has the precedence of `*`, but people bracket it beside one: it gets a level of its own.
@@ -35,7 +36,7 @@ class Facts:
 
     spell: Mapping[str, Any]
     precedence: float = ATOM
-    tex: str = ""
+    notation: Notation | None = None
     math: Any = None
     partials: tuple[Any, ...] | None = None
     domain: tuple[float, float] = (-2.0, 2.0)
@@ -166,7 +167,7 @@ def elementwise(
     dtype: Any = None,
     expand: Callable[..., Any] | None = None,
     differentiable: bool = True,
-    tex: str = "",
+    notation: Notation | None = None,
     domain: tuple[float, float] = (-2.0, 2.0),
     kinks: str = "",
     source: str = "",
@@ -209,7 +210,7 @@ def elementwise(
         return Aval(shape, *found)
 
     facts = Facts(
-        _target(numpy), precedence, tex, math, partials, domain, kinks, source, expand,
+        _target(numpy), precedence, notation, math, partials, domain, kinks, source, expand,
         differentiable, True, role, False, cost,
         flops if flops is not None else int(cost != "slow"), kinked,
     )  # fmt: skip
@@ -286,7 +287,7 @@ def structural(
     results: int = 1,
     precedence: int = ATOM,
     differentiable: bool = True,
-    tex: str = "",
+    notation: Notation | None = None,
     kinks: str = "",
     source: str = "",
     expand: Callable[..., Any] | None = None,
@@ -305,7 +306,7 @@ def structural(
     the (first) result; without it elements only move.
     """
     facts = Facts(
-        _target(numpy), precedence, tex, None, None, (-2.0, 2.0), kinks, source, expand,
+        _target(numpy), precedence, notation, None, None, (-2.0, 2.0), kinks, source, expand,
         differentiable, False, role, view, cost, flops or 0, kinked,
     )  # fmt: skip
     new = _register(name, doc, results, aval, _normalise_vjp(vjp, results), facts)
