@@ -344,7 +344,11 @@ def _element_written(s: Any, adds: bool) -> maths.Math:
     arrays = itertools.count(2)
     known = _rows_of(s, block, indices)
     block = [known.get(letter, letter) for letter in block]
-    for axis, entry in enumerate(key):
+    axis = 0
+    for entry in key:
+        if entry is None:
+            kept.append(None)
+            continue
         index = indices[axis]
         if isinstance(entry, slice):
             kept.append(_place_before(s, index, entry, shape[axis], conditions))
@@ -356,7 +360,8 @@ def _element_written(s: Any, adds: bool) -> maths.Math:
         else:
             place = maths.number(entry) if entry >= 0 else s.size(shape[axis] + entry)
             conditions.append(maths.equals(s.counts(index), place))
-    kept += indices[len(key) :]
+        axis += 1
+    kept += indices[axis:]
     start = _block_start(key, count)
     at = [*kept[:start], *block, *kept[start:]]
     value = s.element(1, at[len(at) - len(s.aval(1).shape) :])
@@ -368,7 +373,8 @@ def _rows_of(s: Any, block: Sequence[Any], indices: Sequence[Any]) -> dict[Any, 
     """Return the letters of index arrays that count along an axis: of ``x[arange(n), y]``."""
     found: dict[Any, Any] = {}
     arrays = itertools.count(2)
-    for axis, entry in enumerate(s["key"]):
+    consuming = [entry for entry in s["key"] if entry is not None]
+    for axis, entry in enumerate(consuming):
         if entry != ARRAY:
             continue
         k = next(arrays)
