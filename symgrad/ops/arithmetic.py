@@ -54,21 +54,25 @@ def _quotient(s: Any) -> maths.Math:
 
 elementwise(
     "add", "Sum of two values.", accepts=(np.add, operator.add), arity=2,
+    rule="sum rule",
     math=lambda a, b: a + b, partials=(one, one),
     numpy="{0:6} + {1:6.5}", precedence=SUM, notation=lambda s: maths.plus(s[0], s[1]),
 )  # fmt: skip
 elementwise(
     "subtract", "Difference of two values.", accepts=(np.subtract, operator.sub), arity=2,
+    rule="sum rule",
     math=lambda a, b: a - b, partials=(one, lambda *_: -1),
     numpy="{0:6} - {1:6.5}", precedence=SUM, notation=lambda s: maths.less(s[0], s[1]),
 )  # fmt: skip
 elementwise(
     "multiply", "Product of two values.", accepts=(np.multiply, operator.mul), arity=2,
+    rule="product rule",
     math=lambda a, b: a * b, partials=(lambda y, a, b: b, lambda y, a, b: a),
     numpy="{0:7} * {1:8}", precedence=PRODUCT, notation=lambda s: _product(s),
 )  # fmt: skip
 elementwise(
     "divide", "Quotient of two values.", accepts=(np.divide, operator.truediv), arity=2,
+    rule=("quotient rule: what is divided", "quotient rule: what divides"),
     math=lambda a, b: a / b,
     vjp=(lambda ct, y, a, b: ct / b, lambda ct, y, a, b: -(ct / b) * y),
     numpy="{0:6.5} / {1:8}", precedence=PRODUCT, domain=(0.5, 2.0),
@@ -76,11 +80,13 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "negative", "Value with its sign changed.", accepts=(np.negative, operator.neg),
+    rule="constant factor rule",
     math=lambda x: -x, partials=(lambda *_: -1,),
     numpy="-{0:8}", precedence=UNARY, notation=lambda s: maths.minus(s[0]),
 )  # fmt: skip
 elementwise(
     "square", "Second power.", accepts=(np.square,),
+    rule="power rule",
     math=lambda x: x**2, partials=(lambda y, x: 2 * x,),
     numpy="{0:10}**2", precedence=POWER, notation=lambda s: maths.power(s[0], maths.Number(2)),
 )  # fmt: skip
@@ -105,6 +111,7 @@ def _power_exponent(y: Value, a: Value, b: Value) -> Any:
 
 elementwise(
     "power", "First value to the power of the second.", accepts=(), arity=2,
+    rule=("power rule", "derivative of an exponential"),
     dtype=ufunc_dtype(np.power),
     math=lambda a, b: a**b, partials=(_power_base, _power_exponent),
     numpy="{0:10}**{1:8}", precedence=POWER,
@@ -133,6 +140,7 @@ def _double(x: Any) -> Any:
 
 structural(
     "as_float", "A number as Python's float, which takes the precision of what it meets.",
+    rule="a conversion passes everything",
     aval=lambda shapes, x: Aval((), FLOAT64, "python"), vjp=lambda ct, y, x: ct,
     numpy="float({0})", notation=maths.same,
 )  # fmt: skip
@@ -182,6 +190,7 @@ def _choice(name: str, ufunc: Any, above: str, head: Any, doc: str, picked: Any 
             lambda y, a, b: picked(y, b, a, above),
         ),
         numpy=f"np.{name}({{0}}, {{1}})", notation=maths.function(word),
+        rule=f"{word} routes",
         kinks="0 where a variable ties with a constant; two variables share a tie equally",
     )  # fmt: skip
 
@@ -199,6 +208,7 @@ accept_math("minimum", min)
 
 elementwise(
     "where", "The second value where the first is true, else the third.", arity=3,
+    rule="the branch that is taken passes everything",
     dtype=lambda m, a, b: promoted(a, b),
     vjp=(
         zero,
@@ -241,6 +251,7 @@ def _at_upper_limit(y: Value, x: Value, low: Value, high: Value) -> Any:
 
 elementwise(
     "clip", "Value limited to an interval.", arity=3,
+    rule="max and min route",
     dtype=promoted,
     math=lambda x, low, high: sp.Min(sp.Max(x, low), high),
     partials=(_inside_limits, _at_lower_limit, _at_upper_limit),
@@ -333,6 +344,7 @@ _logic("signbit", (np.signbit,), "np.signbit({0})", 10, 1)
 
 elementwise(
     "absolute", "Distance from zero.", accepts=(np.absolute, np.fabs),
+    rule="derivative of |x| is its sign",
     math=sp.Abs, partials=(lambda y, x: op.sign(x),),
     numpy="np.abs({0})", notation=maths.bracketed("|", "|"), kinks="0 at 0",
 )  # fmt: skip
@@ -346,6 +358,7 @@ elementwise(
 
 elementwise(
     "copysign", "The first value with the sign of the second.",
+    rule="derivative of |x| is its sign",
     accepts=(np.copysign,), arity=2,
     partials=(lambda y, a, b: op.sign(a) * op.copysign(1.0, b), zero),
     numpy="np.copysign({0}, {1})", notation=maths.function("copysign"), kinks="0 at 0",
@@ -364,7 +377,8 @@ def _rounding(
 ) -> None:
     elementwise(
         name, f"NumPy's {name}: constant between its steps.", accepts=accepts, math=head,
-        partials=(zero,), numpy=f"np.{name}({{0}})", notation=notation or maths.function(name),
+        partials=(zero,), rule="constant between its steps",
+        numpy=f"np.{name}({{0}})", notation=notation or maths.function(name),
         kinks=FLAT,
     )  # fmt: skip
 
@@ -428,6 +442,7 @@ elementwise(
 
 structural(
     "astype", "Value converted to another dtype.", params=("dtype",),
+    rule="a conversion passes everything",
     aval=lambda shapes, x, dtype: x._replace(
         dtype=np.dtype(dtype), kind="array" if x.shape else "numpy"
     ),
@@ -468,6 +483,7 @@ def conjugate(x: Any) -> Any:
 
 structural(
     "alias", "The same value under a symbol of its own, to differentiate by.", params=("number",),
+    rule="a name passes everything",
     aval=lambda shapes, x, number: x, vjp=lambda ct, y, x, number: ct, numpy="{0}",
     notation=maths.same,
 )  # fmt: skip

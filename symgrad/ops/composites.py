@@ -73,6 +73,7 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "cube", "Third power, by products.",
+    rule="power rule",
     dtype=ufunc_dtype(np.square), math=lambda x: x**3,
     partials=(lambda y, x: 3 * op.square(x),),
     expand=lambda x: op.square(x) * x, numpy=None,
@@ -303,6 +304,7 @@ def _expand_log_softmax(x: Value, axis: int) -> Value:
 
 structural(
     "logsumexp", "log of a sum of exponentials, without overflow.", params=REDUCE, defaults=WHOLE,
+    rule="derivative of log-sum-exp is softmax",
     aval=_reduced, expand=_expand_logsumexp,
     vjp=lambda ct, y, x, axis, keepdims: kept(ct, x, axis, keepdims)
     * _softmax_over(x, normal_axes(axis, x.ndim)),
@@ -310,6 +312,7 @@ structural(
 )  # fmt: skip
 structural(
     "logmeanexp", "log of a mean of exponentials, without overflow.", params=REDUCE, defaults=WHOLE,
+    rule="derivative of log-mean-exp is softmax",
     aval=_reduced, expand=_expand_logmeanexp,
     vjp=lambda ct, y, x, axis, keepdims: kept(ct, x, axis, keepdims)
     * _softmax_over(x, normal_axes(axis, x.ndim)),
@@ -317,11 +320,13 @@ structural(
 )  # fmt: skip
 structural(
     "softmax", "exp(x) normalised to sum 1 along an axis.", params=("axis",), aval=_same,
+    rule="derivative of softmax",
     expand=_expand_softmax, vjp=lambda ct, y, x, axis: y * (ct - _sum_over(ct * y, (axis,))),
     numpy=None, notation=lambda s: s.of_whole(maths.apply("softmax", s[0])), role="p",
 )  # fmt: skip
 structural(
     "log_softmax", "log of softmax, without overflow.", params=("axis",), aval=_same,
+    rule="derivative of log-softmax",
     expand=_expand_log_softmax,
     vjp=lambda ct, y, x, axis: ct - op.softmax(x, axis=axis) * _sum_over(ct, (axis,)),
     numpy=None, notation=lambda s: s.of_whole(maths.apply("logsoftmax", s[0])), role="log_p",
@@ -419,6 +424,7 @@ def _norm_vjp(ct: Value, y: Value, x: Value, axis: Any, keepdims: bool) -> Value
 
 structural(
     "norm", "Euclidean length along axes.", params=REDUCE, defaults=WHOLE,
+    rule="derivative of a length",
     aval=_reduced, vjp=_norm_vjp, kinks="0 at 0", role="norm", flops=each_read(2, then=1),
     numpy=lambda s: (
         f"{s.np}.linalg.norm({s[0]}"
@@ -431,6 +437,7 @@ structural(
 )  # fmt: skip
 structural(
     "root_of_squares", "sqrt(sum(x**2)): the length, as the user wrote it.", params=REDUCE,
+    rule="derivative of a length",
     defaults=WHOLE, aval=_reduced, vjp=_norm_vjp, kinks="0 at 0",
     expand=lambda x, axis, keepdims: op.sqrt(op.sum(op.square(x), axis=axis, keepdims=keepdims)),
     numpy=None, notation=length, role="norm",
@@ -445,6 +452,7 @@ def _expand_sum_of_squares(x: Value, axis: Any, keepdims: bool) -> Value:
 
 structural(
     "sum_of_squares", "x . x, which makes no array of squares.", params=REDUCE, defaults=WHOLE,
+    rule="power rule, sum copies",
     aval=_reduced, expand=_expand_sum_of_squares,
     vjp=lambda ct, y, x, axis, keepdims: 2 * (kept(ct, x, axis, keepdims) * x),
     numpy=None, notation=sum_of_squares, role="total",

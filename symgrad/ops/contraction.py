@@ -360,6 +360,21 @@ def _blackboard(s: Any) -> maths.Math:
     return s.over(maths.Sign("∑"), letters, body)  # type: ignore[no-any-return]
 
 
+def _rule(rhs: Any, k: int) -> str:
+    terms, out = rhs.setting("terms"), rhs.setting("out")
+    if len(terms) == 1:
+        return "a trace goes back along the diagonal"
+    if len(terms) > 2:
+        return f"adjoint of a contraction: factor {k + 1}"
+    side = ("left", "right")[k]
+    if not out:
+        return f"product rule of the inner product: {side} factor"
+    if [len(t) for t in terms] == [1, 1]:
+        return f"adjoint of an outer product: {side} factor"
+    is_product = is_matrix_product(terms, out)
+    return f"adjoint of a {'matrix product' if is_product else 'contraction'}: {side} factor"
+
+
 def _matrices(s: Any, terms: Sequence[Labels], out: Labels) -> maths.Math:
     a, b = terms
     shared = [label for label in a if label in b]
@@ -399,6 +414,7 @@ def _flops(
 
 structural(
     "contract", "Einstein contraction: products summed over shared labels.",
+    rule=lambda rhs, k: _rule(rhs, k),
     params=("terms", "out"), aval=_aval, vjp=_vjp, numpy=_spell, notation=lambda s: _blackboard(s),
     source="Giles 2008, section 2.2", cost="contraction", view=_only_moves_axes, flops=_flops,
 )  # fmt: skip

@@ -105,6 +105,7 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
 
 structural(
     "full_like", "One number in every element of an array like another.",
+    rule="copies sum",
     aval=lambda shapes, x, value: Aval(x.shape, x.dtype),
     vjp=(zero, lambda ct, y, x, value: op.sum(ct, axis=tuple(range(ct.ndim)), keepdims=False)),
     numpy=lambda s: _spell_full_like(s), notation=lambda s: s.element(1, ()),
@@ -118,6 +119,7 @@ def _spell_full_like(s: Any) -> str:
 
 structural(
     "materialise", "A copied view written out as an array of its own.",
+    rule="a copy passes everything",
     aval=lambda shapes, x: x, vjp=lambda ct, y, x: ct, numpy="{0:10}.copy()",
     notation=lambda s: s.whole(0) if s.indices is None else s.element(0, s.indices),
 )  # fmt: skip

@@ -31,12 +31,14 @@ def _function(
     notation: maths.Notation | None = None,
     kinks: str = "",
     cost: str = "slow",
+    rule: str = "",
 ) -> None:
     of_arrays = [f for f in also if isinstance(f, np.ufunc)]
     elementwise(
         name, doc, accepts=(getattr(np, name), *of_arrays), math=math,
         partials=(partial,) if partial else None, numpy=f"np.{name}({{0}})",
-        notation=notation or maths.function(name), domain=domain, kinks=kinks, cost=cost, role=name,
+        domain=domain, kinks=kinks, cost=cost, role=name,
+        rule=rule or f"derivative of {name}", notation=notation or maths.function(name),
     )  # fmt: skip
     accept_math(name, *(f for f in also if f and not isinstance(f, np.ufunc)))
 
@@ -58,13 +60,13 @@ _function("log2", "Logarithm to base 2.", lambda x: sp.log(x, 2), (math.log2,),
 _function("log10", "Logarithm to base 10.", lambda x: sp.log(x, 10), (math.log10,),
           lambda y, x: 1 / (LN10 * x), domain=(0.5, 2.0), notation=_log_to(10))  # fmt: skip
 _function("sqrt", "Square root.", sp.sqrt, (math.sqrt,), lambda y, x: 0.5 / y,
-          domain=(0.5, 2.0), notation=lambda s: maths.Root(s[0]), cost="cheap")  # fmt: skip
+          domain=(0.5, 2.0), rule="power rule", notation=lambda s: maths.Root(s[0]), cost="cheap")  # fmt: skip
 _function("cbrt", "Cube root.", lambda x: sp.cbrt(x), (getattr(math, "cbrt", None),),
           lambda y, x: 1 / (3 * op.square(y)), domain=(0.5, 2.0),
-          notation=lambda s: maths.Root(s[0], 3))  # fmt: skip
+          rule="power rule", notation=lambda s: maths.Root(s[0], 3))  # fmt: skip
 _function("reciprocal", "1 / x.", lambda x: 1 / x, (), lambda y, x: -op.square(y),
           domain=(0.5, 2.0),
-          notation=lambda s: maths.over(maths.Number(1), s[0]),
+          rule="power rule", notation=lambda s: maths.over(maths.Number(1), s[0]),
           cost="cheap")  # fmt: skip
 _function("sin", "Sine.", sp.sin, (math.sin,))
 _function("cos", "Cosine.", sp.cos, (math.cos,))

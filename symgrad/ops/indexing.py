@@ -447,6 +447,7 @@ def _zeros_of(x: Value) -> Value:
 
 structural(
     "index", "Part of an array: `x[key]`.", params=("key",),
+    rule="gather scatters",
     aval=_index_aval, vjp=_index_vjp, view=_takes_no_array,
     numpy=lambda s: f"{_subscripted(s)}[{key_text(s, 1)}]", notation=lambda s: picked(s),
 )  # fmt: skip
@@ -639,6 +640,7 @@ def _take_along_aval(shapes: Shapes, x: Aval, indices: Aval, axis: int) -> Aval:
 
 structural(
     "take_along", "One element an index along an axis.", params=("axis",),
+    rule="gather scatters",
     aval=_take_along_aval, vjp=_take_along_vjp,
     numpy="np.take_along_axis({0}, {1}, axis={axis})",
     notation=lambda s: _taken_along(s),
@@ -808,6 +810,7 @@ def _may_repeat(rhs: Op, operands: Sequence[tuple[Aval, Op | None]]) -> bool:
 
 structural(
     "put_at", "The array with a part replaced: `x[key] = value`.", params=("key",),
+    rule=("what is overwritten gets nothing", "what is written gets its part"),
     aval=_write_aval, vjp=_put_vjp, numpy=None,
     notation=lambda s: written(s, adds=False),
     kinked=_may_repeat,
@@ -829,6 +832,7 @@ def _additions(shapes: Shapes, xs: Sequence[Aval], y: Aval, key: Any) -> Size:
 
 structural(
     "add_at", "The array with a value added to a part, repeats included.", params=("key",),
+    rule=("an added array passes everything", "what is added gets its part"),
     aval=_write_aval, vjp=_add_vjp, numpy=None,
     notation=lambda s: written(s, adds=True),
     flops=_additions,

@@ -54,6 +54,7 @@ def _inv_aval(shapes: Shapes, x: Aval) -> Aval:
 
 structural(
     "inv", "Inverse of a matrix.", aval=_inv_aval,
+    rule="derivative of an inverse (Giles 2.2.3)",
     vjp=lambda ct, y, x: -matmul(matmul(_turned(y), ct), _turned(y)),
     numpy="np.linalg.inv({0})",
     notation=lambda s: s.of_whole(maths.power(s[0], maths.number(-1))),
@@ -90,6 +91,7 @@ def _sign_or_log(s: Any) -> maths.Math:
 
 structural(
     "slogdet", "Sign and log of the absolute value of a determinant.", results=2,
+    rule="Jacobi's formula",
     aval=_slogdet_aval, vjp=_slogdet_vjp, numpy="np.linalg.slogdet({0})",
     notation=lambda s: _sign_or_log(s), source="Giles 2008, 2.2.4", role="sign logdet",
     cost="contraction",
@@ -104,6 +106,7 @@ def slogdet(a: Any) -> Any:
 
 structural(
     "det", "Determinant of a matrix.",
+    rule="Jacobi's formula",
     aval=lambda shapes, x: _slogdet_aval(shapes, x)[0],
     vjp=lambda ct, y, x: _slogdet_vjp((None, ct * y), None, x), numpy="np.linalg.det({0})",
     notation=lambda s: s.of_whole(maths.apply("det", s[0])),
@@ -136,6 +139,7 @@ def op_outer(a: Value, b: Value) -> Value:
 
 structural(
     "solve", "Solution x of a @ x = b.", aval=_solve_aval,
+    rule=("implicit differentiation of a linear system: matrix", "implicit differentiation of a linear system: right side"),
     vjp=(_solve_matrix_vjp, lambda ct, y, a, b: op.solve(_turned(a), ct)),
     numpy="np.linalg.solve({0}, {1})",
     notation=lambda s: s.of_whole(maths.times(maths.power(s[0], maths.number(-1)), s[1])),
@@ -157,6 +161,7 @@ def _cross_aval(shapes: Shapes, a: Aval, b: Aval) -> Aval:
 
 structural(
     "cross", "Cross product of vectors in space, along the last axis.", aval=_cross_aval,
+    rule="product rule of the cross product",
     vjp=(lambda ct, y, a, b: op.cross(b, ct), lambda ct, y, a, b: op.cross(ct, a)),
     numpy="np.cross({0}, {1})",
     notation=lambda s: s.of_whole(maths.Product((s[0], s[1]), "×")),

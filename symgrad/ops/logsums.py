@@ -50,6 +50,7 @@ def _spell_reduce(s: Any) -> str:
 
 structural(
     "logaddexp_reduce", "log of a sum of exponentials by np.logaddexp, pair after pair.",
+    rule="derivative of log-sum-exp is softmax",
     params=REDUCE, defaults=WHOLE, aval=_reduced, vjp=_reduce_vjp, numpy=_spell_reduce,
     notation=log_of_sum, role="total", cost="slow",
 )  # fmt: skip

@@ -173,6 +173,7 @@ def running(s: Any, axis: int, of: Any = lambda x: x, reverse: bool = False) -> 
 
 structural(
     "sum", "Sum along axes.", params=REDUCE, defaults=WHOLE,
+    rule="sum copies",
     aval=_reduce_aval(_sum_dtype),
     vjp=lambda ct, y, x, axis, keepdims: spread(ct, x, axis, keepdims),
     numpy=_spell("sum"),
@@ -211,6 +212,7 @@ def _is_number(value: Any, number: int) -> bool:
 
 structural(
     "mean", "Arithmetic mean along axes.", params=REDUCE, defaults=WHOLE,
+    rule="mean copies, divided by the count",
     aval=_reduce_aval(_float_dtype),
     vjp=lambda ct, y, x, axis, keepdims: spread(ct / count(x, axis), x, axis, keepdims),
     numpy=_spell("mean"), notation=lambda s: _mean(s), role="mean", flops=each_read(then=1),
@@ -271,6 +273,7 @@ def _product_of_others(x: Value, axis: int) -> Value:
 
 structural(
     "prod", "Product along axes.", params=REDUCE, defaults=WHOLE,
+    rule="product of all the others",
     aval=_reduce_aval(lambda dtype: np.multiply.reduce(np.zeros(0, dtype)).dtype),
     vjp=_product_vjp, numpy=_spell("prod"),
     notation=lambda s: _over(s, maths.Sign("∏")),
@@ -309,7 +312,7 @@ def _extreme(name: str, word: str, function: Any, alias: Any, of_two: Any) -> No
         name, f"The {word} element along axes.", params=REDUCE, defaults=WHOLE,
         aval=_reduce_aval(lambda dtype: dtype), vjp=_extreme_vjp,
         numpy=_spell(name), notation=over_axes(name), kinks="elements that tie share equally",
-        role=name, flops=each_read(),
+        role=name, flops=each_read(), rule=f"{name} routes",
     )  # fmt: skip
 
     @accept(function, alias, method=name)
@@ -447,6 +450,7 @@ def _cumsum_vjp(ct: Value, y: Value, x: Value, axis: int) -> Value:
 
 structural(
     "cumsum", "Running sum along one axis.", params=("axis",),
+    rule="a running sum comes back from the other end",
     aval=lambda shapes, x, axis: x._replace(dtype=_sum_dtype(x.dtype), kind="array"),
     vjp=_cumsum_vjp,
     numpy=lambda s: method_or_function(

@@ -138,6 +138,7 @@ def _reshape_aval(shapes: Shapes, x: Aval, shape: Shape) -> Aval:
 
 structural(
     "reshape", "The same elements in another shape.", params=("shape",),
+    rule="reshape reshapes back",
     aval=_reshape_aval, view=True,
     vjp=lambda ct, y, x, shape: op.reshape(ct, shape=x.shape),
     numpy=lambda s: _spell_reshape(s), notation=lambda s: _reshaped(s),
@@ -204,6 +205,7 @@ def flatten(a: Any, order: str = "C") -> Any:
 
 structural(
     "expand_dims", "New axes of size 1; `axis` counts in the result.", params=("axis",),
+    rule="reshape reshapes back",
     aval=lambda shapes, x, axis: x._replace(
         shape=_expanded(x.shape, axis), kind="array"
     ),
@@ -236,6 +238,7 @@ def expand_dims(a: Any, axis: Any) -> Any:
 
 structural(
     "squeeze", "Axes of size 1 taken away.", params=("axis",),
+    rule="reshape reshapes back",
     aval=lambda shapes, x, axis: array_aval(_squeezed(shapes, x.shape, axis), x.dtype)._replace(
         kind="array"
     ),
@@ -294,6 +297,7 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 structural(
     "transpose", "Axes in another order.", params=("axes",),
+    rule="transpose transposes back",
     aval=lambda shapes, x, axes: x._replace(shape=tuple(x.shape[k] for k in axes)),
     view=True,
     vjp=lambda ct, y, x, axes: op.transpose(ct, axes=_inverse(axes)),
@@ -375,6 +379,7 @@ def _broadcast_aval(shapes: Shapes, x: Aval, shape: Shape) -> Aval:
 
 structural(
     "broadcast_to", "Copies along new axes and axes of size 1.", params=("shape",),
+    rule="broadcast sums",
     aval=_broadcast_aval, view=True,
     vjp=lambda ct, y, x, shape: ct,  # `differentiate` sums it back to the smaller shape
     numpy=lambda s: f"{s.np}.broadcast_to({s[0]}, {s.shape(s['shape'])})",
@@ -447,6 +452,7 @@ def _concatenate_vjp(i: int, ct: Value, y: Value, *xs: Value, axis: int) -> Any:
 
 structural(
     "concatenate", "Arrays joined along an axis.", params=("axis",),
+    rule="what was joined is cut apart",
     aval=_concatenate_aval, vjp=_concatenate_vjp,
     numpy=lambda s: (
         f"{s.np}.concatenate([{', '.join(str(x) for x in s)}]"
@@ -497,6 +503,7 @@ def _spell_stack(s: Any) -> str:
 
 structural(
     "stack", "Arrays of one shape along a new axis.", params=("axis",),
+    rule="what was joined is cut apart",
     aval=_stack_aval, vjp=_stack_vjp, numpy=_spell_stack, role="stacked",
     notation=lambda s: _between_brackets(s),
 )  # fmt: skip
@@ -535,6 +542,7 @@ def column_stack(arrays: Any) -> Any:
 
 structural(
     "flip", "Elements in reverse order along axes.", params=("axis",),
+    rule="flip flips back",
     aval=lambda shapes, x, axis: x, view=True,
     vjp=lambda ct, y, x, axis: op.flip(ct, axis=axis),
     numpy=lambda s: (

@@ -30,6 +30,10 @@ ALL = slice(None, None, None)  # every index of an axis, in a static key
 FLAT = "0 everywhere, also at the jumps"  # the convention of what is constant between them
 
 
+# One name, one an operand, or a function of the application and the operand's number.
+Rule = str | tuple[str, ...] | Callable[[Op, int], str]
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What other stages and people ask of an op, beside its shape and derivative."""
@@ -50,6 +54,17 @@ class Facts:
     cost: str = "cheap"
     flops: int | Callable[..., Size] = 0
     kinked: Callable[..., bool] | None = None
+    rule: Rule = ""  # what lectures call the rule of its derivative
+
+
+def rule_of(rhs: Op, k: int) -> str:
+    """Return the name of the rule by which operand ``k`` of ``rhs`` gets its derivative."""
+    rule = rhs.facts.rule
+    if callable(rule):
+        return str(rule(rhs, k))
+    if isinstance(rule, tuple):
+        return str(rule[min(k, len(rule) - 1)])
+    return str(rule) or f"derivative of {rhs.name.replace('_', ' ')}"
 
 
 def flops_of(shapes: Shapes, rhs: Op, xs: Sequence[Aval], y: Aval) -> Size:
@@ -175,6 +190,7 @@ def elementwise(
     cost: str = "cheap",
     flops: int | None = None,
     kinked: Callable[..., bool] | None = None,
+    rule: Rule = "",
 ) -> type[Op]:
     """Declare an op that works element by element, with broadcasting.
 
@@ -183,7 +199,8 @@ def elementwise(
     the whole rule, one function ``(ct, y, *xs)`` an operand.  ``differentiable=False`` makes a
     path through it an error; a derivative that is truly zero is ``partials=(zero,)``.  ``flops``
     is what an element costs: 1, but 0 where ``cost="slow"`` counts it as a transcendental.
-    ``kinked`` tells which applications have the ``kinks``, if not all have.
+    ``kinked`` tells which applications have the ``kinks``, if not all have.  ``notation`` writes
+    it as mathematics, ``rule`` names the rule of its derivative.
     """
     find_dtype = dtype or ufunc_dtype(accepts[0])
     of_alike: dict[Any, tuple[np.dtype[Any], Kind]] = {}  # dtype and kind where all operands agree
@@ -212,7 +229,7 @@ def elementwise(
     facts = Facts(
         _target(numpy), precedence, notation, math, partials, domain, kinks, source, expand,
         differentiable, True, role, False, cost,
-        flops if flops is not None else int(cost != "slow"), kinked,
+        flops if flops is not None else int(cost != "slow"), kinked, rule,
     )  # fmt: skip
     new = _register(name, doc, 1, aval, None, facts)
     if vjp is not None:
@@ -296,6 +313,7 @@ def structural(
     cost: str = "cheap",
     flops: Callable[..., Size] | None = None,
     kinked: Callable[..., bool] | None = None,
+    rule: Rule = "",
 ) -> type[Op]:
     """Declare an op that moves, sums or makes elements.
 
@@ -307,7 +325,7 @@ def structural(
     """
     facts = Facts(
         _target(numpy), precedence, notation, None, None, (-2.0, 2.0), kinks, source, expand,
-        differentiable, False, role, view, cost, flops or 0, kinked,
+        differentiable, False, role, view, cost, flops or 0, kinked, rule,
     )  # fmt: skip
     new = _register(name, doc, results, aval, _normalise_vjp(vjp, results), facts)
     new.params, new.defaults = params, dict(defaults)
