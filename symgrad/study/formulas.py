@@ -88,6 +88,16 @@ class Formulas:
         """Return the same for the right-hand side of the equation that gives ``y``."""
         return self._sides(y, lambda indices: self._by_row(eqn, indices, (), eqn.lhs.index(y)))
 
+    def total(self, terms: Sequence[Operand]) -> tuple[tuple[Index, ...], Math]:
+        """Return the indices and the sum of values of one shape, all written the same way."""
+        written = [self.sides(x) for x in terms]
+        if any(indices for indices, _ in written):
+            written = [(self.free(x), self.at(x, self.free(x), ())) for x in terms]
+        found = written[0][1]
+        for _, term in written[1:]:
+            found = plus(found, term)
+        return written[0][0], found
+
     def named(self, name: Math, indices: Sequence[Index]) -> Math:
         """Return a name with the indices that its value needs."""
         return with_indices(name, [index for index in indices if index is not None])

@@ -30,8 +30,9 @@ COMMANDS = {
     "∂": r"\partial", "∑": r"\sum", "∏": r"\prod", "𝟙": r"\mathbb{1}", "e": "e", "π": r"\pi",
     "∧": r"\land", "∨": r"\lor", "¬": r"\lnot", "⊕": r"\oplus", "σ": r"\sigma", "I": "I",
     "…": r"\dots", "mod": r"\bmod", "'": "'", "∈": r"\in", ":": r"\colon", "∘": r"\circ",
-    "←": r"\leftarrow", "→": r"\to", "←+": r"\mathrel{+}=", "ℝ": r"\mathbb{R}", "d": r"\mathrm{d}",
-    "∇": r"\nabla", "|": r"\mid",
+    "←": r"\leftarrow", "→": r"\to", "↦": r"\mapsto", "←+": r"\mathrel{+}=", "ℝ": r"\mathbb{R}", "d": r"\mathrm{d}",
+    "∇": r"\nabla",
+    "|": r"\mid",
 }  # fmt: skip
 FENCES = {
     "(": r"\left(", ")": r"\right)", "[": r"\left[", "]": r"\right]", "{": r"\left\{",
@@ -71,7 +72,12 @@ _UPSILON = {"upsilon": r"\upsilon", "Upsilon": r"\Upsilon"}
 
 def escaped(text: str) -> str:
     """Return text with the characters that TeX would act on made harmless."""
-    return "".join(_ESCAPES.get(c, c) for c in text)
+    return "".join(_ESCAPES.get(c) or _printable(c) for c in text)
+
+
+def _printable(c: str) -> str:
+    """Return a character, or its number if LaTeX's fonts have it not."""
+    return c if c.isascii() or ("À" <= c <= "ÿ" and c.isalpha()) else f"[U+{ord(c):04X}]"
 
 
 _ESCAPES = {

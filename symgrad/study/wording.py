@@ -114,7 +114,7 @@ class Wording:
             text, math = sp.sstr(found), from_sympy(found, lambda s: Name(s.name))
             if found.count_ops() <= SHORT:
                 return text, ((), math)
-        local = _uncopied(pulls.plain, pull.local_plain)
+        local = uncopied(pulls.plain, pull.local_plain)
         spelled = self._spelled(local, pull, pulls, DOT, Sign(DOT))
         if found is not None and len(text) <= len(spelled[0]):
             return text, ((), math)
@@ -130,18 +130,38 @@ class Wording:
         return self._passed(pull, pulls)[1]
 
     def _passed(self, pull: Pull, pulls: _Pullbacks) -> tuple[str, tuple[tuple[Index, ...], Math]]:
-        is_output = pull.target is self.graph.outputs[0]  # its derivative by itself is 1
+        is_output = pull.target is self.result  # its derivative by itself is 1
         upstream = Number(1) if is_output else self.derivative_math(pull.target)
         name = f"d{self.names[pull.target]}"
         return self._spelled(pull.passed_plain, pull, pulls, name, upstream)
 
+    def reading(
+        self, pulls: _Pullbacks, upstream: Mapping[Sym, Math], written_out: Sequence[Sym] = ()
+    ) -> Formulas:
+        """Return the writer of the graph of pullbacks, its upstream derivatives called so.
+
+        The nodes in ``written_out`` have no name: their formulas stand in the others.
+        """
+        nodes = (self.is_node | pulls.node_of.keys()).difference(written_out)
+        inlined = {y: e for e in pulls.plain.equations for y in e.lhs if y not in nodes}
+        names: dict[Sym, Math] = {y: self.math(node) for y, node in pulls.node_of.items()}
+        names |= {pulls.upstream[node]: math for node, math in upstream.items()}
+        return self._formulas(pulls.plain, inlined, names)
+
     def derivative_math(self, x: Sym) -> Math:
         """Return the derivative of the output by a node."""
-        return derivative(Name(self.output), self.math(x), self.sign)
+        return derivative(self.math(self.result), self.math(x), self.sign)
 
     def derivative(self, x: Sym) -> str:
         """Return the derivative of the output by a node as TeX."""
         return tex(self.derivative_math(x))
+
+    @property
+    def result(self) -> Sym:
+        """The node that is differentiated."""
+        output = self.graph.outputs[0]
+        assert type(output) is Sym
+        return output
 
     @property
     def sign(self) -> str:
@@ -226,7 +246,7 @@ def _at(x: Math, indices: Sequence[Index]) -> Math:
     return with_indices(x, [index for index in indices if index is not None])
 
 
-def _uncopied(graph: Graph, x: Operand) -> Operand:
+def uncopied(graph: Graph, x: Operand) -> Operand:
     """Return the number that an array repeats, and a mask that 1 is multiplied by.
 
     ``1 / n`` says more than an array of them, and ``h > 0`` more than its product with 1.
