@@ -19,6 +19,7 @@ STAGES = [
     ("errors",),
     ("dims",),
     ("graph",),
+    ("notation",),
     ("ops",),
     ("trees",),
     ("stage",),

@@ -319,7 +319,7 @@ def test_every_function_of_math_that_is_claimed_is_known():
 def test_an_op_has_a_sentence_and_a_formula_for_people(name):
     row = OPS[name]
     assert row.doc.endswith(".")
-    assert row.facts.tex or not row.facts.differentiable or row.vjp is None
+    assert row.facts.notation or not row.facts.differentiable or row.vjp is None
     assert row.facts.spell["numpy"] is not None or row.facts.expand or name in ("put_at", "add_at")
 
 

@@ -65,6 +65,7 @@ class Writer:
     read: frozenset[Operand] = field(init=False)
     mentioned: list[Dim] = field(init=False)  # the sizes that the text mentions
     origins: list[list[Origin | None]] = field(init=False, default_factory=list)  # of each line
+    lines: list[list[str]] = field(init=False, default_factory=list)  # of each statement
 
     def __post_init__(self) -> None:
         graph = self.half.graph
@@ -75,7 +76,7 @@ class Writer:
 
     def sections(self, taken: Sequence[str]) -> list[list[str]]:
         """Return the statements in sections, with their comments."""
-        written = self._written(taken)
+        self.lines = written = self._written(taken)
         division = divide(
             self.plan.statements, list(map(len, written)), self.half.graph.notes.origins,
             () if self.seeds else self.half.primal,

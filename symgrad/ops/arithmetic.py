@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symgrad import notation as maths
 from symgrad.dims import product
 from symgrad.errors import ShapeError
 from symgrad.graph import FLOAT64, Aval, Static, Value
@@ -36,36 +37,58 @@ from symgrad.ops.table import (
 
 one = lambda *_: 1  # noqa: E731  the local derivative of a sum
 
+
+def _product(s: Any) -> maths.Math:
+    """Write a product: numbers in front, a sign only between arrays that meet by elements."""
+    a, b = s[0], s[1]
+    if s.literal(1) is not None and s.literal(0) is None:
+        a, b = b, a
+    is_of_arrays = s.indices is None and s.aval(0).shape and s.aval(1).shape
+    return maths.times(a, b, "⊙" if is_of_arrays else "")
+
+
+def _quotient(s: Any) -> maths.Math:
+    is_of_arrays = s.indices is None and s.aval(1).shape
+    return maths.Fraction(s[0], s[1]) if is_of_arrays else maths.over(s[0], s[1])
+
+
 elementwise(
     "add", "Sum of two values.", accepts=(np.add, operator.add), arity=2,
+    rule="sum rule",
     math=lambda a, b: a + b, partials=(one, one),
-    numpy="{0:6} + {1:6.5}", precedence=SUM, tex="{0} + {1}",
+    numpy="{0:6} + {1:6.5}", precedence=SUM, notation=lambda s: maths.plus(s[0], s[1]),
 )  # fmt: skip
 elementwise(
     "subtract", "Difference of two values.", accepts=(np.subtract, operator.sub), arity=2,
+    rule="sum rule",
     math=lambda a, b: a - b, partials=(one, lambda *_: -1),
-    numpy="{0:6} - {1:6.5}", precedence=SUM, tex="{0} - {1}",
+    numpy="{0:6} - {1:6.5}", precedence=SUM, notation=lambda s: maths.less(s[0], s[1]),
 )  # fmt: skip
 elementwise(
     "multiply", "Product of two values.", accepts=(np.multiply, operator.mul), arity=2,
+    rule="product rule",
     math=lambda a, b: a * b, partials=(lambda y, a, b: b, lambda y, a, b: a),
-    numpy="{0:7} * {1:8}", precedence=PRODUCT, tex=r"{0} \odot {1}",
+    numpy="{0:7} * {1:8}", precedence=PRODUCT, notation=lambda s: _product(s),
 )  # fmt: skip
 elementwise(
     "divide", "Quotient of two values.", accepts=(np.divide, operator.truediv), arity=2,
+    rule=("quotient rule: what is divided", "quotient rule: what divides"),
     math=lambda a, b: a / b,
     vjp=(lambda ct, y, a, b: ct / b, lambda ct, y, a, b: -(ct / b) * y),
-    numpy="{0:6.5} / {1:8}", precedence=PRODUCT, tex=r"\frac{{{0}}}{{{1}}}", domain=(0.5, 2.0),
+    numpy="{0:6.5} / {1:8}", precedence=PRODUCT, domain=(0.5, 2.0),
+    notation=lambda s: _quotient(s),
 )  # fmt: skip
 elementwise(
     "negative", "Value with its sign changed.", accepts=(np.negative, operator.neg),
+    rule="constant factor rule",
     math=lambda x: -x, partials=(lambda *_: -1,),
-    numpy="-{0:8}", precedence=UNARY, tex="-{0}",
+    numpy="-{0:8}", precedence=UNARY, notation=lambda s: maths.minus(s[0]),
 )  # fmt: skip
 elementwise(
     "square", "Second power.", accepts=(np.square,),
+    rule="power rule",
     math=lambda x: x**2, partials=(lambda y, x: 2 * x,),
-    numpy="{0:10}**2", precedence=POWER, tex="{0}^2",
+    numpy="{0:10}**2", precedence=POWER, notation=lambda s: maths.power(s[0], maths.Number(2)),
 )  # fmt: skip
 
 
@@ -88,9 +111,12 @@ def _power_exponent(y: Value, a: Value, b: Value) -> Any:
 
 elementwise(
     "power", "First value to the power of the second.", accepts=(), arity=2,
+    rule=("power rule", "derivative of an exponential"),
     dtype=ufunc_dtype(np.power),
     math=lambda a, b: a**b, partials=(_power_base, _power_exponent),
-    numpy="{0:10}**{1:8}", precedence=POWER, tex="{0}^{{{1}}}", domain=(0.5, 2.0),
+    numpy="{0:10}**{1:8}", precedence=POWER,
+    notation=lambda s: maths.power(s[0], s[1]),
+    domain=(0.5, 2.0),
     kinks="0 in b at 0**b", cost="slow",
     kinked=lambda rhs, operands: type(rhs.operands[1]) is not Static,
 )  # fmt: skip
@@ -114,8 +140,9 @@ def _double(x: Any) -> Any:
 
 structural(
     "as_float", "A number as Python's float, which takes the precision of what it meets.",
+    rule="a conversion passes everything",
     aval=lambda shapes, x: Aval((), FLOAT64, "python"), vjp=lambda ct, y, x: ct,
-    numpy="float({0})", tex="{0}",
+    numpy="float({0})", notation=maths.same,
 )  # fmt: skip
 
 
@@ -162,7 +189,8 @@ def _choice(name: str, ufunc: Any, above: str, head: Any, doc: str, picked: Any 
             lambda y, a, b: picked(y, a, b, above),
             lambda y, a, b: picked(y, b, a, above),
         ),
-        numpy=f"np.{name}({{0}}, {{1}})", tex=rf"\{word}({{0}}, {{1}})",
+        numpy=f"np.{name}({{0}}, {{1}})", notation=maths.function(word),
+        rule=f"{word} routes",
         kinks="0 where a variable ties with a constant; two variables share a tie equally",
     )  # fmt: skip
 
@@ -180,13 +208,14 @@ accept_math("minimum", min)
 
 elementwise(
     "where", "The second value where the first is true, else the third.", arity=3,
+    rule="the branch that is taken passes everything",
     dtype=lambda m, a, b: promoted(a, b),
     vjp=(
         zero,
         lambda ct, y, m, a, b: op.where(m, ct, 0),
         lambda ct, y, m, a, b: op.where(m, 0, ct),
     ),
-    numpy="np.where({0}, {1}, {2})", tex=r"[{0} ? {1} : {2}]",
+    numpy="np.where({0}, {1}, {2})", notation=lambda s: _cases(s),
 )  # fmt: skip
 
 
@@ -222,10 +251,11 @@ def _at_upper_limit(y: Value, x: Value, low: Value, high: Value) -> Any:
 
 elementwise(
     "clip", "Value limited to an interval.", arity=3,
+    rule="max and min route",
     dtype=promoted,
     math=lambda x, low, high: sp.Min(sp.Max(x, low), high),
     partials=(_inside_limits, _at_lower_limit, _at_upper_limit),
-    numpy="np.clip({0}, {1}, {2})", tex=r"\operatorname{{clip}}({0}, {1}, {2})", flops=2,
+    numpy="np.clip({0}, {1}, {2})", notation=maths.function("clip"), flops=2,
     kinks="0 at constant limits; a variable limit shares a tie with the value",
 )  # fmt: skip
 
@@ -240,13 +270,25 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     return op.clip(a, low, high)
 
 
+def _cases(s: Any) -> maths.Math:
+    condition = s.condition(0)
+    if isinstance(condition, maths.Relation) and s.literal(2) == 0:
+        sign = "⊙" if s.indices is None and s.aval(1).shape else ""
+        return maths.times(s[1], maths.indicator(condition), sign)
+    return maths.Cases(((s[1], condition), (s[2], None)))
+
+
 # --- comparison and logic ---------------------------------------------------------------------
+
+
+_SIGNS = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥"}
 
 
 def _compare(name: str, ufunc: Any, sign: str, operation: Any, head: Any) -> None:
     elementwise(
         name, f"Whether `a {sign} b`.", accepts=(ufunc, operation), arity=2, math=head,
-        numpy=f"{{0:2}} {sign} {{1:2}}", precedence=COMPARE, tex=f"{{0}} {sign} {{1}}",
+        numpy=f"{{0:2}} {sign} {{1:2}}", precedence=COMPARE,
+        notation=maths.relation(_SIGNS.get(sign, sign)),
         dtype=always(np.bool_), differentiable=False, kinks=FLAT,
     )  # fmt: skip
 
@@ -259,23 +301,40 @@ _compare("greater", np.greater, ">", operator.gt, sp.Gt)
 _compare("greater_equal", np.greater_equal, ">=", operator.ge, sp.Ge)
 
 
-def _logic(name: str, ufuncs: tuple[Any, ...], numpy: str, precedence: int, arity: int = 2) -> None:
+def _negation(s: Any) -> maths.Math:
+    return maths.Apply(maths.Sign("¬"), (s[0],))
+
+
+def _logic(
+    name: str,
+    ufuncs: tuple[Any, ...],
+    numpy: str,
+    precedence: int,
+    arity: int = 2,
+    notation: maths.Notation | None = None,
+) -> None:
     jumps = name.startswith("logical") or name == "signbit"
     elementwise(
         name, f"NumPy's {name}.", accepts=ufuncs, arity=arity, numpy=numpy, precedence=precedence,
         differentiable=False, kinks=FLAT if jumps else "",
-        tex=rf"\operatorname{{{{{name.replace('_', ' ')}}}}}",
+        notation=notation or maths.function(name),
     )  # fmt: skip
 
 
-_logic("bitwise_and", (np.bitwise_and, operator.and_), "{0:4} & {1:5}", AND)
-_logic("bitwise_or", (np.bitwise_or, operator.or_), "{0:2} | {1:3}", OR)
-_logic("bitwise_xor", (np.bitwise_xor, operator.xor), "{0:3} ^ {1:4}", XOR)
-_logic("invert", (np.invert, operator.invert), "~{0:8}", UNARY, 1)
-_logic("logical_and", (np.logical_and,), "np.logical_and({0}, {1})", 10)
-_logic("logical_or", (np.logical_or,), "np.logical_or({0}, {1})", 10)
-_logic("logical_xor", (np.logical_xor,), "np.logical_xor({0}, {1})", 10)
-_logic("logical_not", (np.logical_not,), "np.logical_not({0})", 10, 1)
+_logic("bitwise_and", (np.bitwise_and, operator.and_), "{0:4} & {1:5}", AND,
+       notation=maths.relation("∧"))  # fmt: skip
+_logic("bitwise_or", (np.bitwise_or, operator.or_), "{0:2} | {1:3}", OR,
+       notation=maths.relation("∨"))  # fmt: skip
+_logic("bitwise_xor", (np.bitwise_xor, operator.xor), "{0:3} ^ {1:4}", XOR,
+       notation=maths.relation("⊕"))  # fmt: skip
+_logic("invert", (np.invert, operator.invert), "~{0:8}", UNARY, 1, _negation)
+_logic("logical_and", (np.logical_and,), "np.logical_and({0}, {1})", 10,
+       notation=maths.relation("∧"))  # fmt: skip
+_logic("logical_or", (np.logical_or,), "np.logical_or({0}, {1})", 10,
+       notation=maths.relation("∨"))  # fmt: skip
+_logic("logical_xor", (np.logical_xor,), "np.logical_xor({0}, {1})", 10,
+       notation=maths.relation("⊕"))  # fmt: skip
+_logic("logical_not", (np.logical_not,), "np.logical_not({0})", 10, 1, _negation)
 _logic("isnan", (np.isnan,), "np.isnan({0})", 10, 1)
 _logic("isinf", (np.isinf,), "np.isinf({0})", 10, 1)
 _logic("isfinite", (np.isfinite,), "np.isfinite({0})", 10, 1)
@@ -285,42 +344,47 @@ _logic("signbit", (np.signbit,), "np.signbit({0})", 10, 1)
 
 elementwise(
     "absolute", "Distance from zero.", accepts=(np.absolute, np.fabs),
+    rule="derivative of |x| is its sign",
     math=sp.Abs, partials=(lambda y, x: op.sign(x),),
-    numpy="np.abs({0})", tex=r"\left|{0}\right|", kinks="0 at 0",
+    numpy="np.abs({0})", notation=maths.bracketed("|", "|"), kinks="0 at 0",
 )  # fmt: skip
 accept_math("absolute", abs, math.fabs)
 elementwise(
     "sign", "-1, 0 or 1 by the sign of the value.", accepts=(np.sign,),
-    math=sp.sign, partials=(zero,), numpy="np.sign({0})", tex=r"\operatorname{{sign}} {0}",
+    math=sp.sign, partials=(zero,), numpy="np.sign({0})", notation=maths.function("sign"),
     kinks=FLAT,
 )  # fmt: skip
 
 
 elementwise(
     "copysign", "The first value with the sign of the second.",
+    rule="derivative of |x| is its sign",
     accepts=(np.copysign,), arity=2,
     partials=(lambda y, a, b: op.sign(a) * op.copysign(1.0, b), zero),
-    numpy="np.copysign({0}, {1})", tex=r"\operatorname{{copysign}}({0}, {1})", kinks="0 at 0",
+    numpy="np.copysign({0}, {1})", notation=maths.function("copysign"), kinks="0 at 0",
 )  # fmt: skip
 accept_math("copysign", math.copysign)
 elementwise(
     "heaviside", "0 below zero, 1 above, the second value at zero.", accepts=(np.heaviside,),
     arity=2, partials=(zero, lambda y, x, h: op.equal(x, 0)),
-    numpy="np.heaviside({0}, {1})", tex=r"H({0})",
+    numpy="np.heaviside({0}, {1})", notation=maths.function("H"),
     kinks="0 everywhere in the first value, also at 0",
 )  # fmt: skip
 
 
-def _rounding(name: str, accepts: tuple[Any, ...], head: Any) -> None:
+def _rounding(
+    name: str, accepts: tuple[Any, ...], head: Any, notation: maths.Notation | None = None
+) -> None:
     elementwise(
         name, f"NumPy's {name}: constant between its steps.", accepts=accepts, math=head,
-        partials=(zero,), numpy=f"np.{name}({{0}})", tex=rf"\operatorname{{{{{name}}}}} {{0}}",
+        partials=(zero,), rule="constant between its steps",
+        numpy=f"np.{name}({{0}})", notation=notation or maths.function(name),
         kinks=FLAT,
     )  # fmt: skip
 
 
-_rounding("floor", (np.floor, math.floor), sp.floor)
-_rounding("ceil", (np.ceil, math.ceil), sp.ceiling)
+_rounding("floor", (np.floor, math.floor), sp.floor, maths.bracketed("⌊", "⌋"))
+_rounding("ceil", (np.ceil, math.ceil), sp.ceiling, maths.bracketed("⌈", "⌉"))
 _rounding("trunc", (np.trunc, np.fix, math.trunc), None)
 _rounding("rint", (np.rint,), None)
 
@@ -330,7 +394,7 @@ structural(
     numpy=lambda s: (
         f"{'' if s.aval(0).kind == 'python' else s.np + '.'}round({s[0]}, {s['decimals']})"
     ),
-    tex=r"\operatorname{{round}} {0}", kinks=FLAT,
+    notation=maths.function("round"), kinks=FLAT,
     # Times a power of ten, rounded, divided.
     flops=lambda shapes, xs, y, decimals: 3 * product(y.shape),
 )  # fmt: skip
@@ -357,14 +421,14 @@ elementwise(
     "remainder", "What is left after floor division.",
     accepts=(np.remainder, np.mod, operator.mod), arity=2,
     math=sp.Mod, partials=(one, lambda y, a, b: -op.floor_divide(a, b)),
-    numpy="{0:7} % {1:8}", precedence=PRODUCT, tex=r"{0} \bmod {1}", domain=(0.5, 2.0),
+    numpy="{0:7} % {1:8}", precedence=PRODUCT, notation=maths.relation("mod"), domain=(0.5, 2.0),
     kinks="the one-sided value at the jumps",
 )  # fmt: skip
 elementwise(
     "fmod", "What is left after division rounded towards zero.",
     accepts=(np.fmod,), arity=2,
     partials=(one, lambda y, a, b: -op.trunc(a / b)),
-    numpy="np.fmod({0}, {1})", tex=r"\operatorname{{fmod}}({0}, {1})", domain=(0.5, 2.0),
+    numpy="np.fmod({0}, {1})", notation=maths.function("fmod"), domain=(0.5, 2.0),
     kinks="the one-sided value at the jumps",
 )  # fmt: skip
 accept_math("fmod", math.fmod)
@@ -372,19 +436,20 @@ elementwise(
     "floor_divide", "Quotient rounded down.",
     accepts=(np.floor_divide, operator.floordiv), arity=2,
     math=lambda a, b: sp.floor(a / b), partials=(zero, zero),
-    numpy="{0:7} // {1:8}", precedence=PRODUCT, tex=r"\lfloor {0} / {1} \rfloor",
-    domain=(0.5, 2.0), kinks=FLAT,
+    numpy="{0:7} // {1:8}", precedence=PRODUCT, domain=(0.5, 2.0),
+    notation=lambda s: maths.Fenced(maths.over(s[0], s[1]), "⌊", "⌋"), kinks=FLAT,
 )  # fmt: skip
 
 structural(
     "astype", "Value converted to another dtype.", params=("dtype",),
+    rule="a conversion passes everything",
     aval=lambda shapes, x, dtype: x._replace(
         dtype=np.dtype(dtype), kind="array" if x.shape else "numpy"
     ),
     vjp=lambda ct, y, x, dtype: ct,  # `differentiate` gives a cotangent its primal's dtype
     kinks="0 to whole numbers and booleans",
     kinked=lambda rhs, operands: np.dtype(rhs.setting("dtype")).kind not in "fc",
-    numpy=lambda s: spell_astype(s), tex="{0}",
+    numpy=lambda s: spell_astype(s), notation=maths.same,
 )  # fmt: skip
 
 
@@ -418,5 +483,7 @@ def conjugate(x: Any) -> Any:
 
 structural(
     "alias", "The same value under a symbol of its own, to differentiate by.", params=("number",),
-    aval=lambda shapes, x, number: x, vjp=lambda ct, y, x, number: ct, numpy="{0}", tex="{0}",
+    rule="a name passes everything",
+    aval=lambda shapes, x, number: x, vjp=lambda ct, y, x, number: ct, numpy="{0}",
+    notation=maths.same,
 )  # fmt: skip

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symgrad import notation as maths
 from symgrad.dims import Shape, Shapes
 from symgrad.graph import OPS, Aval, Static, Value
 from symgrad.ops import indexing
 from symgrad.ops.contraction import sum_of_product
+from symgrad.ops.logsums import running_log
 from symgrad.ops.reductions import (
     REDUCE,
     SPREAD,
@@ -22,7 +24,11 @@ from symgrad.ops.reductions import (
     each_read,
     freedom,
     kept,
+    length,
+    log_of_sum,
+    over_axes,
     reduced_shape,
+    sum_of_squares,
     var_vjp,
 )
 from symgrad.ops.table import (
@@ -61,13 +67,18 @@ elementwise(
     "sigmoid", "Logistic function 1 / (1 + exp(-x)).",
     dtype=ufunc_dtype(np.exp), math=lambda x: 1 / (1 + sp.exp(-x)),
     partials=(lambda y, x: y * (1 - y),),
-    expand=_expand_sigmoid, numpy=None, tex=r"\sigma({0})", role="sigmoid",
+    expand=_expand_sigmoid, numpy=None,
+    notation=lambda s: maths.Apply(maths.Sign("σ"), (maths.Fenced(s[0], "(", ")"),)),
+    role="sigmoid",
 )  # fmt: skip
 elementwise(
     "cube", "Third power, by products.",
+    rule="power rule",
     dtype=ufunc_dtype(np.square), math=lambda x: x**3,
     partials=(lambda y, x: 3 * op.square(x),),
-    expand=lambda x: op.square(x) * x, numpy=None, tex="{0}^3", role="cube",
+    expand=lambda x: op.square(x) * x, numpy=None,
+    notation=lambda s: maths.power(s[0], maths.Number(3)),
+    role="cube",
 )  # fmt: skip
 
 LOG_HALF = -0.6931471805599453
@@ -83,14 +94,18 @@ elementwise(
     "log1mexp", "log(1 - exp(x)) without cancellation, for x < 0.",
     dtype=ufunc_dtype(np.exp), math=lambda x: sp.log(1 - sp.exp(x)),
     partials=(lambda y, x: -1 / op.expm1(-x),),
-    expand=_expand_log1mexp, numpy=None, tex=r"\log(1 - e^{{{0}}})", role="log1mexp",
+    expand=_expand_log1mexp, numpy=None,
+    notation=lambda s: maths.apply("log", maths.less(maths.Number(1), s.exp(s[0]))),
+    role="log1mexp",
     domain=(-2.0, -0.1), source="Maechler 2012",
 )  # fmt: skip
 elementwise(
     "softplus", "log(1 + exp(x)) without overflow.",
     dtype=ufunc_dtype(np.exp), math=lambda x: sp.log(1 + sp.exp(x)),
     partials=(lambda y, x: op.exp(x - y),),
-    expand=_expand_softplus, numpy=None, tex=r"\log(1 + e^{{{0}}})", role="softplus",
+    expand=_expand_softplus, numpy=None,
+    notation=lambda s: maths.apply("log", maths.plus(maths.Number(1), s.exp(s[0]))),
+    role="softplus",
 )  # fmt: skip
 
 
@@ -135,7 +150,9 @@ elementwise(
         lambda y, a, b, x: op.exp(x - y),
         _share_of_exp,
     ),
-    expand=_expand_log_plus_exp, numpy=None, tex=r"\log({0} + {1} e^{{{2}}})", role="log",
+    expand=_expand_log_plus_exp, numpy=None,
+    notation=lambda s: maths.apply("log", maths.plus(s[0], maths.times(s[1], s.exp(s[2])))),
+    role="log",
     domain=(0.5, 2.0),
 )  # fmt: skip
 elementwise(
@@ -147,7 +164,9 @@ elementwise(
     ),
     # Near 1 a quotient less 1 is exact, and what its own rounding changes is of second order.
     expand=lambda y, m: (y / m - 1) - op.log(y / m),
-    numpy=None, tex=r"\frac{{{0} - {1}}}{{{1}}} - \log\frac{{{0}}}{{{1}}}", role="losses",
+    numpy=None, notation=lambda s: maths.less(
+        maths.over(maths.less(s[0], s[1]), s[1]), maths.apply("log", maths.over(s[0], s[1]))),
+    role="losses",
     domain=(0.5, 2.0),
 )  # fmt: skip
 elementwise(
@@ -159,7 +178,9 @@ elementwise(
     ),
     expand=lambda x, q: op.where(
         op.equal(x, 0), 0, x * op.log(x if q.literal == 1 else x / q)),
-    numpy=None, tex=r"{0} \log\frac{{{0}}}{{{1}}}", role="information", domain=(0.5, 2.0),
+    numpy=None,
+    notation=lambda s: maths.times(s[0], maths.apply("log", maths.over(s[0], s[1]))),
+    role="information", domain=(0.5, 2.0),
 )  # fmt: skip
 LOG_TWO = 0.6931471805599453
 elementwise(
@@ -167,14 +188,16 @@ elementwise(
     dtype=ufunc_dtype(np.exp), math=lambda x: sp.log(sp.cosh(x)),
     partials=(lambda y, x: op.tanh(x),),
     expand=lambda x: op.absolute(x) + op.log1p(op.exp(-2 * op.absolute(x))) - LOG_TWO,
-    numpy=None, tex=r"\log\cosh {0}", role="log",
+    numpy=None, notation=lambda s: maths.apply("log", maths.apply("cosh", s[0])), role="log",
 )  # fmt: skip
 elementwise(
     "logistic_loss", "-(y log(sigmoid(z)) + (1 - y) log(1 - sigmoid(z))) without overflow.",
     dtype=promoted, arity=2, math=lambda z, y: sp.log(1 + sp.exp(z)) - y * z,
     partials=(lambda loss, z, y: op.sigmoid(z) - y, lambda loss, z, y: -z),
     expand=lambda z, y: op.maximum(z, 0) - y * z + op.log1p(op.exp(-op.absolute(z))),
-    numpy=None, tex=r"\log(1 + e^{{{0}}}) - {1} {0}", role="losses",
+    numpy=None, notation=lambda s: maths.less(
+        maths.apply("log", maths.plus(maths.Number(1), s.exp(s[0]))), maths.times(s[1], s[0])),
+    role="losses",
 )  # fmt: skip
 
 
@@ -281,28 +304,32 @@ def _expand_log_softmax(x: Value, axis: int) -> Value:
 
 structural(
     "logsumexp", "log of a sum of exponentials, without overflow.", params=REDUCE, defaults=WHOLE,
+    rule="derivative of log-sum-exp is softmax",
     aval=_reduced, expand=_expand_logsumexp,
     vjp=lambda ct, y, x, axis, keepdims: kept(ct, x, axis, keepdims)
     * _softmax_over(x, normal_axes(axis, x.ndim)),
-    numpy=None, tex=r"\operatorname{{logsumexp}} {0}", role="logsumexp",
+    numpy=None, notation=lambda s: log_of_sum(s), role="logsumexp",
 )  # fmt: skip
 structural(
     "logmeanexp", "log of a mean of exponentials, without overflow.", params=REDUCE, defaults=WHOLE,
+    rule="derivative of log-mean-exp is softmax",
     aval=_reduced, expand=_expand_logmeanexp,
     vjp=lambda ct, y, x, axis, keepdims: kept(ct, x, axis, keepdims)
     * _softmax_over(x, normal_axes(axis, x.ndim)),
-    numpy=None, tex=r"\operatorname{{logmeanexp}} {0}", role="logmeanexp",
+    numpy=None, notation=lambda s: log_of_sum(s, is_mean=True), role="logmeanexp",
 )  # fmt: skip
 structural(
     "softmax", "exp(x) normalised to sum 1 along an axis.", params=("axis",), aval=_same,
+    rule="derivative of softmax",
     expand=_expand_softmax, vjp=lambda ct, y, x, axis: y * (ct - _sum_over(ct * y, (axis,))),
-    numpy=None, tex=r"\operatorname{{softmax}} {0}", role="p",
+    numpy=None, notation=lambda s: s.of_whole(maths.apply("softmax", s[0])), role="p",
 )  # fmt: skip
 structural(
     "log_softmax", "log of softmax, without overflow.", params=("axis",), aval=_same,
+    rule="derivative of log-softmax",
     expand=_expand_log_softmax,
     vjp=lambda ct, y, x, axis: ct - op.softmax(x, axis=axis) * _sum_over(ct, (axis,)),
-    numpy=None, tex=r"\operatorname{{logsoftmax}} {0}", role="log_p",
+    numpy=None, notation=lambda s: s.of_whole(maths.apply("logsoftmax", s[0])), role="log_p",
 )  # fmt: skip
 
 
@@ -335,7 +362,8 @@ structural(
     "weighted_logsumexp", "log of a weighted sum of exponentials, without overflow.",
     params=REDUCE, defaults=WHOLE, vjp=(_by_weights, _by_exponents),
     aval=lambda shapes, w, x, axis, keepdims: _reduced(shapes, x, axis, keepdims),
-    expand=_expand_weighted_logsumexp, numpy=None, tex=r"\log\sum {0} e^{{{1}}}",
+    expand=_expand_weighted_logsumexp, numpy=None,
+    notation=lambda s: s.of_whole(maths.apply("logsumexp", s[0], s[1])),
     role="logsumexp",
 )  # fmt: skip
 
@@ -359,7 +387,9 @@ structural(
     params=("axis",), vjp=zero,  # what it shifts does not depend on it
     aval=lambda shapes, x, axis: array_aval(
         reduced_shape(x.shape, (axis,), len(x.shape) > 1), x.dtype),
-    expand=_expand_shift_in_room, numpy=None, tex=r"c({0})", role="shift",
+    expand=_expand_shift_in_room, numpy=None,
+    notation=lambda s: s.of_whole(maths.apply("shift", s[0])),
+    role="shift",
 )  # fmt: skip
 
 
@@ -383,7 +413,7 @@ def _running_logsumexp_vjp(ct: Value, y: Value, x: Value, axis: int) -> Value:
 structural(
     "running_logsumexp", "log of running sums of exponentials, without overflow.",
     params=("axis",), aval=_same, expand=_expand_running_logsumexp, vjp=_running_logsumexp_vjp,
-    numpy=None, tex=r"\log\operatorname{{cumsum}} e^{{{0}}}", role="running",
+    numpy=None, notation=running_log, role="running",
 )  # fmt: skip
 
 
@@ -394,6 +424,7 @@ def _norm_vjp(ct: Value, y: Value, x: Value, axis: Any, keepdims: bool) -> Value
 
 structural(
     "norm", "Euclidean length along axes.", params=REDUCE, defaults=WHOLE,
+    rule="derivative of a length",
     aval=_reduced, vjp=_norm_vjp, kinks="0 at 0", role="norm", flops=each_read(2, then=1),
     numpy=lambda s: (
         f"{s.np}.linalg.norm({s[0]}"
@@ -402,13 +433,14 @@ structural(
             s["axis"] if len(s["axis"]) > 1 else s["axis"][0], keepdims=s["keepdims"]
         ) + ")"
     ),
-    tex=r"\|{0}\|",
+    notation=length,
 )  # fmt: skip
 structural(
     "root_of_squares", "sqrt(sum(x**2)): the length, as the user wrote it.", params=REDUCE,
+    rule="derivative of a length",
     defaults=WHOLE, aval=_reduced, vjp=_norm_vjp, kinks="0 at 0",
     expand=lambda x, axis, keepdims: op.sqrt(op.sum(op.square(x), axis=axis, keepdims=keepdims)),
-    numpy=None, tex=r"\|{0}\|", role="norm",
+    numpy=None, notation=length, role="norm",
 )  # fmt: skip
 
 
@@ -420,9 +452,10 @@ def _expand_sum_of_squares(x: Value, axis: Any, keepdims: bool) -> Value:
 
 structural(
     "sum_of_squares", "x . x, which makes no array of squares.", params=REDUCE, defaults=WHOLE,
+    rule="power rule, sum copies",
     aval=_reduced, expand=_expand_sum_of_squares,
     vjp=lambda ct, y, x, axis, keepdims: 2 * (kept(ct, x, axis, keepdims) * x),
-    numpy=None, tex=r"\|{0}\|^2", role="total",
+    numpy=None, notation=sum_of_squares, role="total",
 )  # fmt: skip
 
 
@@ -436,7 +469,7 @@ def _expand_deviation(x: Value, axis: Any, ddof: int, keepdims: bool) -> Value:
 structural(
     "squared_deviation", "Variance by the array's own deviations, which may be there already.",
     params=SPREAD, defaults={**WHOLE, "ddof": 0}, aval=_reduced, vjp=var_vjp,
-    expand=_expand_deviation, numpy=None, tex=r"\operatorname{{var}} {0}", role="var",
+    expand=_expand_deviation, numpy=None, notation=over_axes("var"), role="var",
 )  # fmt: skip
 
 
@@ -469,7 +502,9 @@ structural(
     params=REDUCE, defaults=WHOLE,
     aval=lambda shapes, a, b, axis, keepdims: _reduced(shapes, a, axis, keepdims),
     expand=_distance_of_units, vjp=(_by_first, _by_second),
-    numpy=None, tex=r"1 - \cos({0}, {1})", role="distance",
+    numpy=None,
+    notation=lambda s: maths.less(maths.Number(1), s.of_whole(maths.apply("cos", s[0], s[1]))),
+    role="distance",
     source="Petersen and Pedersen, The Matrix Cookbook, 2.7.1",
 )  # fmt: skip
 

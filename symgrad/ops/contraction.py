@@ -6,6 +6,7 @@ decided when the text is made.  Labels are small ints: ``terms=((0, 1), (1, 2)),
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 import string
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad import notation as maths
 from symgrad.dims import Shapes, Size, product
 from symgrad.errors import ShapeError, TraceError
 from symgrad.graph import Aval, Sym, Value
@@ -329,6 +331,72 @@ def _stack(s: Any, k: int, want: Labels) -> Any:
     return s.text(f"{s[k]:10}.transpose({', '.join(str(have.index(label)) for label in want)})")
 
 
+# --- mathematics ------------------------------------------------------------------------------
+
+
+def _blackboard(s: Any) -> maths.Math:
+    """Write a product of matrices if it is one, else the sum over its labels."""
+    terms, out = s["terms"], s["out"]
+    try:
+        if terms == ((0, 0),) and not out:
+            return maths.apply("tr", s.whole(0, True))
+        if is_matrix_product(terms, out):
+            return s.of_whole(_matrices(s, terms, out))  # type: ignore[no-any-return]
+    except maths.NeedsIndices:
+        pass
+    given = dict(zip(out, s.needs_indices(), strict=True))
+    sizes: dict[int, Size] = {}
+    for k, term in enumerate(terms):
+        sizes.update(zip(term, s.aval(k).shape, strict=True))
+    summed = [label for label in sizes if label not in given]
+    new = dict(zip(summed, s.fresh([sizes[label] for label in summed]), strict=True))
+    given |= new
+    factors = [s.element(k, [given[label] for label in term]) for k, term in enumerate(terms)]
+    if len(factors) == 2 and factors[0] == factors[1]:
+        body = maths.power(factors[0], maths.Number(2))
+    else:
+        body = functools.reduce(maths.times, factors)
+    letters = [(index, sizes[label]) for label, index in new.items() if index is not None]
+    return s.over(maths.Sign("∑"), letters, body)  # type: ignore[no-any-return]
+
+
+def _rule(rhs: Any, k: int) -> str:
+    terms, out = rhs.setting("terms"), rhs.setting("out")
+    if len(terms) == 1:
+        return "a trace goes back along the diagonal"
+    if len(terms) > 2:
+        return f"adjoint of a contraction: factor {k + 1}"
+    side = ("left", "right")[k]
+    if not out:
+        return f"product rule of the inner product: {side} factor"
+    if [len(t) for t in terms] == [1, 1]:
+        return f"adjoint of an outer product: {side} factor"
+    is_product = is_matrix_product(terms, out)
+    return f"adjoint of a {'matrix product' if is_product else 'contraction'}: {side} factor"
+
+
+def _matrices(s: Any, terms: Sequence[Labels], out: Labels) -> maths.Math:
+    a, b = terms
+    shared = [label for label in a if label in b]
+    if not shared and len(a) == len(b) == 1:
+        first, second = (0, 1) if out == a + b else (1, 0)
+        return maths.times(s.whole(first, True), maths.turned(s.whole(second, True)))
+    if not shared:
+        raise maths.NeedsIndices
+    summed = (shared[0],)
+    left, right = (tuple(label for label in t if label not in summed) for t in terms)
+    if not left and not right:
+        return maths.times(maths.turned(s.whole(0, True)), s.whole(1, True))
+    one, two = (0, left), (1, right)
+    if not left or out == right + left != left:
+        one, two = two, one
+    return maths.times(_turned(s, one[0], one[1] + summed), _turned(s, two[0], summed + two[1]))
+
+
+def _turned(s: Any, k: int, want: Labels) -> maths.Math:
+    return s.whole(k, True) if s["terms"][k] == want else maths.turned(s.whole(k, True))
+
+
 def _only_moves_axes(avals: Sequence[Aval], settings: Any) -> bool:
     """Return whether nothing is summed or multiplied: a diagonal or a transpose is a view."""
     terms, out = settings
@@ -346,7 +414,8 @@ def _flops(
 
 structural(
     "contract", "Einstein contraction: products summed over shared labels.",
-    params=("terms", "out"), aval=_aval, vjp=_vjp, numpy=_spell, tex=r"{0} \cdot {1}",
+    rule=lambda rhs, k: _rule(rhs, k),
+    params=("terms", "out"), aval=_aval, vjp=_vjp, numpy=_spell, notation=lambda s: _blackboard(s),
     source="Giles 2008, section 2.2", cost="contraction", view=_only_moves_axes, flops=_flops,
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad import notation as maths
 from symgrad.dims import Shape
 from symgrad.graph import FLOAT64, INT64, Aval
 from symgrad.ops.table import (
@@ -20,13 +21,14 @@ from symgrad.ops.table import (
 structural(
     "size", "A size of an array, as a number.", params=("of",),
     aval=lambda shapes, of: Aval((), INT64, "python"),
-    numpy=lambda s: s.size_with_precedence(s["of"]), tex="{of}",
+    numpy=lambda s: s.size_with_precedence(s["of"]),
+    notation=lambda s: s.size(s["of"]),
 )  # fmt: skip
 
 structural(
     "full", "One number in every element.", params=("shape", "value", "dtype"),
     aval=lambda shapes, shape, value, dtype: Aval(shape, np.dtype(dtype)),
-    numpy=lambda s: _spell_full(s), tex="{value}",
+    numpy=lambda s: _spell_full(s), notation=lambda s: maths.number(s["value"]),
 )  # fmt: skip
 
 
@@ -103,9 +105,10 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
 
 structural(
     "full_like", "One number in every element of an array like another.",
+    rule="copies sum",
     aval=lambda shapes, x, value: Aval(x.shape, x.dtype),
     vjp=(zero, lambda ct, y, x, value: op.sum(ct, axis=tuple(range(ct.ndim)), keepdims=False)),
-    numpy=lambda s: _spell_full_like(s), tex="{1}",
+    numpy=lambda s: _spell_full_like(s), notation=lambda s: s.element(1, ()),
 )  # fmt: skip
 
 
@@ -116,14 +119,24 @@ def _spell_full_like(s: Any) -> str:
 
 structural(
     "materialise", "A copied view written out as an array of its own.",
-    aval=lambda shapes, x: x, vjp=lambda ct, y, x: ct, numpy="{0:10}.copy()", tex="{0}",
+    rule="a copy passes everything",
+    aval=lambda shapes, x: x, vjp=lambda ct, y, x: ct, numpy="{0:10}.copy()",
+    notation=lambda s: s.whole(0) if s.indices is None else s.element(0, s.indices),
 )  # fmt: skip
 
 structural(
     "eye", "Ones on a diagonal.", params=("n", "m", "k", "dtype"),
     aval=lambda shapes, n, m, k, dtype: Aval((n, m), np.dtype(dtype)),
-    numpy=lambda s: _spell_eye(s), tex="I",
+    numpy=lambda s: _spell_eye(s), notation=lambda s: _identity(s),
 )  # fmt: skip
+
+
+def _identity(s: Any) -> maths.Math:
+    if s.indices is None:
+        return maths.Sign("I")
+    row, column = map(s.counts, s.indices)
+    shifted = maths.plus(row, maths.number(s["k"])) if s["k"] else row
+    return maths.indicator(maths.equals(shifted, column))
 
 
 def _spell_eye(s: Any) -> str:
@@ -152,7 +165,7 @@ structural(
         f"{s.size(s['stop'])}"
         f"{'' if s['dtype'] == 'int64' else ', dtype=' + s.dtype(s['dtype'])})"
     ),
-    tex=r"\operatorname{{arange}}", role="rows",
+    notation=lambda s: s.shifted(s.counts(s.needs_indices()[0]), s["start"]), role="rows",
 )  # fmt: skip
 
 
@@ -174,6 +187,17 @@ def spell_constant(s: Any) -> str:
     return f"{s.np}.array({_list_text(s, s['value'])}{kind})"
 
 
+MOST_SHOWN = 6  # elements of a constant
+
+
+def _listed(value: Any) -> maths.Math:
+    if not isinstance(value, tuple):
+        return maths.number(value)
+    items = [_listed(v) for v in value[:MOST_SHOWN]]
+    items += [maths.Sign("…")] if len(value) > MOST_SHOWN else []
+    return maths.Fenced(maths.Listed(tuple(items)), "[", "]")
+
+
 def _list_text(s: Any, value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(_list_text(s, v) for v in value)}]"
@@ -183,7 +207,7 @@ def _list_text(s: Any, value: Any) -> str:
 structural(
     "constant", "A small array written out.", params=("value", "shape", "dtype"),
     aval=lambda shapes, value, shape, dtype: Aval(shape, np.dtype(dtype)),
-    numpy=spell_constant, tex=r"\text{{constant}}",
+    numpy=spell_constant, notation=lambda s: s.of_whole(_listed(s["value"])),
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad import notation as maths
 from symgrad.dims import (
     Shape,
     Shapes,
@@ -181,6 +182,254 @@ def _slice_text(s: Any, part: slice) -> str:
     return ":".join([*ends, *steps])
 
 
+# --- mathematics ------------------------------------------------------------------------------
+
+
+def picked(s: Any) -> maths.Math:
+    """Write part of an array: of elements by their indices, of the whole as the code has it."""
+    if s.indices is None and not _says_places(s):
+        return maths.Script(s.whole(0), maths.Indices(tuple(_entries_as_written(s, 1))))
+    indices = s.needs_indices()
+    if any(s.aval(k).dtype == bool for k in range(1, len(s))):
+        whole = maths.Script(s.whole(0), maths.Indices(tuple(_entries_as_written(s, 1))))
+        return s.of_whole(whole)  # type: ignore[no-any-return]
+    return s.element(0, _places(s, s.aval(0).shape, indices, 1))  # type: ignore[no-any-return]
+
+
+def _says_places(s: Any) -> bool:
+    """Return whether an index reads better by elements: ``p_{i, y_i}`` and not p[rows, y]."""
+    key = s["key"]
+    arrays = sum(entry == ARRAY for entry in key)
+    return None in key or arrays > 1 or (arrays == 1 and len(key) > 1)
+
+
+def _entries_as_written(s: Any, first: int) -> list[maths.Math]:
+    arrays = itertools.count(first)
+    found: list[maths.Math] = []
+    for entry in s["key"]:
+        if isinstance(entry, slice):
+            ends = [None if e is None else s.size(e) for e in (entry.start, entry.stop)]
+            found.append(maths.Slice(ends[0], ends[1], entry.step))
+        elif entry == ARRAY:
+            found.append(s.whole(next(arrays)))
+        else:
+            found.append(maths.number(entry))
+    return found
+
+
+def _places(s: Any, shape: Shape, indices: Sequence[Any], first: int) -> list[Any]:
+    """Return the index of each axis of an array where its part has these indices."""
+    key = s["key"]
+    count = sum(entry == ARRAY for entry in key)
+    block_ndim = max([len(s.aval(first + k).shape) for k in range(count)], default=0)
+    start = _block_start(key, count)
+    block = indices[start : start + block_ndim]
+    rest = iter([*indices[:start], *indices[start + block_ndim :]])
+    arrays = itertools.count(first)
+    found: list[Any] = []
+    axis = 0
+    for entry in key:
+        if entry is None:
+            next(rest)
+            continue
+        if isinstance(entry, slice):
+            found.append(_place_in_slice(s, next(rest), entry, shape[axis]))
+        elif entry == ARRAY:
+            k = next(arrays)
+            mine = block[block_ndim - len(s.aval(k).shape) :]
+            found.append(_place(s, k, mine))
+        else:
+            found.append(maths.number(entry) if entry >= 0 else s.size(shape[axis] + entry))
+        axis += 1
+    return [*found, *rest]
+
+
+def _place(s: Any, k: int, indices: Sequence[Any]) -> Any:
+    """Return an element of an index array; of 0, 1, 2 ... it is the index itself."""
+    eqn = s.definition(k)
+    is_count = eqn is not None and eqn.rhs.name == "arange" and eqn.rhs.setting("start") == 0
+    return indices[0] if is_count else s.element(k, indices)
+
+
+def _block_start(key: Sequence[Any], count: int) -> int:
+    """Return the axis of the result where those of the index arrays begin."""
+    if not count:
+        return 0
+    where = [k for k, entry in enumerate(key) if entry is not None and not isinstance(entry, slice)]
+    if where != list(range(where[0], where[-1] + 1)):
+        return 0
+    return sum(entry is None or isinstance(entry, slice) for entry in key[: where[0]])
+
+
+def _place_in_slice(s: Any, index: Any, part: slice, size: Size) -> Any:
+    step = part.step or 1
+    start = part.start if part.start is not None else (0 if step > 0 else size - 1)
+    if isinstance(start, int) and start < 0:
+        start = size + start
+    return s.shifted(index, start, step)
+
+
+def _taken_along(s: Any) -> maths.Math:
+    indices = list(s.needs_indices())
+    indices[s["axis"]] = s.element(1, s.indices)
+    return s.element(0, indices)  # type: ignore[no-any-return]
+
+
+def written(s: Any, adds: bool) -> maths.Math:
+    """Write an array after a part of it was replaced or added to, element by element."""
+    try:
+        if s.indices is not None and all(s.aval(k).dtype != bool for k in range(2, len(s))):
+            return _element_written(s, adds)
+    except maths.NeedsIndices:
+        pass
+    if s.indices is None and not s["key"]:
+        return maths.plus(s.whole(0), s.whole(1)) if adds else s.whole(1)
+    if s.indices is None and _can_say_elements(s):
+        raise maths.NeedsIndices
+    place = maths.Fenced(maths.joined(_entries_as_written(s, 2)), "[", "]")
+    said = maths.Relation((place, s.whole(1)), "←+" if adds else "←")
+    return s.of_whole(maths.apply("scatter", s.whole(0), said))  # type: ignore[no-any-return]
+
+
+def rows_added(s: Any, indices: Sequence[Any]) -> maths.Math | None:
+    """Write whole rows that were added to places in a flat array, if that is what ``s`` reads.
+
+    ``indices`` are those of an element in the array of rows.
+    """
+    eqn = s.definition(0)
+    if eqn is None or eqn.rhs.name != "add_at" or eqn.rhs.setting("key") != (ARRAY,):
+        return None
+    sums = s.inside(0, (None,))
+    cells, value = sums.definition(2), sums.definition(1)
+    if cells is None or cells.rhs.name != "cells_of_rows" or value is None:
+        return None
+    if value.rhs.name != "reshape" or sums.element(0, (None,)) != maths.Number(0):
+        return None
+    rows, values = sums.inside(2, (None,)), sums.inside(1, (None,))
+    letters = s.fresh(values.aval(0).shape[:-1])
+    ravelled = rows.definition(0)
+    if ravelled is not None and ravelled.rhs.name == "reshape":
+        rows = rows.inside(0, (None,))
+    if len(rows.aval(0).shape) != len(letters):
+        return None
+    meant = maths.equals(rows.element(0, letters), s.counts(indices[0]))
+    shown = maths.joined([letter for letter in letters if letter is not None])
+    body = values.element(0, (*letters, *indices[1:]))
+    return maths.Big(maths.Sign("∑"), maths.Relation((shown, meant), ":"), None, body)
+
+
+def _can_say_elements(s: Any) -> bool:
+    steps = [entry.step for entry in s["key"] if isinstance(entry, slice)]
+    return all(step in (None, 1) for step in steps) and all(
+        s.aval(k).dtype != bool for k in range(2, len(s))
+    )
+
+
+def _element_written(s: Any, adds: bool) -> maths.Math:
+    """Write ``x_ij + [j = y_i] v_i``: the value counts where the index of the element is meant.
+
+    A letter of the index arrays that no axis gives is summed over: an element may be meant by
+    several, or by none.
+    """
+    if not _can_say_elements(s):
+        raise maths.NeedsIndices
+    key, shape, indices = s["key"], s.aval(0).shape, s.indices
+    count = sum(entry == ARRAY for entry in key)
+    shapes = [s.aval(2 + k).shape for k in range(count)]
+    widest = max(shapes, key=len, default=())
+    block = list(s.fresh(widest))
+    sizes = dict(zip(block, widest, strict=True))
+    conditions: list[maths.Math] = []
+    kept: list[Any] = []  # the indices of the value that slices and the axes after the key give
+    arrays = itertools.count(2)
+    known = _rows_of(s, block, indices)
+    block = [known.get(letter, letter) for letter in block]
+    axis = 0
+    for entry in key:
+        if entry is None:
+            kept.append(None)
+            continue
+        index = indices[axis]
+        if isinstance(entry, slice):
+            kept.append(_place_before(s, index, entry, shape[axis], conditions))
+        elif entry == ARRAY:
+            k = next(arrays)
+            place = _place(s, k, block[len(block) - len(s.aval(k).shape) :])
+            if place != index:
+                conditions.append(maths.equals(s.counts(index), place))
+        else:
+            place = maths.number(entry) if entry >= 0 else s.size(shape[axis] + entry)
+            conditions.append(maths.equals(s.counts(index), place))
+        axis += 1
+    kept += indices[axis:]
+    start = _block_start(key, count)
+    at = [*kept[:start], *block, *kept[start:]]
+    value = s.element(1, at[len(at) - len(s.aval(1).shape) :])
+    free = [letter for letter in block if letter is not None and letter in sizes]
+    return _written_where(s, adds, value, conditions, free)
+
+
+def _rows_of(s: Any, block: Sequence[Any], indices: Sequence[Any]) -> dict[Any, Any]:
+    """Return the letters of index arrays that count along an axis: of ``x[arange(n), y]``."""
+    found: dict[Any, Any] = {}
+    arrays = itertools.count(2)
+    consuming = [entry for entry in s["key"] if entry is not None]
+    for axis, entry in enumerate(consuming):
+        if entry != ARRAY:
+            continue
+        k = next(arrays)
+        mine = block[len(block) - len(s.aval(k).shape) :]
+        letters = [letter for letter in mine if letter is not None]
+        if len(letters) == 1 and indices[axis] is not None and _place(s, k, mine) == letters[0]:
+            found.setdefault(letters[0], indices[axis])
+    return found
+
+
+def _place_before(s: Any, index: Any, part: slice, size: Size, conditions: list[maths.Math]) -> Any:
+    """Return the index in a slice of an index in the array, and note where it is one."""
+    if part.start is None and part.stop is None:
+        return index
+    start = part.start or 0
+    if isinstance(start, int) and start < 0:
+        start = size + start
+    if start != 0:
+        conditions.append(maths.Relation((s.counts(index), s.size(start)), "≥"))
+    if part.stop is not None:
+        stop = size + part.stop if isinstance(part.stop, int) and part.stop < 0 else part.stop
+        conditions.append(maths.Relation((s.counts(index), s.size(stop)), "<"))
+    return maths.less(index, s.size(start)) if start != 0 else index
+
+
+def _written_where(
+    s: Any,
+    adds: bool,
+    value: maths.Math,
+    conditions: Sequence[maths.Math],
+    free: Sequence[maths.Math],
+) -> maths.Math:
+    before = s.element(0, s.indices)
+    condition = maths.joined(conditions) if conditions else None
+    if adds:
+        if free:
+            below = maths.joined(free)
+            if condition is not None:
+                below = maths.Relation((below, condition), ":")
+            added: maths.Math = maths.Big(maths.Sign("∑"), below, None, value)
+        else:
+            added = value if condition is None else maths.times(maths.indicator(condition), value)
+        is_minus_one = (
+            maths.without_sign(value) == (True, maths.Number(1)) and condition and not free
+        )
+        if is_minus_one:
+            added = maths.minus(maths.indicator(condition))  # type: ignore[arg-type]
+        return added if before == maths.Number(0) else maths.plus(before, added)
+    if free:
+        raise maths.NeedsIndices
+    if condition is None:
+        return value
+    return maths.Cases(((value, condition), (before, None)))
+
+
 # --- read -------------------------------------------------------------------------------------
 
 
@@ -198,8 +447,9 @@ def _zeros_of(x: Value) -> Value:
 
 structural(
     "index", "Part of an array: `x[key]`.", params=("key",),
+    rule="gather scatters",
     aval=_index_aval, vjp=_index_vjp, view=_takes_no_array,
-    numpy=lambda s: f"{_subscripted(s)}[{key_text(s, 1)}]", tex="{0}_{{{key}}}",
+    numpy=lambda s: f"{_subscripted(s)}[{key_text(s, 1)}]", notation=lambda s: picked(s),
 )  # fmt: skip
 
 
@@ -390,8 +640,10 @@ def _take_along_aval(shapes: Shapes, x: Aval, indices: Aval, axis: int) -> Aval:
 
 structural(
     "take_along", "One element an index along an axis.", params=("axis",),
+    rule="gather scatters",
     aval=_take_along_aval, vjp=_take_along_vjp,
-    numpy="np.take_along_axis({0}, {1}, axis={axis})", tex="{0}_{{{1}}}",
+    numpy="np.take_along_axis({0}, {1}, axis={axis})",
+    notation=lambda s: _taken_along(s),
 )  # fmt: skip
 
 
@@ -444,7 +696,7 @@ def _triangle(name: str, function: Any, word: str) -> None:
         name, f"The {word} triangle of a matrix, zeros elsewhere.", params=("k",),
         aval=_triangle_aval, vjp=lambda ct, y, x, k: getattr(op, name)(ct, k=k),
         numpy=lambda s: f"{s.np}.{name}({s[0]}{keyword_text(k=s['k'] or None)})",
-        tex=rf"\operatorname{{{{{name}}}}} {{0}}",
+        notation=lambda s: s.of_whole(maths.apply(name, s[0])),
     )  # fmt: skip
 
     @accept(function)
@@ -545,7 +797,9 @@ def _spell_cells(s: Any) -> str:
 structural(
     "cells_of_rows", "Places of whole rows in the flat array.", params=("width",),
     aval=lambda shapes, i, width: Aval((i.shape[0] * width,), np.dtype(np.int64)),
-    differentiable=False, numpy=_spell_cells, tex="{0}", role="cells",
+    differentiable=False, numpy=_spell_cells,
+    notation=lambda s: s.of_whole(maths.apply("cells", s[0])),
+    role="cells",
     flops=lambda shapes, xs, y, width: product(xs[0].shape) + product(y.shape),
 )  # fmt: skip
 
@@ -556,7 +810,10 @@ def _may_repeat(rhs: Op, operands: Sequence[tuple[Aval, Op | None]]) -> bool:
 
 structural(
     "put_at", "The array with a part replaced: `x[key] = value`.", params=("key",),
-    aval=_write_aval, vjp=_put_vjp, numpy=None, tex="{0}", kinked=_may_repeat,
+    rule=("what is overwritten gets nothing", "what is written gets its part"),
+    aval=_write_aval, vjp=_put_vjp, numpy=None,
+    notation=lambda s: written(s, adds=False),
+    kinked=_may_repeat,
     kinks="of several values written to one element the last counts",
 )  # fmt: skip
 
@@ -575,7 +832,10 @@ def _additions(shapes: Shapes, xs: Sequence[Aval], y: Aval, key: Any) -> Size:
 
 structural(
     "add_at", "The array with a value added to a part, repeats included.", params=("key",),
-    aval=_write_aval, vjp=_add_vjp, numpy=None, tex="{0}", flops=_additions,
+    rule=("an added array passes everything", "what is added gets its part"),
+    aval=_write_aval, vjp=_add_vjp, numpy=None,
+    notation=lambda s: written(s, adds=True),
+    flops=_additions,
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from symgrad import notation as maths
 from symgrad.dims import Shapes, Size, product
 from symgrad.errors import ShapeError
 from symgrad.graph import Aval, Value
@@ -53,8 +54,11 @@ def _inv_aval(shapes: Shapes, x: Aval) -> Aval:
 
 structural(
     "inv", "Inverse of a matrix.", aval=_inv_aval,
+    rule="derivative of an inverse (Giles 2.2.3)",
     vjp=lambda ct, y, x: -matmul(matmul(_turned(y), ct), _turned(y)),
-    numpy="np.linalg.inv({0})", tex="{0}^{{-1}}", source="Giles 2008, 2.2.3", role="inv",
+    numpy="np.linalg.inv({0})",
+    notation=lambda s: s.of_whole(maths.power(s[0], maths.number(-1))),
+    source="Giles 2008, 2.2.3", role="inv",
     cost="contraction", flops=lambda shapes, xs, y: _cubes(xs[0], 2),
 )  # fmt: skip
 
@@ -77,10 +81,20 @@ def _slogdet_vjp(cts: Any, ys: Any, x: Value) -> Value:
     return scale * _turned(op.inv(x))
 
 
+def _sign_or_log(s: Any) -> maths.Math:
+    det = maths.apply("det", s[0])
+    if s.number == 0:
+        return s.of_whole(maths.apply("sign", det))  # type: ignore[no-any-return]
+    size = maths.Fenced(det, "|", "|")
+    return s.of_whole(maths.apply("log", size))  # type: ignore[no-any-return]
+
+
 structural(
     "slogdet", "Sign and log of the absolute value of a determinant.", results=2,
+    rule="Jacobi's formula",
     aval=_slogdet_aval, vjp=_slogdet_vjp, numpy="np.linalg.slogdet({0})",
-    tex=r"\log|\det {0}|", source="Giles 2008, 2.2.4", role="sign logdet", cost="contraction",
+    notation=lambda s: _sign_or_log(s), source="Giles 2008, 2.2.4", role="sign logdet",
+    cost="contraction",
     flops=lambda shapes, xs, y: _cubes(xs[0], LU),
 )  # fmt: skip
 
@@ -92,9 +106,11 @@ def slogdet(a: Any) -> Any:
 
 structural(
     "det", "Determinant of a matrix.",
+    rule="Jacobi's formula",
     aval=lambda shapes, x: _slogdet_aval(shapes, x)[0],
     vjp=lambda ct, y, x: _slogdet_vjp((None, ct * y), None, x), numpy="np.linalg.det({0})",
-    tex=r"\det {0}", source="Giles 2008, 2.2.4", role="det", cost="contraction",
+    notation=lambda s: s.of_whole(maths.apply("det", s[0])),
+    source="Giles 2008, 2.2.4", role="det", cost="contraction",
     kinks="an error at a singular matrix", flops=lambda shapes, xs, y: _cubes(xs[0], LU),
 )  # fmt: skip
 
@@ -123,8 +139,11 @@ def op_outer(a: Value, b: Value) -> Value:
 
 structural(
     "solve", "Solution x of a @ x = b.", aval=_solve_aval,
+    rule=("implicit differentiation of a linear system: matrix", "implicit differentiation of a linear system: right side"),
     vjp=(_solve_matrix_vjp, lambda ct, y, a, b: op.solve(_turned(a), ct)),
-    numpy="np.linalg.solve({0}, {1})", tex="{0}^{{-1}} {1}", source="Giles 2008, 2.2.3",
+    numpy="np.linalg.solve({0}, {1})",
+    notation=lambda s: s.of_whole(maths.times(maths.power(s[0], maths.number(-1)), s[1])),
+    source="Giles 2008, 2.2.3",
     role="solution", cost="contraction",
     flops=lambda shapes, xs, y: _cubes(xs[0], LU) + 2 * xs[0].shape[0] * product(y.shape),
 )  # fmt: skip
@@ -142,8 +161,11 @@ def _cross_aval(shapes: Shapes, a: Aval, b: Aval) -> Aval:
 
 structural(
     "cross", "Cross product of vectors in space, along the last axis.", aval=_cross_aval,
+    rule="product rule of the cross product",
     vjp=(lambda ct, y, a, b: op.cross(b, ct), lambda ct, y, a, b: op.cross(ct, a)),
-    numpy="np.cross({0}, {1})", tex=r"{0} \times {1}", role="cross",
+    numpy="np.cross({0}, {1})",
+    notation=lambda s: s.of_whole(maths.Product((s[0], s[1]), "×")),
+    role="cross",
     flops=lambda shapes, xs, y: 3 * product(y.shape),  # two products and a difference
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad import notation as maths
 from symgrad.dims import Shapes
 from symgrad.graph import Aval, Value
 from symgrad.ops.reductions import (
@@ -13,7 +14,9 @@ from symgrad.ops.reductions import (
     WHOLE,
     axis_text,
     kept,
+    log_of_sum,
     reduced_shape,
+    running,
 )
 from symgrad.ops.table import (
     accept,
@@ -47,8 +50,9 @@ def _spell_reduce(s: Any) -> str:
 
 structural(
     "logaddexp_reduce", "log of a sum of exponentials by np.logaddexp, pair after pair.",
+    rule="derivative of log-sum-exp is softmax",
     params=REDUCE, defaults=WHOLE, aval=_reduced, vjp=_reduce_vjp, numpy=_spell_reduce,
-    tex=r"\log\sum e^{{{0}}}", role="total", cost="slow",
+    notation=log_of_sum, role="total", cost="slow",
 )  # fmt: skip
 
 
@@ -71,6 +75,11 @@ def reduce(
     return total if initial is None else op.logaddexp(total, initial)
 
 
+def running_log(s: Any) -> maths.Math:
+    """Write the log of a running sum of exponentials."""
+    return maths.apply("log", running(s, s["axis"], s.exp))
+
+
 # --- running --------------------------------------------------------------------------------------
 
 
@@ -83,7 +92,7 @@ structural(
     params=("axis",), vjp=_running_vjp,
     aval=lambda shapes, x, axis: x._replace(dtype=_dtype(x), kind="array"),
     numpy=lambda s: f"{s.np}.logaddexp.accumulate({s[0]}{keyword_text(axis=s['axis'] or None)})",
-    tex=r"\log\operatorname{{cumsum}} e^{{{0}}}", role="running", cost="slow",
+    notation=lambda s: running_log(s), role="running", cost="slow",
 )  # fmt: skip
 
 
@@ -127,5 +136,5 @@ structural(
     "running_share", "Running sum of v exp(a), from the other end if reversed, times exp(b).",
     params=("axis", "reverse"), vjp=_running_share_vjps(), expand=_expand_running_share,
     aval=lambda shapes, v, a, b, axis, reverse: b, numpy=None, role="running",
-    tex=r"e^{{{2}}}\operatorname{{cumsum}} {0} e^{{{1}}}",
+    notation=lambda s: s.of_whole(maths.apply("share", *s)),
 )  # fmt: skip

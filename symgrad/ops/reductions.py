@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.dims import Shape, Shapes, product
+from symgrad import notation as maths
+from symgrad.dims import Shape, Shapes, Size, product
 from symgrad.graph import Aval, Value, size_value
 from symgrad.ops.table import (
     FLAT,
@@ -104,13 +105,80 @@ def _reduce(ufunc: Any, front: Any) -> None:
         return front(array, axis, **settings)
 
 
+# --- mathematics ------------------------------------------------------------------------------
+
+
+def _letters(s: Any) -> tuple[list[tuple[maths.Math, Size]], maths.Math]:
+    """Return the indices that are reduced, with their sizes, and what stands at them."""
+    axes = normal_axes(s["axis"], len(s.aval(0).shape))
+    return s.reduced(axes, s["keepdims"])  # type: ignore[no-any-return]
+
+
+def _over(s: Any, sign: maths.Math) -> maths.Math:
+    return s.over(sign, *_letters(s))  # type: ignore[no-any-return]
+
+
+def over_axes(word: str) -> maths.Notation:
+    """Return the notation ``max_j x_ij``: a function with the indices it is taken over."""
+    return lambda s: _over(s, maths.Word(word))
+
+
+def _averaged(s: Any, letters: list[tuple[maths.Math, Size]], body: maths.Math) -> maths.Math:
+    total = s.over(maths.Sign("∑"), letters, body)
+    if not letters:
+        return total  # type: ignore[no-any-return]
+    return maths.times(
+        maths.over(maths.Number(1), s.size(product(size for _, size in letters))), total
+    )
+
+
+def _mean(s: Any) -> maths.Math:
+    return _averaged(s, *_letters(s))
+
+
+def log_of_sum(s: Any, is_mean: bool = False) -> maths.Math:
+    """Write the log of a sum, or mean, of exponentials."""
+    letters, body = _letters(s)
+    total = _averaged if is_mean else lambda s, letters, e: s.over(maths.Sign("∑"), letters, e)
+    return maths.apply("log", total(s, letters, s.exp(body)))
+
+
+def sum_of_squares(s: Any) -> maths.Math:
+    letters, body = _letters(s)
+    return s.over(maths.Sign("∑"), letters, maths.power(body, maths.Number(2)))  # type: ignore[no-any-return]
+
+
+def length(s: Any) -> maths.Math:
+    """Write a Euclidean length: between bars if it is of all, else as a root."""
+    if len(normal_axes(s["axis"], len(s.aval(0).shape))) == len(s.aval(0).shape):
+        try:
+            return maths.Fenced(s.whole(0, True), "‖", "‖")
+        except maths.NeedsIndices:
+            pass
+    return maths.Root(sum_of_squares(s))
+
+
+def running(s: Any, axis: int, of: Any = lambda x: x, reverse: bool = False) -> maths.Math:
+    """Write a sum of all up to an index, or from it on."""
+    indices = list(s.needs_indices())
+    last = indices[axis]
+    if last is None:
+        return of(s.element(0, indices))  # type: ignore[no-any-return]
+    (indices[axis],) = s.fresh([s.aval(0).shape[axis]])
+    below = maths.Relation((indices[axis], last), "≥" if reverse else "≤")
+    return maths.Big(maths.Sign("∑"), below, None, of(s.element(0, indices)))
+
+
 # --- sum, mean, product -----------------------------------------------------------------------
 
 structural(
     "sum", "Sum along axes.", params=REDUCE, defaults=WHOLE,
+    rule="sum copies",
     aval=_reduce_aval(_sum_dtype),
     vjp=lambda ct, y, x, axis, keepdims: spread(ct, x, axis, keepdims),
-    numpy=_spell("sum"), tex=r"\sum {0}", role="total", flops=each_read(),
+    numpy=_spell("sum"),
+    notation=lambda s: _over(s, maths.Sign("∑")),
+    role="total", flops=each_read(),
 )  # fmt: skip
 
 
@@ -144,9 +212,10 @@ def _is_number(value: Any, number: int) -> bool:
 
 structural(
     "mean", "Arithmetic mean along axes.", params=REDUCE, defaults=WHOLE,
+    rule="mean copies, divided by the count",
     aval=_reduce_aval(_float_dtype),
     vjp=lambda ct, y, x, axis, keepdims: spread(ct / count(x, axis), x, axis, keepdims),
-    numpy=_spell("mean"), tex=r"\operatorname{{mean}} {0}", role="mean", flops=each_read(then=1),
+    numpy=_spell("mean"), notation=lambda s: _mean(s), role="mean", flops=each_read(then=1),
 )  # fmt: skip
 
 
@@ -204,8 +273,11 @@ def _product_of_others(x: Value, axis: int) -> Value:
 
 structural(
     "prod", "Product along axes.", params=REDUCE, defaults=WHOLE,
+    rule="product of all the others",
     aval=_reduce_aval(lambda dtype: np.multiply.reduce(np.zeros(0, dtype)).dtype),
-    vjp=_product_vjp, numpy=_spell("prod"), tex=r"\prod {0}", role="product", flops=each_read(),
+    vjp=_product_vjp, numpy=_spell("prod"),
+    notation=lambda s: _over(s, maths.Sign("∏")),
+    role="product", flops=each_read(),
 )  # fmt: skip
 
 
@@ -239,8 +311,8 @@ def _extreme(name: str, word: str, function: Any, alias: Any, of_two: Any) -> No
     structural(
         name, f"The {word} element along axes.", params=REDUCE, defaults=WHOLE,
         aval=_reduce_aval(lambda dtype: dtype), vjp=_extreme_vjp,
-        numpy=_spell(name), tex=rf"\{name} {{0}}", kinks="elements that tie share equally",
-        role=name, flops=each_read(),
+        numpy=_spell(name), notation=over_axes(name), kinks="elements that tie share equally",
+        role=name, flops=each_read(), rule=f"{name} routes",
     )  # fmt: skip
 
     @accept(function, alias, method=name)
@@ -275,6 +347,7 @@ def _which(name: str, function: Any) -> None:
             s, name,
             keyword_text(axis=s["axis"][0] if len(s["axis"]) == 1 and len(s.aval(0).shape) > 1
                          else None, keepdims=s["keepdims"])), role="index", flops=each_read(),
+        notation=over_axes(name),
         kinks="0 everywhere: of elements that tie the first is taken",
     )  # fmt: skip
 
@@ -292,7 +365,7 @@ def _truth(name: str, function: Any, dtype: Any, ufunc: Any) -> None:
     structural(
         name, f"NumPy's {name}.", params=REDUCE, defaults=WHOLE,
         aval=_reduce_aval(lambda _: np.dtype(dtype)), differentiable=False, numpy=_spell(name),
-        flops=each_read(), kinks=FLAT,
+        flops=each_read(), kinks=FLAT, notation=over_axes(name),
     )  # fmt: skip
 
     @accept(function, method=name)
@@ -311,7 +384,7 @@ structural(
     aval=_reduce_aval(lambda _: np.dtype(np.int64)), differentiable=False,
     numpy=lambda s: f"{s.np}.count_nonzero({s[0]}"
     f"{keyword_text(axis=axis_text(s), keepdims=s['keepdims'])})",
-    flops=each_read(), kinks=FLAT,
+    flops=each_read(), kinks=FLAT, notation=over_axes("count"),
 )  # fmt: skip
 
 
@@ -353,7 +426,7 @@ def _spread_op(name: str, doc: str, vjp: Any, function: Any, kinks: str, flops: 
         numpy=lambda s: method_or_function(
             s, name,
             keyword_text(axis=axis_text(s), ddof=s["ddof"] or None, keepdims=s["keepdims"])),
-        tex=rf"\operatorname{{{{{name}}}}} {{0}}",
+        notation=over_axes(name),
     )  # fmt: skip
 
     @accept(function, method=name)
@@ -377,12 +450,13 @@ def _cumsum_vjp(ct: Value, y: Value, x: Value, axis: int) -> Value:
 
 structural(
     "cumsum", "Running sum along one axis.", params=("axis",),
+    rule="a running sum comes back from the other end",
     aval=lambda shapes, x, axis: x._replace(dtype=_sum_dtype(x.dtype), kind="array"),
     vjp=_cumsum_vjp,
     numpy=lambda s: method_or_function(
         s, "cumsum", keyword_text(axis=s["axis"] if len(s.aval(0).shape) > 1 else None)
     ),
-    tex=r"\operatorname{{cumsum}} {0}", role="running", flops=each_read(),
+    notation=lambda s: running(s, s["axis"]), role="running", flops=each_read(),
 )  # fmt: skip
 
 
@@ -412,7 +486,9 @@ def _sorting(name: str, function: Any) -> None:
         aval=lambda shapes, x, axis: x._replace(dtype=np.dtype(np.int64)), differentiable=False,
         numpy=lambda s: method_or_function(
             s, name, keyword_text(axis=s["axis"] if s["axis"] != len(s.aval(0).shape) - 1 else None)
-        ), role="order", kinks="0 everywhere: elements that tie stand as NumPy puts them",
+        ),
+        notation=lambda s: s.of_whole(maths.apply(name, s[0])),
+        role="order", kinks="0 everywhere: elements that tie stand as NumPy puts them",
     )  # fmt: skip
 
     @accept(function, method=name)

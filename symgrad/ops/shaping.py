@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from symgrad import notation as maths
 from symgrad.dims import DimFloorDiv, Shape, Shapes, Size, floor_div, product
 from symgrad.errors import ShapeError, TraceError
 from symgrad.graph import Aval, Value
 from symgrad.ops.creation import filled
+from symgrad.ops.indexing import rows_added
+from symgrad.ops.reductions import running
 from symgrad.ops.table import (
     ALL,
     accept,
@@ -29,6 +32,94 @@ from symgrad.ops.table import (
     size_of,
     structural,
 )
+
+# --- mathematics ------------------------------------------------------------------------------
+
+
+def _reshaped(s: Any) -> maths.Math:
+    """Write nothing where only axes of size 1 come and go, else say what is done."""
+    have, want = s.aval(0).shape, s["shape"]
+    wide = [k for k, size in enumerate(have) if not _is_one_now(size)]
+    kept = [k for k, size in enumerate(want) if not _is_one_now(size)]
+    if [have[k] for k in wide] == [want[k] for k in kept]:
+        if s.indices is None:
+            if len(wide) == len(have) or not have:
+                return s.whole(0)  # type: ignore[no-any-return]
+            raise maths.NeedsIndices
+        found: list[Any] = [None] * len(have)
+        for k, axis in zip(wide, kept, strict=True):
+            found[k] = s.indices[axis]
+        return s.element(0, found)  # type: ignore[no-any-return]
+    if len(want) == 2 and (row := s.definition(0)) is not None and row.rhs.name == "add_at":
+        added = rows_added(s, s.needs_indices())
+        if added is not None:
+            return added
+    if len(want) == 1:
+        return s.of_whole(maths.apply("ravel", s.whole(0)))  # type: ignore[no-any-return]
+    sizes = maths.Product(tuple(map(s.size, want)), "×") if want else maths.Number(1)
+    function = maths.Script(maths.Word("reshape"), sizes)
+    return s.of_whole(maths.Apply(function, (s.whole(0),)))  # type: ignore[no-any-return]
+
+
+def _is_one_now(size: Size) -> bool:
+    return isinstance(size, int) and size == 1
+
+
+def _with_axes(s: Any) -> maths.Math:
+    """Write nothing for new axes in front, which broadcasting would add."""
+    axes = s["axis"]
+    if s.indices is None:
+        if s.aval(0).shape and axes != tuple(range(len(axes))):
+            raise maths.NeedsIndices
+        return s.whole(0)  # type: ignore[no-any-return]
+    return s.element(0, [x for k, x in enumerate(s.indices) if k not in axes])  # type: ignore[no-any-return]
+
+
+def _without_axes(s: Any) -> maths.Math:
+    if s.indices is None:
+        return s.whole(0)  # type: ignore[no-any-return]
+    given = iter(s.indices)
+    ndim = len(s.aval(0).shape)
+    return s.element(0, [None if k in s["axis"] else next(given) for k in range(ndim)])  # type: ignore[no-any-return]
+
+
+def _turned(s: Any) -> maths.Math:
+    axes = s["axes"]
+    if s.indices is None:
+        if axes != (1, 0):
+            raise maths.NeedsIndices
+        return maths.turned(s.whole(0))
+    return s.element(0, [s.indices[axes.index(k)] for k in range(len(axes))])  # type: ignore[no-any-return]
+
+
+def _copied(s: Any) -> maths.Math:
+    """Write nothing for copies: an element of them is the element that was copied."""
+    ndim = len(s.aval(0).shape)
+    if s.indices is None:
+        return s.whole(0)  # type: ignore[no-any-return]
+    return s.element(0, s.indices[len(s.indices) - ndim :])  # type: ignore[no-any-return]
+
+
+def _between_brackets(s: Any) -> maths.Math:
+    inside = maths.Listed(tuple(s.whole(k) for k in range(len(s))))
+    return s.of_whole(maths.Fenced(inside, "[", "]"))  # type: ignore[no-any-return]
+
+
+def _flipped(s: Any) -> maths.Math:
+    axes, shape = s["axis"], s.aval(0).shape
+    inner = s.definition(0)
+    if inner is not None and inner.rhs.name == "cumsum" and axes == (inner.rhs.setting("axis"),):
+        first = s.inside(0)
+        innermost = first.definition(0)
+        is_flip = innermost is not None and innermost.rhs.name == "flip"
+        if is_flip and innermost.rhs.setting("axis") == axes:
+            return running(s.inside(0).inside(0, s.indices), axes[0], reverse=True)
+    indices = list(s.needs_indices())
+    for k in axes:
+        if indices[k] is not None:
+            indices[k] = s.shifted(indices[k], shape[k] - 1, -1)
+    return s.element(0, indices)  # type: ignore[no-any-return]
+
 
 # --- reshape ----------------------------------------------------------------------------------
 
@@ -47,9 +138,10 @@ def _reshape_aval(shapes: Shapes, x: Aval, shape: Shape) -> Aval:
 
 structural(
     "reshape", "The same elements in another shape.", params=("shape",),
+    rule="reshape reshapes back",
     aval=_reshape_aval, view=True,
     vjp=lambda ct, y, x, shape: op.reshape(ct, shape=x.shape),
-    numpy=lambda s: _spell_reshape(s), tex=r"\operatorname{{reshape}} {0}",
+    numpy=lambda s: _spell_reshape(s), notation=lambda s: _reshaped(s),
 )  # fmt: skip
 
 
@@ -113,12 +205,13 @@ def flatten(a: Any, order: str = "C") -> Any:
 
 structural(
     "expand_dims", "New axes of size 1; `axis` counts in the result.", params=("axis",),
+    rule="reshape reshapes back",
     aval=lambda shapes, x, axis: x._replace(
         shape=_expanded(x.shape, axis), kind="array"
     ),
     view=True,
     vjp=lambda ct, y, x, axis: op.squeeze(ct, axis=axis),
-    numpy=lambda s: _spell_expand(s), tex="{0}",
+    numpy=lambda s: _spell_expand(s), notation=lambda s: _with_axes(s),
 )  # fmt: skip
 
 
@@ -145,12 +238,13 @@ def expand_dims(a: Any, axis: Any) -> Any:
 
 structural(
     "squeeze", "Axes of size 1 taken away.", params=("axis",),
+    rule="reshape reshapes back",
     aval=lambda shapes, x, axis: array_aval(_squeezed(shapes, x.shape, axis), x.dtype)._replace(
         kind="array"
     ),
     view=True,
     vjp=lambda ct, y, x, axis: op.expand_dims(ct, axis=axis),
-    numpy=lambda s: _spell_squeeze(s), tex="{0}",
+    numpy=lambda s: _spell_squeeze(s), notation=lambda s: _without_axes(s),
 )  # fmt: skip
 
 
@@ -203,10 +297,11 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 structural(
     "transpose", "Axes in another order.", params=("axes",),
+    rule="transpose transposes back",
     aval=lambda shapes, x, axes: x._replace(shape=tuple(x.shape[k] for k in axes)),
     view=True,
     vjp=lambda ct, y, x, axes: op.transpose(ct, axes=_inverse(axes)),
-    numpy=lambda s: _spell_transpose(s), tex=r"{0}^\top",
+    numpy=lambda s: _spell_transpose(s), notation=lambda s: _turned(s),
 )  # fmt: skip
 
 
@@ -284,9 +379,11 @@ def _broadcast_aval(shapes: Shapes, x: Aval, shape: Shape) -> Aval:
 
 structural(
     "broadcast_to", "Copies along new axes and axes of size 1.", params=("shape",),
+    rule="broadcast sums",
     aval=_broadcast_aval, view=True,
     vjp=lambda ct, y, x, shape: ct,  # `differentiate` sums it back to the smaller shape
-    numpy=lambda s: f"{s.np}.broadcast_to({s[0]}, {s.shape(s['shape'])})", tex="{0}",
+    numpy=lambda s: f"{s.np}.broadcast_to({s[0]}, {s.shape(s['shape'])})",
+    notation=lambda s: _copied(s),
 )  # fmt: skip
 
 
@@ -355,12 +452,13 @@ def _concatenate_vjp(i: int, ct: Value, y: Value, *xs: Value, axis: int) -> Any:
 
 structural(
     "concatenate", "Arrays joined along an axis.", params=("axis",),
+    rule="what was joined is cut apart",
     aval=_concatenate_aval, vjp=_concatenate_vjp,
     numpy=lambda s: (
         f"{s.np}.concatenate([{', '.join(str(x) for x in s)}]"
         f"{', axis=' + str(s['axis']) if s['axis'] else ''})"
     ),
-    tex=r"[{0}, {1}]", role="joined",
+    notation=lambda s: _between_brackets(s), role="joined",
 )  # fmt: skip
 
 
@@ -405,7 +503,9 @@ def _spell_stack(s: Any) -> str:
 
 structural(
     "stack", "Arrays of one shape along a new axis.", params=("axis",),
-    aval=_stack_aval, vjp=_stack_vjp, numpy=_spell_stack, tex=r"[{0}, {1}]", role="stacked",
+    rule="what was joined is cut apart",
+    aval=_stack_aval, vjp=_stack_vjp, numpy=_spell_stack, role="stacked",
+    notation=lambda s: _between_brackets(s),
 )  # fmt: skip
 
 
@@ -442,6 +542,7 @@ def column_stack(arrays: Any) -> Any:
 
 structural(
     "flip", "Elements in reverse order along axes.", params=("axis",),
+    rule="flip flips back",
     aval=lambda shapes, x, axis: x, view=True,
     vjp=lambda ct, y, x, axis: op.flip(ct, axis=axis),
     numpy=lambda s: (
@@ -449,7 +550,7 @@ structural(
         + ", ".join("::-1" if k in s["axis"] else ":" for k in range(max(s["axis"]) + 1))
         + "]"
     ),
-    tex=r"\operatorname{{flip}} {0}",
+    notation=lambda s: _flipped(s),
 )  # fmt: skip
 
 

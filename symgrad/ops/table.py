@@ -19,6 +19,7 @@ import numpy as np
 from symgrad.dims import Shape, Shapes, Size, plain, product
 from symgrad.errors import MissingRuleError, ShapeError, TraceError
 from symgrad.graph import OPS, Aval, Builder, Kind, Op, Value, current_builder
+from symgrad.notation import Notation
 
 # Precedence of a spelled expression; a template's `{0:6}` asks for at least that much.
 # `@` has the precedence of `*`, but people bracket it beside one: it gets a level of its own.
@@ -29,13 +30,17 @@ ALL = slice(None, None, None)  # every index of an axis, in a static key
 FLAT = "0 everywhere, also at the jumps"  # the convention of what is constant between them
 
 
+# One name, one an operand, or a function of the application and the operand's number.
+Rule = str | tuple[str, ...] | Callable[[Op, int], str]
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What other stages and people ask of an op, beside its shape and derivative."""
 
     spell: Mapping[str, Any]
     precedence: float = ATOM
-    tex: str = ""
+    notation: Notation | None = None
     math: Any = None
     partials: tuple[Any, ...] | None = None
     domain: tuple[float, float] = (-2.0, 2.0)
@@ -49,6 +54,17 @@ class Facts:
     cost: str = "cheap"
     flops: int | Callable[..., Size] = 0
     kinked: Callable[..., bool] | None = None
+    rule: Rule = ""  # what lectures call the rule of its derivative
+
+
+def rule_of(rhs: Op, k: int) -> str:
+    """Return the name of the rule by which operand ``k`` of ``rhs`` gets its derivative."""
+    rule = rhs.facts.rule
+    if callable(rule):
+        return str(rule(rhs, k))
+    if isinstance(rule, tuple):
+        return str(rule[min(k, len(rule) - 1)])
+    return str(rule) or f"derivative of {rhs.name.replace('_', ' ')}"
 
 
 def flops_of(shapes: Shapes, rhs: Op, xs: Sequence[Aval], y: Aval) -> Size:
@@ -166,7 +182,7 @@ def elementwise(
     dtype: Any = None,
     expand: Callable[..., Any] | None = None,
     differentiable: bool = True,
-    tex: str = "",
+    notation: Notation | None = None,
     domain: tuple[float, float] = (-2.0, 2.0),
     kinks: str = "",
     source: str = "",
@@ -174,6 +190,7 @@ def elementwise(
     cost: str = "cheap",
     flops: int | None = None,
     kinked: Callable[..., bool] | None = None,
+    rule: Rule = "",
 ) -> type[Op]:
     """Declare an op that works element by element, with broadcasting.
 
@@ -182,7 +199,8 @@ def elementwise(
     the whole rule, one function ``(ct, y, *xs)`` an operand.  ``differentiable=False`` makes a
     path through it an error; a derivative that is truly zero is ``partials=(zero,)``.  ``flops``
     is what an element costs: 1, but 0 where ``cost="slow"`` counts it as a transcendental.
-    ``kinked`` tells which applications have the ``kinks``, if not all have.
+    ``kinked`` tells which applications have the ``kinks``, if not all have.  ``notation`` writes
+    it as mathematics, ``rule`` names the rule of its derivative.
     """
     find_dtype = dtype or ufunc_dtype(accepts[0])
     of_alike: dict[Any, tuple[np.dtype[Any], Kind]] = {}  # dtype and kind where all operands agree
@@ -209,9 +227,9 @@ def elementwise(
         return Aval(shape, *found)
 
     facts = Facts(
-        _target(numpy), precedence, tex, math, partials, domain, kinks, source, expand,
+        _target(numpy), precedence, notation, math, partials, domain, kinks, source, expand,
         differentiable, True, role, False, cost,
-        flops if flops is not None else int(cost != "slow"), kinked,
+        flops if flops is not None else int(cost != "slow"), kinked, rule,
     )  # fmt: skip
     new = _register(name, doc, 1, aval, None, facts)
     if vjp is not None:
@@ -286,7 +304,7 @@ def structural(
     results: int = 1,
     precedence: int = ATOM,
     differentiable: bool = True,
-    tex: str = "",
+    notation: Notation | None = None,
     kinks: str = "",
     source: str = "",
     expand: Callable[..., Any] | None = None,
@@ -295,6 +313,7 @@ def structural(
     cost: str = "cheap",
     flops: Callable[..., Size] | None = None,
     kinked: Callable[..., bool] | None = None,
+    rule: Rule = "",
 ) -> type[Op]:
     """Declare an op that moves, sums or makes elements.
 
@@ -305,8 +324,8 @@ def structural(
     the (first) result; without it elements only move.
     """
     facts = Facts(
-        _target(numpy), precedence, tex, None, None, (-2.0, 2.0), kinks, source, expand,
-        differentiable, False, role, view, cost, flops or 0, kinked,
+        _target(numpy), precedence, notation, None, None, (-2.0, 2.0), kinks, source, expand,
+        differentiable, False, role, view, cost, flops or 0, kinked, rule,
     )  # fmt: skip
     new = _register(name, doc, results, aval, _normalise_vjp(vjp, results), facts)
     new.params, new.defaults = params, dict(defaults)

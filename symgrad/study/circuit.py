@@ -75,6 +75,7 @@ class Edge:
     passed_text: str
     passed_tex: str
     passed: Any
+    pull: Pull
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +94,7 @@ class Circuit:
     wording: Wording
     made: Specialisation
     given: Mapping[Sym, Any]  # the values of the inputs, those that nothing reads too
+    pulls: _Pullbacks
 
     @functools.cached_property
     def edges_from(self) -> Mapping[int, tuple[Edge, ...]]:
@@ -231,7 +233,16 @@ class _Circuits:
         wrt = tuple(place[x] for x in self.made.wrt_symbols if x in place)
         level = self.level if isinstance(self.level, str) else "blocks"
         return Circuit(
-            self.made.name, nodes, edges, output, wrt, level, self.wording, self.made, self.values
+            self.made.name,
+            nodes,
+            edges,
+            output,
+            wrt,
+            level,
+            self.wording,
+            self.made,
+            self.values,
+            self.pulls,
         )
 
     # --- groups
@@ -316,7 +327,7 @@ class _Circuits:
         passed_text, passed_tex = self.wording.passed(pull, self.pulls)
         return Edge(
             place[pull.source], place[pull.target], pull.position, local_text, local_tex,
-            numbers.local[k], passed_text, passed_tex, numbers.passed[k],
+            numbers.local[k], passed_text, passed_tex, numbers.passed[k], pull,
         )  # fmt: skip
 
 

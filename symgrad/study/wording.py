@@ -15,11 +15,13 @@ import sympy as sp
 from symgrad.dims import Dim
 from symgrad.emit.spell import TARGET, Speller, Spelling, Text
 from symgrad.graph import OPS, Equation, Graph, Operand, Static, Sym
+from symgrad.notation import Math, Name, Number, Sign, derivative, with_indices
 from symgrad.ops.calculus import REFUSED
 from symgrad.ops.indexing import key_text
 from symgrad.schedule.names import Names
 from symgrad.specialise import Specialisation
-from symgrad.study.tex import Tex, TexSpeller, tex_name
+from symgrad.study.formulas import Formulas, Index, from_sympy
+from symgrad.study.tex import tex
 
 if TYPE_CHECKING:
     from symgrad.study.circuit import Group, Pull, _Pullbacks
@@ -70,8 +72,11 @@ class Wording:
     def name(self, x: Sym) -> str:
         return self.names[x]
 
+    def math(self, x: Sym) -> Math:
+        return Name(self.names[x])
+
     def tex(self, x: Sym) -> str:
-        return tex_name(self.names[x])
+        return tex(self.math(x))
 
     def shape(self, x: Sym) -> tuple[str, ...]:
         """Return the sizes of a node as the emitted code writes them."""
@@ -79,39 +84,90 @@ class Wording:
 
     def formula(self, x: Sym) -> tuple[str, str]:
         """Return how a node is computed from others, as Python and as TeX."""
-        eqn = self.defined[x]
         own = {y: e for y, e in self.inlined.items() if y is not x}
-        text = self._speller(self.graph, own).equation(eqn)
-        return str(text), self._tex_speller(self.graph, own).equation(eqn).text
+        text = self._speller(self.graph, own).equation(self.defined[x])
+        return str(text), tex(self.equation(x)[1])
+
+    def equation(self, x: Sym) -> tuple[Math, Math]:
+        """Return both sides of the equation that defines a node, as mathematics."""
+        own = {y: e for y, e in self.inlined.items() if y is not x}
+        indices, right = self._formulas(self.graph, own).defined(self.defined[x], x)
+        return _at(self.math(x), indices), right
 
     def local(self, pull: Pull, pulls: _Pullbacks) -> tuple[str, str]:
         """Return the local derivative of an edge, as text and as TeX.
 
         Where it is no array, it is what is done with the upstream derivative, shown as a dot.
         """
+        text, (_, math) = self._local(pull, pulls)
+        return text, tex(math)
+
+    def local_math(self, pull: Pull, pulls: _Pullbacks) -> tuple[tuple[Index, ...], Math]:
+        """Return the local derivative of an edge as mathematics, and the indices it needs."""
+        return self._local(pull, pulls)[1]
+
+    def _local(self, pull: Pull, pulls: _Pullbacks) -> tuple[str, tuple[tuple[Index, ...], Math]]:
         if pull.local is None:
-            return self._spelled(pull.passed_plain, pull, pulls, DOT, r"\,\cdot\,")
+            return self._spelled(pull.passed_plain, pull, pulls, DOT, Sign(DOT))
         found = self._by_sympy(pull)
         if found is not None:
-            text = sp.sstr(found)
+            text, math = sp.sstr(found), from_sympy(found, lambda s: Name(s.name))
             if found.count_ops() <= SHORT:
-                return text, _sympy_tex(found)
-        local = _uncopied(pulls.plain, pull.local_plain)
-        spelled = self._spelled(local, pull, pulls, DOT, r"\,\cdot\,")
+                return text, ((), math)
+        local = uncopied(pulls.plain, pull.local_plain)
+        spelled = self._spelled(local, pull, pulls, DOT, Sign(DOT))
         if found is not None and len(text) <= len(spelled[0]):
-            return text, _sympy_tex(found)
+            return text, ((), math)
         return spelled
 
     def passed(self, pull: Pull, pulls: _Pullbacks) -> tuple[str, str]:
         """Return what an edge passes back, in terms of ``d<target>``."""
-        target = self.names[pull.target]
-        return self._spelled(
-            pull.passed_plain, pull, pulls, f"d{target}", self.derivative(pull.target)
-        )
+        text, (_, math) = self._passed(pull, pulls)
+        return text, tex(math)
+
+    def passed_math(self, pull: Pull, pulls: _Pullbacks) -> tuple[tuple[Index, ...], Math]:
+        """Return what an edge passes back as mathematics, and the indices it needs."""
+        return self._passed(pull, pulls)[1]
+
+    def _passed(self, pull: Pull, pulls: _Pullbacks) -> tuple[str, tuple[tuple[Index, ...], Math]]:
+        is_output = pull.target is self.result  # its derivative by itself is 1
+        upstream = Number(1) if is_output else self.derivative_math(pull.target)
+        name = f"d{self.names[pull.target]}"
+        return self._spelled(pull.passed_plain, pull, pulls, name, upstream)
+
+    def reading(
+        self, pulls: _Pullbacks, upstream: Mapping[Sym, Math], written_out: Sequence[Sym] = ()
+    ) -> Formulas:
+        """Return the writer of the graph of pullbacks, its upstream derivatives called so.
+
+        The nodes in ``written_out`` have no name: their formulas stand in the others.
+        """
+        nodes = (self.is_node | pulls.node_of.keys()).difference(written_out)
+        inlined = {y: e for e in pulls.plain.equations for y in e.lhs if y not in nodes}
+        names: dict[Sym, Math] = {y: self.math(node) for y, node in pulls.node_of.items()}
+        names |= {pulls.upstream[node]: math for node, math in upstream.items()}
+        return self._formulas(pulls.plain, inlined, names)
+
+    def derivative_math(self, x: Sym) -> Math:
+        """Return the derivative of the output by a node."""
+        return derivative(self.math(self.result), self.math(x), self.sign)
 
     def derivative(self, x: Sym) -> str:
         """Return the derivative of the output by a node as TeX."""
-        return rf"\frac{{\partial {tex_name(self.output)}}}{{\partial {self.tex(x)}}}"
+        return tex(self.derivative_math(x))
+
+    @property
+    def result(self) -> Sym:
+        """The node that is differentiated."""
+        output = self.graph.outputs[0]
+        assert type(output) is Sym
+        return output
+
+    @property
+    def sign(self) -> str:
+        """Return how a derivative is written: with a d where all is a function of one number."""
+        inputs = [x for x in self.is_node if x not in self.defined]
+        return "d" if len(inputs) == 1 and not self.graph.avals[inputs[0]].shape else "∂"
 
     # --- by the emitted code's spelling
 
@@ -124,27 +180,29 @@ class Wording:
         primal = frozenset(self.defined) | frozenset(self.graph.inputs)
         return _Calls(graph, inlined, name, self._dim, "np", primal, frozenset())
 
-    def _tex_speller(
-        self, graph: Graph, inlined: Mapping[Sym, Equation], also: Mapping[Sym, str] = {}
-    ) -> TexSpeller:
-        def name(x: Sym) -> str:
-            return also.get(x) or self.tex(x)
+    def _formulas(
+        self, graph: Graph, inlined: Mapping[Sym, Equation], also: Mapping[Sym, Math] = {}
+    ) -> Formulas:
+        def name(x: Sym) -> Math:
+            return also.get(x) or self.math(x)
 
-        return TexSpeller(graph, inlined, name, lambda d: tex_name(self._dim(d)))
+        taken = frozenset(self.names.values())
+        return Formulas(graph, inlined, name, lambda d: Name(self._dim(d)), taken)
 
     def _dim(self, dim: Dim) -> str:
         return self.graph.shapes.label(dim)
 
     def _spelled(
-        self, x: Operand, pull: Pull, pulls: _Pullbacks, upstream: str, upstream_tex: str
-    ) -> tuple[str, str]:
+        self, x: Operand, pull: Pull, pulls: _Pullbacks, upstream: str, upstream_math: Math
+    ) -> tuple[str, tuple[tuple[Index, ...], Math]]:
         graph, ct = pulls.plain, pulls.upstream[pull.target]
         nodes = self.is_node | pulls.node_of.keys()
         inlined = {y: e for e in graph.equations for y in e.lhs if y not in nodes}
         also = {y: self.names[node] for y, node in pulls.node_of.items()}
         text = self._speller(graph, inlined, {**also, ct: upstream}).operand(x)
-        tex = {y: tex_name(name) for y, name in also.items()} | {ct: upstream_tex}
-        return str(text), self._tex_speller(graph, inlined, tex).operand(x).text
+        names: dict[Sym, Math] = {y: Name(name) for y, name in also.items()}
+        names[ct] = upstream_math
+        return str(text), self._formulas(graph, inlined, names).sides(x)
 
     # --- by SymPy
 
@@ -184,12 +242,11 @@ def _sympy_number(value: Any) -> sp.Expr | None:
     return sp.Float(repr(float(value))) if math.isfinite(value) else None
 
 
-def _sympy_tex(expr: sp.Expr) -> str:
-    names = {s: tex_name(s.name) for s in expr.free_symbols}
-    return str(sp.latex(expr, symbol_names=names))
+def _at(x: Math, indices: Sequence[Index]) -> Math:
+    return with_indices(x, [index for index in indices if index is not None])
 
 
-def _uncopied(graph: Graph, x: Operand) -> Operand:
+def uncopied(graph: Graph, x: Operand) -> Operand:
     """Return the number that an array repeats, and a mask that 1 is multiplied by.
 
     ``1 / n`` says more than an array of them, and ``h > 0`` more than its product with 1.
@@ -236,4 +293,4 @@ def _names(
     return found
 
 
-__all__ = ["DOT", "Tex", "Wording"]
+__all__ = ["DOT", "Wording"]
