@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import symgrad
+from symgrad.cli import main
 from symgrad.errors import ArgumentError, SymgradError
 from symgrad.study.picture.figures import figure
 from symgrad.study.picture.layout import Box, Size, Wire, lay_out
@@ -563,7 +564,7 @@ def test_a_picture_is_well_formed_told_in_words_and_has_no_script(name, how):
         assert all(element.text for element in told)
         assert not list(root.iter(f"{SVG}script")) and "prefers-color-scheme" in one.svg
         assert not re.search(r"\b(href|src|url\(|@import|on\w+=)", one.svg)
-        assert {element.tag.removeprefix(SVG) for element in root.iter()} <= TAGS
+        assert {e.tag.removeprefix(SVG) for e in root.iter()} <= TAGS
 
 
 TAGS = {"svg", "title", "desc", "style", "rect", "g", "path", "circle", "text", "tspan"}
@@ -593,8 +594,7 @@ def test_hostile_names_stay_text(name):
 
 def statements(dot):
     """Read DOT as Graphviz does, up to quoted strings, and return its statements on graphs."""
-    body = dot[dot.index("{") + 1 if not dot.startswith('digraph "') else 0 :]
-    bare = re.sub(r'"(?:[^"\\]|\\.)*"', "STRING", body, flags=re.DOTALL)
+    bare = re.sub(r'"(?:[^"\\]|\\.)*"', "STRING", dot, flags=re.DOTALL)
     assert '"' not in bare
     found = [part.strip() for part in bare.partition("{")[2].rpartition("}")[0].split(";")]
     return [part for part in found if re.match(r"(n|result)\d", part)]
@@ -609,7 +609,7 @@ def test_dot_has_a_statement_for_each_node_and_edge():
 
 def test_mermaid_has_the_same_nodes_and_edges():
     drawing = drawn("circuit")
-    assert drawing.mermaid.splitlines()[:2] == ["flowchart LR", '  n0["x"]']
+    assert drawing.mermaid.splitlines()[1:3] == ["flowchart LR", '  n0["x"]']
     assert '  n3 -- "q 3.00<br>-4.00" --> n4' in drawing.mermaid
     assert drawing.mermaid.count("-->") == 5
 
@@ -697,3 +697,70 @@ MISTAKES = [
 def test_mistakes_are_told(what, error, message, mistake):
     with pytest.raises(error, match=message):
         mistake()
+
+
+# --- the command -----------------------------------------------------------------------------
+
+FILE = """\
+import numpy as np
+
+
+def f(x, y, z):
+    q = x + y
+    return q * z
+
+
+def aux(x):
+    return x * x, "more"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("f.py").write_text(FILE)
+    return tmp_path
+
+
+ARGS = ["--args", "x=-2, y=5, z=-4"]
+
+
+def test_the_command_writes_the_picture(folder, capsys):
+    assert main(["draw", "f.py:f", *ARGS, "-o", "graph.svg"]) == 0
+    values = re.findall(r'class="value">([^<]*)', Path("graph.svg").read_text())
+    assert values == texts(drawn("circuit"), "value")
+    assert "wrote graph.svg" in capsys.readouterr().err
+    assert main(["draw", "f.py:f", *ARGS, "--level", "line", "-o", "graph.svg"]) == 0
+    assert "q = x + y" in Path("graph.svg").read_text()
+
+
+@pytest.mark.parametrize("kind, start", [("svg", "<svg"), ("dot", "// "), ("json", "{")])
+def test_the_command_writes_to_stdout(folder, capsys, kind, start):
+    assert main(["draw", "f.py:f", *ARGS, "--format", kind]) == 0
+    assert capsys.readouterr().out.startswith(start)
+
+
+def test_the_command_writes_frames(folder):
+    assert main(["draw", "f.py:f", *ARGS, "--steps", "-o", "graph.svg"]) == 0
+    assert sorted(path.name for path in folder.glob("*.svg")) == [
+        f"graph-{k:02}.svg" for k in range(4)
+    ]
+
+
+def test_the_command_draws_the_value_beside_aux(folder, capsys):
+    assert main(["draw", "f.py:aux", "--args", "x=3.0", "--aux"]) == 0
+    assert "9.00" in capsys.readouterr().out
+
+
+COMMAND_MISTAKES = [
+    (["--steps"], "--steps makes several pictures: say where with -o"),
+    (["-o", "graph.png"], "no picture ends in `.png`: use one of .svg, .dot"),
+    (["-o", "mine.svg"], "mine.svg exists and was not written by symgrad"),
+]
+
+
+@pytest.mark.parametrize("words, message", COMMAND_MISTAKES, ids=lambda x: str(x)[:20])
+def test_the_command_refuses(folder, capsys, words, message):
+    Path("mine.svg").write_text("<svg/>")
+    assert main(["draw", "f.py:f", *ARGS, *words]) == 2
+    assert message in capsys.readouterr().err

@@ -27,6 +27,7 @@ from symgrad.study.picture.sketch import (
     Row,
     Sketch,
 )
+from symgrad.study.picture.texts import MARK
 from symgrad.study.picture.widths import text_width
 from symgrad.templating import environment
 
@@ -76,6 +77,7 @@ class _Writer:
                 "aria-labelledby": f"{self.id}-title {self.id}-desc",
             },
         )
+        root.append(ET.Comment(f" {MARK} "))
         title = self.sketch.title
         if self.frame.caption:
             title = f"{title}. {self.frame.caption[0]}"
