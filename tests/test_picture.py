@@ -361,6 +361,18 @@ def test_layers_that_repeat_are_folded():
     assert headings(plain) == ["affine", "tanh"] * 6 + ["affine", "loss"]
 
 
+def test_the_formula_of_a_block_does_not_grow_with_each_reading():
+    def doubling(W, x):
+        z = W @ x
+        for _ in range(40):
+            z = z * z + np.sin(z)
+        return np.sum(z)
+
+    drawing = symgrad.draw(doubling, 0.1 * np.eye(2), np.ones(2), level="layer")
+    assert max(len(row) for part in drawing.sketch.parts for row in part.rows) < 60
+    assert len(drawing.sketch.parts) < 60
+
+
 def test_frames_show_every_layer():
     frames = drawn("deep", level="layer", steps=True)
     assert len(frames) == 2 + 14 and headings(frames[0])[:2] == ["affine", "tanh"]
