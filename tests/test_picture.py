@@ -21,7 +21,7 @@ import symgrad
 from symgrad.cli import main
 from symgrad.errors import ArgumentError, SymgradError
 from symgrad.study.picture.figures import figure
-from symgrad.study.picture.layout import Box, Size, Wire, lay_out
+from symgrad.study.picture.layout import PORT, Box, Size, Wire, lay_out
 from symgrad.study.picture.widths import text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -401,22 +401,18 @@ def random_graph(count, seed, reach=40):
     def label():
         return Size(rng.uniform(10, 90), rng.uniform(20, 60)) if rng.random() < 0.8 else None
 
-    boxes = [
-        Box(
-            (size := rng.uniform(16, 60)),
-            size if round_ else rng.uniform(16, 90),
-            label(),
-            rng.random() < 0.5,
-            round_,
-            Size(rng.uniform(10, 70), 14.0) if rng.random() < 0.3 else None,
-        )
-        for round_ in (rng.random() < 0.5 for _ in range(count))
-    ]
     wires = []
     for target in range(1, count):
         for _ in range(rng.choice([0, 1, 1, 2, 2, 3])):
             source = rng.randrange(max(0, target - reach), target)
             wires.append(Wire(source, target, label()))
+    arriving = Counter(wire.target for wire in wires)
+    boxes = []
+    for k in range(count):
+        is_round, height = rng.random() < 0.5, rng.uniform(16, 60) + PORT * arriving[k]
+        width = height if is_round else rng.uniform(16, 90)
+        note = Size(rng.uniform(10, 70), 14.0) if rng.random() < 0.3 else None
+        boxes.append(Box(width, height, label(), rng.random() < 0.5, is_round, note))
     return boxes, wires
 
 
@@ -456,25 +452,29 @@ def points(line):
             yield x, (1 - t) ** 2 * (1 + 2 * t) * y0 + t**2 * (3 - 2 * t) * y1
 
 
-def check_layout(boxes, wires):
-    layout = lay_out(boxes, wires)
+def check_layout(boxes, wires, width=None):
+    layout = lay_out(boxes, wires, width)
     rects = rectangles(boxes, layout)
+    rects += [(j.x - 6, j.y - 6, j.x + 6, j.y + 6) for j in layout.jumps]
     assert not overlaps(rects)
     for left, top, right, bottom in rects:
         assert left >= 0 and top >= 0 and right <= layout.width and bottom <= layout.height
-    for wire, line in zip(wires, layout.wires, strict=True):
-        assert layout.boxes[wire.source].right < layout.boxes[wire.target].left
-        assert all(a[0] <= b[0] + 1e-9 for a, b in itertools.pairwise(line))
-        end, place = line[-1], layout.boxes[wire.target]
+    for wire, lines in zip(wires, layout.wires, strict=True):
+        if width is None:
+            assert len(lines) == 1
+            assert layout.boxes[wire.source].right < layout.boxes[wire.target].left
+        assert all(a[0] <= b[0] + 1e-9 for line in lines for a, b in itertools.pairwise(line))
+        end, place = lines[-1][-1], layout.boxes[wire.target]
         assert place.left - 0.1 <= end[0] <= place.x and place.top <= end[1] <= place.bottom
     solid = [(p.left, p.top, p.right, p.bottom) for p in layout.boxes]
-    solid.sort()
-    for wire, line in zip(wires, layout.wires, strict=True):
-        target = layout.boxes[wire.target]
-        mine = {(p.left, p.top, p.right, p.bottom) for p in (layout.boxes[wire.source], target)}
-        others = [r for r in solid if r not in mine and r[2] > line[0][0] and r[0] < line[-1][0]]
-        for x, y in points(line):
-            assert not any(r[0] < x < r[2] and r[1] < y < r[3] for r in others)
+    for wire, lines in zip(wires, layout.wires, strict=True):
+        ends = (layout.boxes[wire.source], layout.boxes[wire.target])
+        mine = {(p.left, p.top, p.right, p.bottom) for p in ends}
+        for line in lines:
+            left, right = line[0][0], line[-1][0]
+            others = [r for r in solid if r not in mine and r[2] > left and r[0] < right]
+            for x, y in points(line):
+                assert not any(r[0] < x < r[2] and r[1] < y < r[3] for r in others)
     return layout
 
 
@@ -490,6 +490,30 @@ def test_nothing_overlaps_in_any_graph(count, seed, reach):
     check_layout(*random_graph(count, seed, reach))
 
 
+@pytest.mark.parametrize("width", [1, 400, 900, 2000])
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_are_as_wide_as_asked_for_and_nothing_overlaps_in_them(width, seed):
+    boxes, wires = random_graph(60, seed, reach=6)
+    layout = check_layout(boxes, wires, width)
+    assert width < 400 or layout.width <= width
+    marks = Counter(jump.number for jump in layout.jumps)
+    assert all(count > 1 for count in marks.values()) and list(marks) != []
+
+
+def test_a_long_chain_continues_in_further_rows():
+    def chain(x):
+        for _ in range(30):
+            x = np.sin(x)
+        return x
+
+    whole, broken = symgrad.draw(chain, 1.0), symgrad.draw(chain, 1.0, width=1200)
+    assert broken.layout.width <= 1200 < whole.layout.width
+    assert len({place.y for place in broken.layout.boxes}) > 2
+    assert len({place.y for place in whole.layout.boxes}) == 1
+    assert not overlaps(list(text_boxes(root_of(broken))))
+    assert texts(broken, "value") == texts(whole, "value")
+
+
 def test_the_same_graph_has_the_same_layout():
     assert lay_out(*random_graph(80, 5)) == lay_out(*random_graph(80, 5))
 
@@ -498,7 +522,7 @@ def test_a_tree_has_no_crossings_and_a_chain_is_straight():
     boxes = [Box(30, 30, Size(40, 30)) for _ in range(9)]
     chain = lay_out(boxes, [Wire(k, k + 1) for k in range(8)])
     assert len({place.y for place in chain.boxes}) == 1
-    assert all(len(line) == 2 for line in chain.wires)
+    assert all(len(line) == 2 for (line,) in chain.wires)
     wires = [(0, 4), (1, 4), (2, 5), (3, 5), (4, 6), (5, 6)]
     tree = lay_out(boxes[:7], [Wire(*ends) for ends in wires])
     heights = [tree.boxes[k].y for k in range(4)]
@@ -509,7 +533,7 @@ def test_operands_arrive_in_their_order():
     boxes = [Box(30, 30), Box(30, 30), Box(30, 30, ordered=True)]
     for wires in ([Wire(0, 2), Wire(1, 2)], [Wire(1, 2), Wire(0, 2)]):
         layout = lay_out(boxes, wires)
-        first, second = layout.wires
+        (first,), (second,) = layout.wires
         assert first[-1][1] < second[-1][1]
         assert layout.boxes[wires[0].source].y < layout.boxes[wires[1].source].y
 
@@ -525,7 +549,14 @@ def test_300_nodes_are_laid_out_in_a_second(seed):
 
 # --- the text of the SVG ---------------------------------------------------------------------
 
-SIZES = {"sign": 15.0, "code": 12.5, "label": 13.0, "label note": 10.5, "heading": 13.0}
+SIZES = {
+    "sign": 15.0,
+    "code": 12.5,
+    "label": 13.0,
+    "label note": 10.5,
+    "heading": 13.0,
+    "jump": 8.0,
+}
 SIZES |= {"caption": 14.0, "legend": 14.0}
 
 

@@ -39,6 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--steps", action="store_true", help=frames)
     add("--notes", action="store_true", help="say what each gate does to the gradient")
     add("--no-fold", action="store_true", help="show layers that repeat one by one")
+    add("--width", type=float, metavar="PIXELS", help="continue in further rows beyond this")
     add("--format", choices=FORMATS, help=kind)
 
 
@@ -95,6 +96,7 @@ def drawn(options: argparse.Namespace) -> Any:
             steps=options.steps,
             notes=options.notes,
             fold=not options.no_fold,
+            width=options.width,
             **example.kwargs,
         )
 

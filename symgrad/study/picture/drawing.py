@@ -36,8 +36,9 @@ class Drawing:
     caption_rows: int = 0
 
     @classmethod
-    def of(cls, found: Circuit, sketch: Sketch) -> Drawing:
-        return cls(found, sketch, lay_out(sketch.boxes(), sketch.wires()), whole(sketch))
+    def of(cls, found: Circuit, sketch: Sketch, width: float | None = None) -> Drawing:
+        layout = lay_out(sketch.boxes(), sketch.wires(), width)
+        return cls(found, sketch, layout, whole(sketch))
 
     @cached_property
     def svg(self) -> str:
