@@ -18,9 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import symgrad
+from symgrad.cli import main
 from symgrad.errors import ArgumentError, SymgradError
 from symgrad.study.picture.figures import figure
-from symgrad.study.picture.layout import Box, Size, Wire, lay_out
+from symgrad.study.picture.layout import PORT, Box, Size, Wire, lay_out
 from symgrad.study.picture.widths import text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -360,6 +361,18 @@ def test_layers_that_repeat_are_folded():
     assert headings(plain) == ["affine", "tanh"] * 6 + ["affine", "loss"]
 
 
+def test_the_formula_of_a_block_does_not_grow_with_each_reading():
+    def doubling(W, x):
+        z = W @ x
+        for _ in range(40):
+            z = z * z + np.sin(z)
+        return np.sum(z)
+
+    drawing = symgrad.draw(doubling, 0.1 * np.eye(2), np.ones(2), level="layer")
+    assert max(len(row) for part in drawing.sketch.parts for row in part.rows) < 60
+    assert len(drawing.sketch.parts) < 60
+
+
 def test_frames_show_every_layer():
     frames = drawn("deep", level="layer", steps=True)
     assert len(frames) == 2 + 14 and headings(frames[0])[:2] == ["affine", "tanh"]
@@ -388,22 +401,18 @@ def random_graph(count, seed, reach=40):
     def label():
         return Size(rng.uniform(10, 90), rng.uniform(20, 60)) if rng.random() < 0.8 else None
 
-    boxes = [
-        Box(
-            (size := rng.uniform(16, 60)),
-            size if round_ else rng.uniform(16, 90),
-            label(),
-            rng.random() < 0.5,
-            round_,
-            Size(rng.uniform(10, 70), 14.0) if rng.random() < 0.3 else None,
-        )
-        for round_ in (rng.random() < 0.5 for _ in range(count))
-    ]
     wires = []
     for target in range(1, count):
         for _ in range(rng.choice([0, 1, 1, 2, 2, 3])):
             source = rng.randrange(max(0, target - reach), target)
             wires.append(Wire(source, target, label()))
+    arriving = Counter(wire.target for wire in wires)
+    boxes = []
+    for k in range(count):
+        is_round, height = rng.random() < 0.5, rng.uniform(16, 60) + PORT * arriving[k]
+        width = height if is_round else rng.uniform(16, 90)
+        note = Size(rng.uniform(10, 70), 14.0) if rng.random() < 0.3 else None
+        boxes.append(Box(width, height, label(), rng.random() < 0.5, is_round, note))
     return boxes, wires
 
 
@@ -443,25 +452,29 @@ def points(line):
             yield x, (1 - t) ** 2 * (1 + 2 * t) * y0 + t**2 * (3 - 2 * t) * y1
 
 
-def check_layout(boxes, wires):
-    layout = lay_out(boxes, wires)
+def check_layout(boxes, wires, width=None):
+    layout = lay_out(boxes, wires, width)
     rects = rectangles(boxes, layout)
+    rects += [(j.x - 6, j.y - 6, j.x + 6, j.y + 6) for j in layout.jumps]
     assert not overlaps(rects)
     for left, top, right, bottom in rects:
         assert left >= 0 and top >= 0 and right <= layout.width and bottom <= layout.height
-    for wire, line in zip(wires, layout.wires, strict=True):
-        assert layout.boxes[wire.source].right < layout.boxes[wire.target].left
-        assert all(a[0] <= b[0] + 1e-9 for a, b in itertools.pairwise(line))
-        end, place = line[-1], layout.boxes[wire.target]
+    for wire, lines in zip(wires, layout.wires, strict=True):
+        if width is None:
+            assert len(lines) == 1
+            assert layout.boxes[wire.source].right < layout.boxes[wire.target].left
+        assert all(a[0] <= b[0] + 1e-9 for line in lines for a, b in itertools.pairwise(line))
+        end, place = lines[-1][-1], layout.boxes[wire.target]
         assert place.left - 0.1 <= end[0] <= place.x and place.top <= end[1] <= place.bottom
     solid = [(p.left, p.top, p.right, p.bottom) for p in layout.boxes]
-    solid.sort()
-    for wire, line in zip(wires, layout.wires, strict=True):
-        target = layout.boxes[wire.target]
-        mine = {(p.left, p.top, p.right, p.bottom) for p in (layout.boxes[wire.source], target)}
-        others = [r for r in solid if r not in mine and r[2] > line[0][0] and r[0] < line[-1][0]]
-        for x, y in points(line):
-            assert not any(r[0] < x < r[2] and r[1] < y < r[3] for r in others)
+    for wire, lines in zip(wires, layout.wires, strict=True):
+        ends = (layout.boxes[wire.source], layout.boxes[wire.target])
+        mine = {(p.left, p.top, p.right, p.bottom) for p in ends}
+        for line in lines:
+            left, right = line[0][0], line[-1][0]
+            others = [r for r in solid if r not in mine and r[2] > left and r[0] < right]
+            for x, y in points(line):
+                assert not any(r[0] < x < r[2] and r[1] < y < r[3] for r in others)
     return layout
 
 
@@ -477,6 +490,30 @@ def test_nothing_overlaps_in_any_graph(count, seed, reach):
     check_layout(*random_graph(count, seed, reach))
 
 
+@pytest.mark.parametrize("width", [1, 400, 900, 2000])
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_are_as_wide_as_asked_for_and_nothing_overlaps_in_them(width, seed):
+    boxes, wires = random_graph(60, seed, reach=6)
+    layout = check_layout(boxes, wires, width)
+    assert width < 400 or layout.width <= width
+    marks = Counter(jump.number for jump in layout.jumps)
+    assert all(count > 1 for count in marks.values()) and list(marks) != []
+
+
+def test_a_long_chain_continues_in_further_rows():
+    def chain(x):
+        for _ in range(30):
+            x = np.sin(x)
+        return x
+
+    whole, broken = symgrad.draw(chain, 1.0), symgrad.draw(chain, 1.0, width=1200)
+    assert broken.layout.width <= 1200 < whole.layout.width
+    assert len({place.y for place in broken.layout.boxes}) > 2
+    assert len({place.y for place in whole.layout.boxes}) == 1
+    assert not overlaps(list(text_boxes(root_of(broken))))
+    assert texts(broken, "value") == texts(whole, "value")
+
+
 def test_the_same_graph_has_the_same_layout():
     assert lay_out(*random_graph(80, 5)) == lay_out(*random_graph(80, 5))
 
@@ -485,7 +522,7 @@ def test_a_tree_has_no_crossings_and_a_chain_is_straight():
     boxes = [Box(30, 30, Size(40, 30)) for _ in range(9)]
     chain = lay_out(boxes, [Wire(k, k + 1) for k in range(8)])
     assert len({place.y for place in chain.boxes}) == 1
-    assert all(len(line) == 2 for line in chain.wires)
+    assert all(len(line) == 2 for (line,) in chain.wires)
     wires = [(0, 4), (1, 4), (2, 5), (3, 5), (4, 6), (5, 6)]
     tree = lay_out(boxes[:7], [Wire(*ends) for ends in wires])
     heights = [tree.boxes[k].y for k in range(4)]
@@ -496,7 +533,7 @@ def test_operands_arrive_in_their_order():
     boxes = [Box(30, 30), Box(30, 30), Box(30, 30, ordered=True)]
     for wires in ([Wire(0, 2), Wire(1, 2)], [Wire(1, 2), Wire(0, 2)]):
         layout = lay_out(boxes, wires)
-        first, second = layout.wires
+        (first,), (second,) = layout.wires
         assert first[-1][1] < second[-1][1]
         assert layout.boxes[wires[0].source].y < layout.boxes[wires[1].source].y
 
@@ -512,7 +549,14 @@ def test_300_nodes_are_laid_out_in_a_second(seed):
 
 # --- the text of the SVG ---------------------------------------------------------------------
 
-SIZES = {"sign": 15.0, "code": 12.5, "label": 13.0, "label note": 10.5, "heading": 13.0}
+SIZES = {
+    "sign": 15.0,
+    "code": 12.5,
+    "label": 13.0,
+    "label note": 10.5,
+    "heading": 13.0,
+    "jump": 8.0,
+}
 SIZES |= {"caption": 14.0, "legend": 14.0}
 
 
@@ -563,7 +607,7 @@ def test_a_picture_is_well_formed_told_in_words_and_has_no_script(name, how):
         assert all(element.text for element in told)
         assert not list(root.iter(f"{SVG}script")) and "prefers-color-scheme" in one.svg
         assert not re.search(r"\b(href|src|url\(|@import|on\w+=)", one.svg)
-        assert {element.tag.removeprefix(SVG) for element in root.iter()} <= TAGS
+        assert {e.tag.removeprefix(SVG) for e in root.iter()} <= TAGS
 
 
 TAGS = {"svg", "title", "desc", "style", "rect", "g", "path", "circle", "text", "tspan"}
@@ -593,8 +637,7 @@ def test_hostile_names_stay_text(name):
 
 def statements(dot):
     """Read DOT as Graphviz does, up to quoted strings, and return its statements on graphs."""
-    body = dot[dot.index("{") + 1 if not dot.startswith('digraph "') else 0 :]
-    bare = re.sub(r'"(?:[^"\\]|\\.)*"', "STRING", body, flags=re.DOTALL)
+    bare = re.sub(r'"(?:[^"\\]|\\.)*"', "STRING", dot, flags=re.DOTALL)
     assert '"' not in bare
     found = [part.strip() for part in bare.partition("{")[2].rpartition("}")[0].split(";")]
     return [part for part in found if re.match(r"(n|result)\d", part)]
@@ -609,7 +652,7 @@ def test_dot_has_a_statement_for_each_node_and_edge():
 
 def test_mermaid_has_the_same_nodes_and_edges():
     drawing = drawn("circuit")
-    assert drawing.mermaid.splitlines()[:2] == ["flowchart LR", '  n0["x"]']
+    assert drawing.mermaid.splitlines()[1:3] == ["flowchart LR", '  n0["x"]']
     assert '  n3 -- "q 3.00<br>-4.00" --> n4' in drawing.mermaid
     assert drawing.mermaid.count("-->") == 5
 
@@ -697,3 +740,70 @@ MISTAKES = [
 def test_mistakes_are_told(what, error, message, mistake):
     with pytest.raises(error, match=message):
         mistake()
+
+
+# --- the command -----------------------------------------------------------------------------
+
+FILE = """\
+import numpy as np
+
+
+def f(x, y, z):
+    q = x + y
+    return q * z
+
+
+def aux(x):
+    return x * x, "more"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("f.py").write_text(FILE)
+    return tmp_path
+
+
+ARGS = ["--args", "x=-2, y=5, z=-4"]
+
+
+def test_the_command_writes_the_picture(folder, capsys):
+    assert main(["draw", "f.py:f", *ARGS, "-o", "graph.svg"]) == 0
+    values = re.findall(r'class="value">([^<]*)', Path("graph.svg").read_text())
+    assert values == texts(drawn("circuit"), "value")
+    assert "wrote graph.svg" in capsys.readouterr().err
+    assert main(["draw", "f.py:f", *ARGS, "--level", "line", "-o", "graph.svg"]) == 0
+    assert "q = x + y" in Path("graph.svg").read_text()
+
+
+@pytest.mark.parametrize("kind, start", [("svg", "<svg"), ("dot", "// "), ("json", "{")])
+def test_the_command_writes_to_stdout(folder, capsys, kind, start):
+    assert main(["draw", "f.py:f", *ARGS, "--format", kind]) == 0
+    assert capsys.readouterr().out.startswith(start)
+
+
+def test_the_command_writes_frames(folder):
+    assert main(["draw", "f.py:f", *ARGS, "--steps", "-o", "graph.svg"]) == 0
+    assert sorted(path.name for path in folder.glob("*.svg")) == [
+        f"graph-{k:02}.svg" for k in range(4)
+    ]
+
+
+def test_the_command_draws_the_value_beside_aux(folder, capsys):
+    assert main(["draw", "f.py:aux", "--args", "x=3.0", "--aux"]) == 0
+    assert "9.00" in capsys.readouterr().out
+
+
+COMMAND_MISTAKES = [
+    (["--steps"], "--steps makes several pictures: say where with -o"),
+    (["-o", "graph.png"], "no picture ends in `.png`: use one of .svg, .dot"),
+    (["-o", "mine.svg"], "mine.svg exists and was not written by symgrad"),
+]
+
+
+@pytest.mark.parametrize("words, message", COMMAND_MISTAKES, ids=lambda x: str(x)[:20])
+def test_the_command_refuses(folder, capsys, words, message):
+    Path("mine.svg").write_text("<svg/>")
+    assert main(["draw", "f.py:f", *ARGS, *words]) == 2
+    assert message in capsys.readouterr().err

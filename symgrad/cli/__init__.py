@@ -17,6 +17,7 @@ from symgrad.cli import (
     comparing,
     compiling,
     differing,
+    drawing,
     grading,
     verifying,
 )
@@ -27,6 +28,7 @@ FAILED = 2
 
 COMMANDS = {
     "compile": compiling,
+    "draw": drawing,
     "compare": comparing,
     "grade": grading,
     "check": checking,

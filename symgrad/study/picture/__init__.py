@@ -33,6 +33,7 @@ def draw(
     steps: Literal[False] = False,
     notes: bool = False,
     fold: bool = True,
+    width: float | None = None,
     names: str | Mapping[str, str] | None = None,
     **kwargs: Any,
 ) -> Drawing: ...
@@ -48,6 +49,7 @@ def draw(
     steps: Literal[True],
     notes: bool = False,
     fold: bool = True,
+    width: float | None = None,
     names: str | Mapping[str, str] | None = None,
     **kwargs: Any,
 ) -> Frames: ...
@@ -62,6 +64,7 @@ def draw(
     steps: bool = False,
     notes: bool = False,
     fold: bool = True,
+    width: float | None = None,
     names: str | Mapping[str, str] | None = None,
     **kwargs: Any,
 ) -> Drawing | Frames:
@@ -72,19 +75,21 @@ def draw(
     operation), ``"line"`` (one for each value that the function names) or ``"layer"`` (affine,
     activation, loss as blocks; layers that repeat are folded unless ``fold=False``).
     ``steps=True`` gives frames: the forward pass, the seed, and one for each step back.
-    ``notes=True`` says what each gate does to the gradient.  ``wrt`` and ``names`` are as in
-    `symgrad.explain`.
+    ``notes=True`` says what each gate does to the gradient.  A picture wider than ``width``
+    (in pixels) continues in further rows, and equal numbers mark where.  ``wrt`` says what to
+    differentiate by (default: every number) and ``names`` renames nodes, as in `circuit`.
 
     Raises ArgumentError for another level or kind of edges, and what `symgrad.compile` raises.
     """
     _require("level", level, LEVELS)
     _require("edges", edges, EDGES)
-    found = circuit(fn, args, kwargs, wrt, _in_layers if level == "layer" else level, names)
+    cut = _in_layers if level == "layer" else level
+    found = circuit(fn, args, kwargs, wrt, cut, names)
     headings = _headings(found) if level == "layer" else {}
     sketch = read(found, edges == "local", notes, steps, headings)
     if fold and not steps:  # each layer of a pile would need a step of its own
         sketch = folded(sketch)
-    drawing = Drawing.of(found, sketch)
+    drawing = Drawing.of(found, sketch, width)
     return Frames.of(drawing) if steps else drawing
 
 

@@ -36,8 +36,9 @@ class Drawing:
     caption_rows: int = 0
 
     @classmethod
-    def of(cls, found: Circuit, sketch: Sketch) -> Drawing:
-        return cls(found, sketch, lay_out(sketch.boxes(), sketch.wires()), whole(sketch))
+    def of(cls, found: Circuit, sketch: Sketch, width: float | None = None) -> Drawing:
+        layout = lay_out(sketch.boxes(), sketch.wires(), width)
+        return cls(found, sketch, layout, whole(sketch))
 
     @cached_property
     def svg(self) -> str:
@@ -109,14 +110,16 @@ class Frames(Sequence[Drawing]):
     def _repr_html_(self) -> str:
         return "".join(f"<div>{drawing.svg}</div>" for drawing in self)
 
+    def paths(self, path: str | PathLike[str]) -> list[Path]:
+        """Return a path for each frame: ``graph-00.svg`` and so on for ``graph.svg``."""
+        file, digits = Path(path), max(2, len(str(len(self) - 1)))
+        return [file.with_stem(f"{file.stem}-{d.frame.number:0{digits}}") for d in self]
+
     def save(self, path: str | PathLike[str]) -> list[Path]:
-        """Write each frame beside the others, ``graph.svg`` as ``graph-00.svg`` and so on."""
-        digits = max(2, len(str(len(self) - 1)))
-        paths = []
-        for drawing in self:
-            file = Path(path).with_stem(f"{Path(path).stem}-{drawing.frame.number:0{digits}}")
+        """Write each frame to the file that `paths` says, and return these."""
+        paths = self.paths(path)
+        for file, drawing in zip(paths, self, strict=True):
             drawing.save(file)
-            paths.append(file)
         return paths
 
 

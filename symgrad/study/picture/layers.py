@@ -20,6 +20,7 @@ MOVES = {
     "as_float", "astype", "materialise",
 }  # fmt: skip
 SUMS = {"add", "subtract"}
+LONG = 12  # operations in the formula of a value that is read more than once
 OUTPUTS = {"sigmoid", "tanh", "relu", "softplus"}  # what a model may return that is no loss
 CALLED = {"log_softmax": "log-softmax", "absolute": "abs"}
 
@@ -44,6 +45,7 @@ class Layers:
         self.parameters = self._parameters()
         self.regularisers = self._regularisers()
         self.boundaries = {*self.affine, *self._activations(), *self.regularisers}
+        self.boundaries |= self._long()
 
     @property
     def found(self) -> bool:
@@ -168,6 +170,18 @@ class Layers:
             and self._leaf(y) is None
             and any(x not in plain for x in self._read_by(y))
         }
+
+    def _long(self) -> set[Operand]:
+        """Return what is read several times and too long to be written out each time."""
+        found, length = set[Operand](), dict[Operand, int]()
+        for eqn in self.graph.equations:
+            long = 1 + sum(length.get(x, 0) for x in eqn.rhs.operands)
+            for y in eqn.lhs:
+                is_end = y in self.boundaries
+                if long > LONG and len(self.readers.get(y, ())) > 1 and not is_end:
+                    found.add(y)
+                length[y] = 0 if is_end or y in found else long
+        return found
 
     # --- groups and what they are called
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from symgrad.study.picture.layout import Box, Size, Wire
+from symgrad.study.picture.layout import PORT, Box, Size, Wire
 from symgrad.study.picture.widths import text_width
 
 LETTERS = 13.0  # size of the letters on wires
@@ -85,8 +85,8 @@ class Part:
     def box(self, wires: int) -> Box:
         """Return the room that the part takes, with that many wires arriving."""
         note = Size(text_width(self.note, NOTE) + 4, NOTE * ROW) if self.note else None
-        least = 13.0 * wires
-        if self.is_round and least < CIRCLE * 0.9:
+        least = PORT * wires
+        if self.is_round and least <= CIRCLE:
             return Box(CIRCLE, CIRCLE, self.exit.size, self.ordered, True, note)
         if self.look == "block":
             heading = text_width(self.heading, LETTERS) + (30.0 if self.times > 1 else 0.0)

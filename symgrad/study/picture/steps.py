@@ -66,7 +66,8 @@ class _Steps:
         """Return upstream, local and product along an edge, in numbers where there are."""
         source = self.circuit.nodes[edge.source]
         part = self._part_of_sum(source, waits)
-        if edge.local is not None and not np.ndim(edge.local) and not np.ndim(edge.passed):
+        numbers = (node.upstream, edge.local, edge.passed)
+        if all(number is not None and not np.ndim(number) for number in numbers):
             upstream, local = figure(node.upstream), figure(edge.local)
             formula = "" if _is_number(edge.local_text) else f" ({edge.local_text})"
             product = f"{upstream} × {local}{formula} = {figure(edge.passed)}"

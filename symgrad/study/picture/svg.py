@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
-from symgrad.study.picture.layout import Layout, Line, Place
+from symgrad.study.picture.layout import JUMP, Layout, Line, Place
 from symgrad.study.picture.sketch import (
     BETWEEN,
     CARD,
@@ -27,6 +27,7 @@ from symgrad.study.picture.sketch import (
     Row,
     Sketch,
 )
+from symgrad.study.picture.texts import MARK
 from symgrad.study.picture.widths import text_width
 from symgrad.templating import environment
 
@@ -76,6 +77,7 @@ class _Writer:
                 "aria-labelledby": f"{self.id}-title {self.id}-desc",
             },
         )
+        root.append(ET.Comment(f" {MARK} "))
         title = self.sketch.title
         if self.frame.caption:
             title = f"{title}. {self.frame.caption[0]}"
@@ -89,12 +91,12 @@ class _Writer:
     # --- wires
 
     def _wire(self, root: ET.Element, index: int) -> None:
-        link, line = self.sketch.links[index], self.layout.wires[index]
+        link, lines = self.sketch.links[index], self.layout.wires[index]
         passed = self.frame.active == link.target and link.edge is not None
         group = _add(root, "g", **{"class": "wire active" if passed else "wire"})
         _add(group, "title", link.about)
-        _add(group, "path", d=_path(line))
-        _add(group, "path", d=_arrow(line[-1]), **{"class": "tip"})
+        _add(group, "path", d="".join(map(_path, lines)))
+        _add(group, "path", d=_arrow(lines[-1][-1]), **{"class": "tip"})
         if link.label is not None:
             below = link.label.below if index in self.frame.links else ()
             self._label(group, self.layout.labels[index], link.label.above, below)
@@ -170,11 +172,16 @@ class _Writer:
                 **{"class": "code" if part.look == "block" else "sign"},
             )  # fmt: skip
 
-    # --- forks and what stands below
+    # --- forks, jumps, and what stands below
 
     def _foot(self, root: ET.Element) -> None:
         for x, y in self.layout.forks:
             _add(root, "circle", cx=_number(x), cy=_number(y), r="2.6", **{"class": "fork"})
+        for jump in self.layout.jumps:
+            at = {"cx": _number(jump.x), "cy": _number(jump.y)}
+            _add(root, "circle", r=_number(JUMP), **at, **{"class": "jump"})
+            at = {"x": _number(jump.x), "y": _number(jump.y + 2.8)}
+            _add(root, "text", str(jump.number), **at, **{"class": "jump"})
         y = self.layout.height
         for k, text in enumerate(self.foot):
             y += FOOT * 1.5

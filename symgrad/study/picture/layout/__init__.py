@@ -25,16 +25,20 @@ from symgrad.study.picture.layout.layers import (
     Wire,
     layered,
 )
+from symgrad.study.picture.layout.rows import rows
 
-__all__ = ["Box", "Layout", "Place", "Size", "Wire", "lay_out"]
+__all__ = ["JUMP", "PORT", "Box", "Jump", "Layout", "Place", "Size", "Wire", "lay_out"]
 
 MARGIN = 16.0
-STUB = 26.0  # the line after the last label, with its arrow head
-APART = {BOX: 4.0, LABEL: 3.0, BEND: 5.0}  # room that each keeps on its own side
+STUB = 20.0  # the line after the last label, with its arrow head
+APART = {BOX: 4.0, LABEL: 3.0, BEND: 6.5}  # room that each keeps on its own side
 GAP = 22.0  # between two layers, where wires cross over
-STEEP = 0.16, 64.0  # a gap grows with the climb of its wires, up to this
+STEEP = 0.16, 64.0  # a gap grows with the climb of its wires, up to this and a unit a wire
+LEAD = 24.0  # of line before a wire continues in another row
+JUMP = 6.0  # radius of the mark where it does
+BETWEEN_ROWS = 26.0
 
-PORTS = 13.0  # between two wires that arrive at one box
+PORT = 16.0  # of the height of a box, for each wire that arrives
 
 Point = tuple[float, float]
 Line = tuple[Point, ...]
@@ -67,12 +71,22 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Jump:
+    """A mark where a wire leaves a row, or continues: marks of one number belong together."""
+
+    x: float
+    y: float
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
-    """The page: a place for each box, exit label and wire label, and the line of each wire.
+    """The page: a place for each box, exit label and wire label, and the lines of each wire.
 
     A line is its corners: from one to the next it is level, or a curve that is level at both
-    ends.  What the wires of one source share is drawn by the first of them; ``forks`` are the
-    points where they part.  ``stubs`` are the lines that leave a box which nothing reads.
+    ends.  A wire has a line for each row that it is in, and the last one ends at its target.
+    What the wires of one source share is drawn by the first of them; ``forks`` are the points
+    where they part.  ``stubs`` are the lines that leave a box which nothing reads.
     """
 
     width: float
@@ -80,13 +94,17 @@ class Layout:
     boxes: tuple[Place, ...]
     exits: dict[int, Place]
     labels: dict[int, Place]
-    wires: tuple[Line, ...]
+    wires: tuple[tuple[Line, ...], ...]
     stubs: dict[int, Line]
     forks: tuple[Point, ...]
+    jumps: tuple[Jump, ...]
 
 
-def lay_out(boxes: Sequence[Box], wires: Sequence[Wire]) -> Layout:
-    """Place boxes, labels and wires: layers, few crossings, straight lines."""
+def lay_out(boxes: Sequence[Box], wires: Sequence[Wire], width: float | None = None) -> Layout:
+    """Place boxes, labels and wires: layers, few crossings, straight lines.
+
+    What is wider than ``width`` continues in further rows.
+    """
     graph = layered(boxes, wires)
     layers = ordered(graph)
 
@@ -97,7 +115,7 @@ def lay_out(boxes: Sequence[Box], wires: Sequence[Wire]) -> Layout:
     middle = heights(graph, layers, apart)
     top = min((middle[i] - graph.items[i].height / 2 for i in middle), default=0.0)
     at = {item: round(y - top + MARGIN, 1) for item, y in middle.items()}
-    return _Page(graph, at, layers, boxes).layout(wires)
+    return _Page(graph, at, layers, boxes, width).layout(wires)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +125,9 @@ class _Column:
     left: float
     inner: float
     right: float
+
+    def moved(self, by: float) -> _Column:
+        return _Column(self.left + by, self.inner + by, self.right + by)
 
 
 class _Page:
@@ -118,9 +139,15 @@ class _Page:
         at: dict[int, float],
         layers: Sequence[Sequence[int]],
         boxes: Sequence[Box],
+        width: float | None,
     ) -> None:
         self.graph, self.at, self.boxes = graph, at, boxes
         self.columns = self._columns(layers)
+        self.row = [0] * len(layers)
+        if width is not None and layers and self.columns[-1].right > width:
+            self._break(layers, width)
+        self.numbers = self._number_jumps()
+        self.jumps: dict[Jump, None] = {}
         self.places = [self._place(item) for item in range(len(graph.items))]
 
     def _columns(self, layers: Sequence[Sequence[int]]) -> list[_Column]:
@@ -131,9 +158,41 @@ class _Page:
         for layer in layers:
             columns.append(self._column(x, layer))
             climbs = [abs(self.at[a] - self.at[b]) for a in layer for b in self.graph.after[a]]
-            gap = min(GAP + factor * max(climbs, default=0.0), most)
+            gap = min(GAP + factor * max(climbs, default=0.0), most + len(climbs))
             x = columns[-1].right + round(gap, 1)
         return columns
+
+    def _break(self, layers: Sequence[Sequence[int]], width: float) -> None:
+        """Break the layers into rows, each from the left and with heights of its own."""
+        ends = [column.left for column in self.columns[1:]] + [self.columns[-1].right]
+        widths = [end - column.left for column, end in zip(self.columns, ends, strict=True)]
+        leaving = [sum(bool(self.graph.after[item]) for item in layer) for layer in layers]
+        self.row = rows(widths, leaving, width - 2 * (MARGIN + LEAD))
+        bottom = MARGIN - BETWEEN_ROWS
+        for row in range(self.row[-1] + 1):
+            ranks = [rank for rank, mine in enumerate(self.row) if mine == row]
+            left = self.columns[ranks[0]].left - MARGIN - (LEAD if row else 0.0)
+            items = [item for rank in ranks for item in layers[rank]]
+            half = {item: self.graph.items[item].height / 2 + JUMP for item in items}
+            down = bottom + BETWEEN_ROWS - min(self.at[item] - half[item] for item in items)
+            for rank in ranks:
+                self.columns[rank] = self.columns[rank].moved(-left)
+            for item in items:
+                self.at[item] = round(self.at[item] + down, 1)
+            bottom = max(self.at[item] + half[item] for item in items)
+
+    def _number_jumps(self) -> dict[int, int]:
+        """Number the items whose wires continue in another row, from the top."""
+        leaving = [
+            item
+            for item, after in enumerate(self.graph.after)
+            if any(self._row(x) != self._row(item) for x in after)
+        ]
+        leaving.sort(key=lambda item: self.at[item])
+        return {item: number for number, item in enumerate(leaving, 1)}
+
+    def _row(self, item: int) -> int:
+        return self.row[self.graph.rank[item]]
 
     def _column(self, left: float, layer: Sequence[int]) -> _Column:
         boxes = [self.boxes[item] for item in layer if self._is_box(item)]
@@ -163,12 +222,12 @@ class _Page:
     def layout(self, wires: Sequence[Wire]) -> Layout:
         ports = self._ports(wires)
         drawn: set[tuple[int, int]] = set()
-        lines = [self._line(path, ports[i], drawn) for i, path in enumerate(self.graph.paths)]
+        lines = [self._lines(path, ports[i], drawn) for i, path in enumerate(self.graph.paths)]
         stubs = self._stubs()
         exits = {k: self._exit(k, box.exit) for k, box in enumerate(self.boxes) if box.exit}
-        ends = [line[-1][0] for line in stubs.values()] + [
-            place.right for place in (*self.places, *exits.values())
-        ]
+        ends = [line[-1][0] for line in stubs.values()]
+        ends += [place.right for place in (*self.places, *exits.values())]
+        ends += [jump.x + JUMP for jump in self.jumps]
         return Layout(
             round(max(ends, default=0.0) + MARGIN, 1),
             round(max(self._bottoms(), default=0.0) + MARGIN, 1),
@@ -178,6 +237,7 @@ class _Page:
             tuple(lines),
             stubs,
             self._forks(),
+            tuple(self.jumps),
         )
 
     def _bottoms(self) -> list[float]:
@@ -193,7 +253,7 @@ class _Page:
             box, place = self.boxes[target], self.places[target]
             if not box.ordered:
                 indices = sorted(indices, key=lambda i: self.at[self.graph.paths[i][-2]])
-            step = min(PORTS, 0.8 * place.height / len(indices))
+            step = 0.8 * min(PORT, place.height / len(indices))
             for i, index in enumerate(indices):
                 up = (i - (len(indices) - 1) / 2) * step
                 radius = place.height / 2
@@ -201,8 +261,11 @@ class _Page:
                 found[index] = place.left + inside, place.y + up
         return [found[index] for index in range(len(wires))]
 
-    def _line(self, path: Sequence[int], port: Point, drawn: set[tuple[int, int]]) -> Line:
-        """Return the corners of a wire, from where it leaves what other wires have drawn."""
+    def _lines(
+        self, path: Sequence[int], port: Point, drawn: set[tuple[int, int]]
+    ) -> tuple[Line, ...]:
+        """Return the lines of a wire, from where it leaves what other wires have drawn."""
+        lines: list[Line] = []
         line: list[Point] = []
         for a, b in pairwise(path):
             if (a, b) in drawn:
@@ -212,8 +275,21 @@ class _Page:
             if not line:
                 line = self._start(a, (a, a) in drawn)
                 drawn.add((a, a))
-            line += self._segment(b, port if b == path[-1] else None)
-        return _without_level_corners(line)
+            segment = self._segment(b, port if b == path[-1] else None)
+            if self._row(a) != self._row(b):
+                lines.append(_without_level_corners([*line, self._jump_from(a)]))
+                line = [self._jump_to(a, segment[0])]
+            line += segment
+        return (*lines, _without_level_corners(line))
+
+    def _jump_from(self, item: int) -> Point:
+        right, y = self.columns[self.graph.rank[item]].right, self.at[item]
+        self.jumps[Jump(right + LEAD, y, self.numbers[item])] = None
+        return right + LEAD - JUMP, y
+
+    def _jump_to(self, item: int, start: Point) -> Point:
+        self.jumps[Jump(start[0] - LEAD, start[1], self.numbers[item])] = None
+        return start[0] - LEAD + JUMP, start[1]
 
     def _segment(self, item: int, port: Point | None) -> list[Point]:
         """Return the corners of a wire in the column of ``item``, which it passes or ends in."""
@@ -245,7 +321,9 @@ class _Page:
         onward: dict[int, set[tuple[int, int]]] = {}
         for index, path in enumerate(self.graph.paths):
             for a, b in pairwise(path):
-                onward.setdefault(a, set()).add((b, index if b == path[-1] else -1))
+                way = (b, index if b == path[-1] else -1)
+                away = self._row(a) != self._row(b)  # one line leaves the row, whoever reads it
+                onward.setdefault(a, set()).add((-1, -1) if away else way)
         forking = sorted(item for item, ways in onward.items() if len(ways) > 1)
         return tuple((self.columns[self.graph.rank[i]].right, self.at[i]) for i in forking)
 
