@@ -135,7 +135,9 @@ def _is_at_a_kink(found: Circuit, eqn: Equation) -> bool:
     if not eqn.rhs.facts.kinks or not eqn.rhs.facts.elementwise:
         return False
     known = {node.symbol: node.value for node in found.nodes}
-    values: list[Any] = [x.value if isinstance(x, Static) else known.get(x) for x in eqn.rhs.operands]
+    values: list[Any] = [
+        x.value if isinstance(x, Static) else known.get(x) for x in eqn.rhs.operands
+    ]
     if any(value is None for value in values):
         return False
     first, second = (*values, 0.0)[:2]
