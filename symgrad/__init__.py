@@ -33,8 +33,10 @@ if TYPE_CHECKING:  # the names of __all__ once more, for type checkers and edito
     )
     from symgrad.study.checking_gradients import GradientCheck, check
     from symgrad.study.differences import Difference, diff
+    from symgrad.study.gatewise import Gates, gates
     from symgrad.study.judge import Verdict, compare
     from symgrad.study.picture import Drawing, Frames, draw
+    from symgrad.study.tables import Table, table
     from symgrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "Difference",
     "Drawing",
     "Frames",
+    "Gates",
     "GradientCheck",
     "GraphError",
     "KinkError",
@@ -54,6 +57,7 @@ __all__ = [
     "SpecError",
     "SymgradError",
     "SymgradWarning",
+    "Table",
     "TemplateError",
     "TraceError",
     "Verdict",
@@ -64,11 +68,13 @@ __all__ = [
     "compile",
     "diff",
     "draw",
+    "gates",
     "grad",
     "hessian",
     "hvp",
     "jacobian",
     "jvp",
+    "table",
     "value_and_grad",
     "vjp",
 ]
@@ -78,18 +84,22 @@ _ELSEWHERE = {
     "Difference": "symgrad.study.differences",
     "Drawing": "symgrad.study.picture",
     "Frames": "symgrad.study.picture",
+    "Gates": "symgrad.study.gatewise",
     "GradientCheck": "symgrad.study.checking_gradients",
+    "Table": "symgrad.study.tables",
     "Verdict": "symgrad.study.judge",
     "check": "symgrad.study.checking_gradients",
     "compare": "symgrad.study.judge",
     "compile": "symgrad.compiled",
     "diff": "symgrad.study.differences",
     "draw": "symgrad.study.picture",
+    "gates": "symgrad.study.gatewise",
     "grad": "symgrad.transforms",
     "hessian": "symgrad.transforms",
     "hvp": "symgrad.transforms",
     "jacobian": "symgrad.transforms",
     "jvp": "symgrad.transforms",
+    "table": "symgrad.study.tables",
     "value_and_grad": "symgrad.transforms",
     "vjp": "symgrad.transforms",
 }

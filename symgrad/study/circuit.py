@@ -94,7 +94,7 @@ class Circuit:
     wording: Wording
     made: Specialisation
     given: Mapping[Sym, Any]  # the values of the inputs, those that nothing reads too
-    pulls: _Pullbacks
+    pulls: _Pullbacks  # the graph of what flows back, gate by gate
 
     @functools.cached_property
     def edges_from(self) -> Mapping[int, tuple[Edge, ...]]:
@@ -233,17 +233,9 @@ class _Circuits:
         wrt = tuple(place[x] for x in self.made.wrt_symbols if x in place)
         level = self.level if isinstance(self.level, str) else "blocks"
         return Circuit(
-            self.made.name,
-            nodes,
-            edges,
-            output,
-            wrt,
-            level,
-            self.wording,
-            self.made,
-            self.values,
-            self.pulls,
-        )
+            self.made.name, nodes, edges, output, wrt, level, self.wording, self.made,
+            self.values, self.pulls,
+        )  # fmt: skip
 
     # --- groups
 

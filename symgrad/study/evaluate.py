@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.dims import Dim
-from symgrad.emit.spell import Speller, Spelling
+from symgrad.emit.spell import Speller, Spelling, holds_other_floats
 from symgrad.expand import expand
 from symgrad.graph import Equation, Graph, Operand, Sym, sizes_read
 from symgrad.load import load_function
@@ -48,7 +48,16 @@ def evaluator(
     found = [next(outputs) for _ in wanted]
     terms = {ct: [next(outputs) for _ in xs] for ct, xs in sums.items()}
     run = load_function(_Text(graph, given, terms).text(found), "values", "values")
-    return np.errstate(all="ignore")(run)
+    is_mixed = holds_other_floats(graph)
+
+    def values(*inputs: Any) -> list[Any]:
+        # 1 / 0.0 is an error between Python's floats; NumPy's would change the dtype beside float32
+        if not is_mixed:
+            inputs = tuple([np.float64(x) if type(x) is float else x for x in inputs])
+        with np.errstate(all="ignore"):
+            return list(run(*inputs))
+
+    return values
 
 
 class _Text:

@@ -7,6 +7,7 @@ Invariant: a name stands for one node; what has no node of its own is written ou
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import sympy as sp
 
 from symgrad.dims import Dim
 from symgrad.emit.spell import TARGET, Speller, Spelling, Text
+from symgrad.errors import ArgumentError, did_you_mean
 from symgrad.graph import OPS, Equation, Graph, Operand, Static, Sym
 from symgrad.notation import Math, Name, Number, Sign, derivative, with_indices
 from symgrad.ops.calculus import REFUSED
@@ -276,6 +278,8 @@ def _names(
     for x in [*inputs, *(g.result for g in groups if g.result in notes.names)]:
         names.of[x] = found[x] = names.claim(notes.names.get(x, "x"), True)
     rest = [g.result for g in groups if g.result not in found]
+    if rename not in (None, "xi") and not isinstance(rename, Mapping):
+        raise ArgumentError(f"names={rename!r}: 'xi', or a dict from names to names")
     if rename == "xi":
         users = {x: found[x] for x in inputs}
         return users | {g.result: f"xi_{k}" for k, g in enumerate(groups, 1)}
@@ -288,9 +292,21 @@ def _names(
             if base in OPS or base == "e":  # `exp(sin)` would be read as a function
                 wanted = next((u for u in LETTERS if u not in names.taken), "u")
         names.of[x] = found[x] = names.claim(wanted)
-    if isinstance(rename, Mapping):
-        found = {x: rename.get(name, name) for x, name in found.items()}
-    return found
+    return _renamed(found, rename) if isinstance(rename, Mapping) else found
+
+
+def _renamed(found: Mapping[Sym, str], rename: Mapping[str, str]) -> dict[Sym, str]:
+    """Return the names with some replaced by the user's choice."""
+    known = found.values()
+    if wrong := [name for name in rename if name not in known]:
+        raise ArgumentError(
+            f"names: no value is called {wrong[0]!r}{did_you_mean(wrong[0], known)}"
+        )
+    made = {x: rename.get(name, name) for x, name in found.items()}
+    twice = [name for name, count in Counter(made.values()).items() if count > 1]
+    if twice:
+        raise ArgumentError(f"names: two values would be called {twice[0]!r}")
+    return made
 
 
 __all__ = ["DOT", "Wording"]

@@ -6,6 +6,7 @@ Given the nodes of a circuit, return formulas as text and as TeX.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -163,7 +164,9 @@ def plain(text: str) -> str:
 def barred(name: str) -> str:
     """Return a name with a bar: over a letter that may have an index, else as a word."""
     letter = re.fullmatch(r"([^\W\d_])(_?\d*)", name)
-    return f"{letter[1]}{MACRON}{letter[2]}" if letter else f"bar({name})"
+    if letter is None:
+        return f"bar({name})"
+    return unicodedata.normalize("NFC", f"{letter[1]}{MACRON}{letter[2]}")
 
 
 def notes(look: Look) -> tuple[Cell, ...]:

@@ -20,7 +20,7 @@ from symgrad.graph import Equation, Static
 from symgrad.study.circuit import Circuit, circuit
 from symgrad.trees import flatten
 
-TRIES = 24
+TRIES, GOOD_ENOUGH = 24, 5
 WHOLE = (1.0, 2.0, 3.0, 4.0, 5.0)
 HALVES = (0.5, 1.5, 2.5, *WHOLE)
 PARTS = (0.1, 0.2, 0.25, 0.4, 0.5, 0.6, 0.75, 0.8)
@@ -41,7 +41,7 @@ def fresh(
     names: Any,
     seed: int,
 ) -> Circuit:
-    """Return the circuit at random arguments: of several tried, the one with the fewest digits.
+    """Return the circuit at random arguments: of several tried, one of few digits.
 
     Floats become small whole numbers, halves, or parts of 1 where all are between 0 and 1; what
     is positive stays so.  Ints stay, unless they are in ``wrt``; an array of labels keeps its
@@ -53,7 +53,7 @@ def fresh(
         raise ArgumentError(f"seed={seed!r}: an int, the same for the same numbers")
     source = random.Random(seed)
     bound = given.made.signature.bind(*args, **(kwargs or {}))
-    best: tuple[float, Circuit] | None = None
+    tried: dict[str, tuple[float, Circuit]] = {}
     for _ in range(TRIES):
         there = {
             name: _varied(value, source, name in given.made.options.wrt)
@@ -65,14 +65,16 @@ def fresh(
         except SymgradError:
             continue  # the function refuses these numbers
         length = _length(found)
-        if math.isfinite(length) and (best is None or length < best[0]):
-            best = length, found
-    if best is None:
+        if math.isfinite(length):
+            tried[repr(there)] = length, found
+    if not tried:
         raise ArgumentError(
             f"{given.name} is not finite at any of {TRIES} random arguments: leave seed= away, to "
             "use the numbers that are given"
         )
-    return best[1]
+    ranked = sorted(tried.values(), key=lambda pair: pair[0])
+    good = [pair for pair in ranked if pair[0] < ranked[0][0] + NO_SLOPE]
+    return source.choice(good[:GOOD_ENOUGH])[1]
 
 
 def _varied(value: Any, source: random.Random, in_wrt: bool) -> Any:
@@ -135,7 +137,9 @@ def _is_at_a_kink(found: Circuit, eqn: Equation) -> bool:
     if not eqn.rhs.facts.kinks or not eqn.rhs.facts.elementwise:
         return False
     known = {node.symbol: node.value for node in found.nodes}
-    values: list[Any] = [x.value if isinstance(x, Static) else known.get(x) for x in eqn.rhs.operands]
+    values: list[Any] = [
+        x.value if isinstance(x, Static) else known.get(x) for x in eqn.rhs.operands
+    ]
     if any(value is None for value in values):
         return False
     first, second = (*values, 0.0)[:2]

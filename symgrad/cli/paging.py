@@ -1,0 +1,42 @@
+"""``symgrad page``: one HTML page about a function and its gradient."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from symgrad.cli.files import refuse_foreign, write
+from symgrad.cli.options import add_subject, examples_for, wrt_of
+from symgrad.cli.targets import user_module
+
+HELP = "write one HTML page about a function and its gradient"
+DESCRIPTION = (
+    "Write one self-contained HTML page about a function: its source beside the emitted gradient, "
+    "graph, trace table, derivation, report and gradient check."
+)
+EPILOG = "Exit code 0: done; 2: an error."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("target", metavar="FILE.py:FUNCTION", help="the function; FILE may be - for stdin")
+    add_subject(parser)
+    add("-o", "--output", metavar="PAGE.html", help="the page to write (default: stdout)")
+
+
+def run(options: argparse.Namespace) -> int:
+    from symgrad.study.overview import overview
+
+    with user_module(options.target) as (module, function):
+        example = examples_for(function, module, options)
+        wrt = wrt_of(options) if options.wrt else None
+        page = overview(function, example.args, example.kwargs, wrt, example.notes)
+    if options.output in (None, "-"):
+        sys.stdout.write(page.html)
+        sys.stdout.flush()
+        return 0
+    refuse_foreign(Path(options.output))
+    write(Path(options.output), page.html)
+    print(f"symgrad: wrote {options.output}", file=sys.stderr)
+    return 0
