@@ -283,7 +283,7 @@ class _Subject:
     # --- running it
 
     def call(self, function: Any, values: Mapping[str, Any]) -> Any:
-        bound = inspect.BoundArguments(self.compiled.signature, dict(values))  # type: ignore[arg-type]
+        bound = inspect.BoundArguments(self.compiled.signature, dict(values))
         with np.errstate(all="ignore"):
             return function(*bound.args, **bound.kwargs)
 
@@ -338,7 +338,9 @@ class _Subject:
         if tolerance is None:
             tolerance = FINE_WITH_KINKS if has_kinks else RIGHT
         chosen = self.choose(method)
-        scale = max([abs(self.at), *(float(np.max(np.abs(g), initial=0.0)) for g in grads.values())])
+        scale = max(
+            [abs(self.at), *(float(np.max(np.abs(g), initial=0.0)) for g in grads.values())]
+        )
         judge = _Judge(tolerance, scale)
         rows = tuple(
             self.row(name, k, place, grads[name, k], chosen, judge, most, seed)
@@ -389,7 +391,7 @@ class _Subject:
         return bool(made.kinks)
 
     def _call_arguments(self) -> tuple[Any, Any]:
-        bound = inspect.BoundArguments(self.compiled.signature, dict(self.values))  # type: ignore[arg-type]
+        bound = inspect.BoundArguments(self.compiled.signature, dict(self.values))
         return bound.args, bound.kwargs
 
     def choose(self, method: str | None) -> str:
@@ -565,7 +567,9 @@ def _named(grads: Mapping[Any, Any], name: str) -> Any:
     for key in (name, f"d{name}"):
         if key in grads:
             return grads[key]
-    raise ArgumentError(f"the gradient is a dict without `{name}`: it has {', '.join(map(str, grads))}")
+    raise ArgumentError(
+        f"the gradient is a dict without `{name}`: it has {', '.join(map(str, grads))}"
+    )
 
 
 def _each_of(grads: Any, names: Sequence[str]) -> Any:

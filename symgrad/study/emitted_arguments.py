@@ -157,7 +157,7 @@ class Arguments:
             yield Example(leaves, sizes)
 
     def that_run(self, most: int) -> Iterator[Example]:
-        """Return examples that `runs` accepts, of as many sizes and kinds of numbers as there are."""
+        """Return examples that `runs` accepts."""
         examples = (example for example in self.examples() if self.runs(example))
         return itertools.islice(examples, most)
 
@@ -299,5 +299,3 @@ def leaf_at(value: Any, path: Path) -> Any:
     for kind, key in path:
         value = getattr(value, key) if kind == "field" else value[key]
     return value
-
-

@@ -25,7 +25,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -33,8 +33,9 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.arguments import annotated_spec, read_spec
+from symgrad.arguments import annotated_spec, is_leaf, read_spec
 from symgrad.errors import ArgumentError, SpecError, did_you_mean
+from symgrad.trees import flatten
 
 MOST_RUNS = 20_000
 SIZES = {"n": 5, "d": 4, "h": 6, "c": 3}
@@ -93,7 +94,8 @@ def example_arguments(
         shown = ", ".join(f"{name} {_shown(made[name])}" for name in missing)
         notes = [*notes, f"made up (seed {seed}): {shown}"]
     bound = inspect.BoundArguments(
-        signature, {k: given[k] for k in parameters if k in given}  # type: ignore[arg-type]
+        signature,
+        {k: given[k] for k in parameters if k in given},
     )
     return ExampleArguments(bound.args, bound.kwargs, tuple(notes))
 
@@ -237,12 +239,13 @@ class _Unknown:
         raise Needed(self._path)
 
 
-for _name in (
+_TOUCHES = (
     "array_ufunc array_function array add radd sub rsub mul rmul truediv rtruediv floordiv "
     "rfloordiv mod rmod pow rpow matmul rmatmul neg pos abs lt le gt ge eq ne len iter bool float "
     "int complex call contains setitem round divmod rdivmod and rand or ror xor rxor invert "
     "iadd isub imul itruediv imatmul str format trunc floor ceil reversed enter exit next"
-).split():
+)
+for _name in _TOUCHES.split():
     setattr(_Unknown, f"__{_name}__", _Unknown._need)
 
 
@@ -258,6 +261,7 @@ class _Keys(dict[str, Any]):
 
 
 Choice = tuple[str, tuple[int, ...]]  # what kind of numbers, and their shape
+COUNT = "count"
 Chosen = dict[tuple[str, ...], Choice]
 
 SCALARS = re.compile(
@@ -266,10 +270,23 @@ SCALARS = re.compile(
     r"\w*_(rate|decay|strength|weight|scale|reg)|reg_\w+"
 )
 COUNTS = re.compile(r"(n|num|k)_\w+|\w*(steps|iterations|layers|epochs|classes)|steps|count")
-VECTORS = re.compile(r"(w|b|theta|beta|weights?|bias|mu|mean|gamma|gain|shift|v|u|a|y|t|target|targets)_?\d*")
+VECTORS = re.compile(
+    r"(w|b|theta|beta|weights?|bias|mu|mean|gamma|gain|shift|v|u|a|y|t|target|targets)_?\d*"
+)
 DATA = re.compile(r"X(_?\w+)?|data|inputs?|features|batch|images|x_?(train|batch|data)")
 LABELS = re.compile(r"[yY](_?\w+)?|T|labels?|targets?|classes|idx|index|indices|tokens")
 SEQUENCES = re.compile(r"xs|seq|sequence|inputs")
+
+
+def _all_shapes(axes: int, more: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return shapes of the usual sizes, then those with the sizes ``more`` that were given."""
+    usual = _shapes(axes)
+    if axes == 1:
+        return [*usual, *((size,) for size in more)]
+    if axes == 2:
+        sizes = [*SIZES.values(), *more, 1]
+        return [*usual, *((a, b) for a in sizes for b in sizes if a in more or b in more)]
+    return usual
 
 
 def _shapes(axes: int) -> list[tuple[int, ...]]:
@@ -286,20 +303,22 @@ def _shapes(axes: int) -> list[tuple[int, ...]]:
     return [(c, n, d), (n, c, d), (n, d, c), (n, d, d), (d, d, c), (c, d, d)]
 
 
-def _choices(name: str, use: str, spec: Any) -> list[Choice]:
+def _choices(
+    name: str, use: str, spec: Any, sizes: Mapping[str, int], more: Sequence[int]
+) -> list[Choice]:
     """Return what an argument may be, the likeliest for its name first."""
+    if use == "index" or spec == COUNT:
+        return [(COUNT, ())]
     if spec is not None:
         shape, dtype = spec
         kinds = ["index"] if dtype and np.dtype(_dtype(dtype)).kind in "iu" else ["real"]
-        return [(kind, tuple(map(_size, shape))) for kind in kinds]
-    if use == "index":
-        return [("count", ())]
-    zero, one, two, three = ([("real", s) for s in _shapes(k)] for k in range(4))
-    labels = [("index", s) for s in _shapes(1)]
-    rest = [("count", ()), *(("index", s) for s in _shapes(2))]
+        return [(kind, tuple(sizes.get(s, s) for s in shape)) for kind in kinds]
+    zero, one, two, three = ([("real", s) for s in _all_shapes(k, more)] for k in range(4))
+    labels = [("index", s) for s in _all_shapes(1, more)]
+    rest = [(COUNT, ()), *(("index", s) for s in _shapes(2))]
     n, d, h, c = SIZES.values()
     if COUNTS.fullmatch(name):
-        return [("count", ()), *zero, *one, *two, *three, *labels]
+        return [(COUNT, ()), *zero, *one, *two, *three, *labels]
     if SCALARS.fullmatch(name):
         return [*zero, *one, *two, *three, *labels, *rest]
     if SEQUENCES.fullmatch(name):
@@ -319,11 +338,27 @@ def _dtype(word: str) -> str:
     return "float64" if word == "python" else word
 
 
-def _size(size: Any) -> int:
-    if isinstance(size, int):
-        return size
-    known = SIZES.get(OTHER_NAMES.get(size, size))
-    return known if known is not None else 7 + sum(map(ord, size)) % 5
+def _sizes(specs: Mapping[str, Any]) -> dict[str, int]:
+    """Return a number for each size that specs name, no two alike."""
+    names = [s for spec in specs.values() if spec != COUNT for s in spec[0] if isinstance(s, str)]
+    found: dict[str, int] = {}
+    for name in dict.fromkeys(names):
+        usual = SIZES.get(OTHER_NAMES.get(name, name))
+        free = (k for k in range(7, 8 + len(names)) if k not in found.values())
+        found[name] = usual if usual and usual not in found.values() else next(free)
+    return found
+
+
+def _given_sizes(given: Mapping[str, Any], specs: Mapping[str, Any]) -> list[int]:
+    """Return the sizes of arguments that are known, which the others may have to fit."""
+    known = [size for value in given.values() for leaf in _arrays(value) for size in leaf.shape]
+    named = _sizes(specs)
+    known += [named.get(s, s) for spec in specs.values() if spec != COUNT for s in spec[0]]
+    return [size for size in dict.fromkeys(known) if size not in SIZES.values() and size > 1]
+
+
+def _arrays(value: Any) -> list[Any]:
+    return [leaf for leaf in flatten(value, is_leaf)[0] if isinstance(leaf, np.ndarray)]
 
 
 def _made_up(
@@ -348,17 +383,17 @@ def _made_up(
 
 
 def _specs_of(function: Callable[..., Any], specs: Mapping[str, Any]) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if name in specs:
             found[name] = read_spec(name, specs[name])
         elif parameter.annotation in (int, "int"):
-            found[name] = None
+            found[name] = COUNT
         elif parameter.annotation is not inspect.Parameter.empty:
             spec = annotated_spec(name, parameter.annotation)
             if spec is not None:
                 found[name] = spec
-    return {name: spec for name, spec in found.items() if spec is not None}
+    return found
 
 
 class _Search:
@@ -371,7 +406,8 @@ class _Search:
         self.function, self.given, self.missing = function, given, missing
         self.specs, self.wrt, self.has_aux, self.seed = specs, wrt, has_aux, seed
         self.signature = inspect.signature(function)
-        self.runs, self.last, self.was_number = 0, "", False
+        self.sizes, self.more = _sizes(specs), _given_sizes(given, specs)
+        self.runs, self.last, self.may_help = 0, "", False
         self.numbers = _normal
 
     def run(self) -> dict[str, Any] | None:
@@ -379,8 +415,8 @@ class _Search:
             self.runs = 0
             for found in (self.all_scalars(), self.search({})):
                 if found is not None:
-                    return _map_keys(self.values(found))
-            if not self.was_number:  # other numbers would end the same way
+                    return {k: _plain(v) for k, v in self.values(found).items()}
+            if not self.may_help:  # whatever the numbers are
                 break
         return None
 
@@ -406,7 +442,7 @@ class _Search:
 
     def choices(self, path: tuple[str, ...], use: str) -> Iterable[Choice]:
         spec = self.specs.get(path[0]) if len(path) == 1 else None
-        choices = dict.fromkeys(_choices(path[-1], use, spec))
+        choices = dict.fromkeys(_choices(path[-1], use, spec, self.sizes, self.more))
         if path[0] in self.wrt:
             return [choice for choice in choices if choice[0] == "real"]
         return choices
@@ -417,7 +453,7 @@ class _Search:
         values = self.values(chosen)
         bound = inspect.BoundArguments(
             self.signature,
-            {k: v for k in self.signature.parameters  # type: ignore[arg-type]
+            {k: v for k in self.signature.parameters
              if (v := self.given.get(k, values.get(k, _MISSING))) is not _MISSING},
         )  # fmt: skip
         try:
@@ -427,6 +463,7 @@ class _Search:
             return needed
         except Exception as error:  # a shape that does not fit: whatever the function raises
             self.last = f"{type(error).__name__}: {error}".splitlines()[0]
+            self.may_help |= isinstance(error, _BY_NUMBERS) or "math domain" in str(error)
             return False
         value = value[0] if self.has_aux and isinstance(value, tuple) else value
         if isinstance(value, _Unknown):
@@ -436,7 +473,7 @@ class _Search:
             number = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError):
             return False
-        self.was_number |= number.shape == ()
+        self.may_help |= number.shape == ()
         return number.shape == () and bool(np.isfinite(number))
 
     def values(self, chosen: Chosen) -> dict[str, Any]:
@@ -457,7 +494,7 @@ class _Search:
 
     def value(self, path: tuple[str, ...], kind: str, shape: tuple[int, ...]) -> Any:
         rng = np.random.default_rng([self.seed, *".".join(path).encode()])
-        if kind == "count":
+        if kind == COUNT:
             return SIZES["c"]
         if kind == "index":
             return rng.permutation(np.arange(int(np.prod(shape))) % SIZES["c"]).reshape(shape)
@@ -466,11 +503,12 @@ class _Search:
 
 
 _MISSING = object()
+_BY_NUMBERS = (np.linalg.LinAlgError, ArithmeticError, AssertionError)
 
 
-def _map_keys(value: Any) -> Any:
-    """Return nested arguments with plain dicts."""
-    return {k: _map_keys(v) for k, v in value.items()} if isinstance(value, dict) else value
+def _plain(value: Any) -> Any:
+    """Return a nested argument with plain dicts."""
+    return {k: _plain(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:

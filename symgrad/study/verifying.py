@@ -134,9 +134,7 @@ def _told(state: str, origin: Origin | None) -> str:
     }.get(state, "")
 
 
-def _compared(
-    emitted: EmittedModule, again: str, state: str, numbers: _Numbers
-) -> Verification:
+def _compared(emitted: EmittedModule, again: str, state: str, numbers: _Numbers) -> Verification:
     """Return how a module stands whose text can be compared."""
     assert emitted.origin is not None
     mine = _without_header(emitted.text)
