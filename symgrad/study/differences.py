@@ -94,7 +94,7 @@ class Difference:
         column = max((width - 3) // 2, 20)
         lines = [f"{self.left:{column}}   {self.right}".rstrip()]
         for part in self.parts:
-            lines += ["", part.heading]
+            lines += ["", *_folded(part.heading, width)]
             for pair in part.changes:
                 lines += _side_by_side(pair, column, paint)
         return "\n".join(lines)

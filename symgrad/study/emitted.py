@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NoReturn
 
+import numpy as np
+
 from symgrad.errors import SpecError
 
 FUNCTIONS = ("forward", "backward", "value_and_grad")
@@ -41,7 +43,7 @@ NUMPY = _words(
     "maximum.at maximum.reduce mean min minimum minimum.accumulate minimum.reduce mod moveaxis "
     "multiply multiply.accumulate multiply.at multiply.reduce nan negative newaxis not_equal "
     "ones ones_like outer pad pi positive power prod ptp rad2deg radians ravel reciprocal "
-    "remainder repeat reshape rint roll rollaxis rot90 round searchsorted select sign signbit "
+    "remainder repeat reshape rint roll rollaxis rot90 round s_ searchsorted select sign signbit "
     "sin sinc sinh sort split sqrt square squeeze stack std subtract subtract.outer sum "
     "swapaxes take take_along_axis tan tanh tensordot tile trace transpose tri tril triu "
     "true_divide trunc uint16 uint32 uint64 uint8 unique vander var vdot vsplit vstack where "
@@ -52,7 +54,10 @@ METHODS = _words(
     "item max mean min nonzero prod ravel repeat reshape round sort squeeze std sum swapaxes "
     "take trace transpose var view"
 )
-BUILT_INS = _words("abs bool float int len list max min range slice sum tuple type zip")
+BUILT_INS = _words("abs bool float int len list max min range round slice sum tuple type zip")
+
+ATTRIBUTES = _words("T dtype flat imag ndim real shape size")
+_KINDS = (np.ndarray, np.ufunc, str, bytes, dict, list, tuple, float, int, type)
 
 _STATEMENTS = (ast.Assign, ast.AugAssign, ast.Return, ast.If, ast.Raise, ast.Delete, ast.Expr)
 _EXPRESSIONS = (
@@ -251,6 +256,16 @@ def _refuse(node: ast.AST) -> NoReturn:
     )
 
 
+def _is_foreign_attribute(name: str) -> bool:
+    """Return whether an array, a container or a text has such an attribute that is not emitted.
+
+    Otherwise it is a field of the user's own class, which the module takes apart.
+    """
+    if name in ATTRIBUTES or name in METHODS:
+        return False
+    return any(hasattr(kind, name) for kind in _KINDS)
+
+
 class _Function:
     """One function of a module, looked at node by node."""
 
@@ -314,12 +329,14 @@ class _Function:
             self.expression(part)
 
     def attribute(self, node: ast.Attribute) -> None:
+        if not isinstance(node.ctx, ast.Load):  # setting one would change NumPy for everybody
+            _refuse(node)
         path = self.numpy_path(node)
         if path is not None:
             if path not in NUMPY:
                 _refuse(node)
             return
-        if node.attr.startswith("_"):
+        if node.attr.startswith("_") or _is_foreign_attribute(node.attr):
             _refuse(node)
         self.expression(node.value)
 
@@ -341,6 +358,8 @@ class _Function:
             and len(function.args) == 1
             and self.is_place(function.args[0])
         ):
+            _refuse(node)
+        if any(keyword.arg in (None, "key") for keyword in node.keywords):
             _refuse(node)
         for given in (*node.args, *node.keywords):
             self.expression(given)

@@ -37,7 +37,7 @@ from symgrad.arguments import annotated_spec, is_leaf, read_spec
 from symgrad.errors import ArgumentError, SpecError, did_you_mean
 from symgrad.trees import flatten
 
-MOST_RUNS = 20_000
+MOST_RUNS = 10_000
 SIZES = {"n": 5, "d": 4, "h": 6, "c": 3}
 OTHER_NAMES = {
     "N": "n", "m": "n", "batch": "n", "B": "n", "D": "d", "p": "d", "H": "h", "k": "h",
@@ -413,9 +413,9 @@ class _Search:
     def run(self) -> dict[str, Any] | None:
         for self.numbers in (_normal, _positive, _inside):
             self.runs = 0
-            for found in (self.all_scalars(), self.search({})):
-                if found is not None:
-                    return {k: _plain(v) for k, v in self.values(found).items()}
+            found = self.all_scalars() or self.search({})
+            if found is not None:
+                return {k: _plain(v) for k, v in self.values(found).items()}
             if not self.may_help:  # whatever the numbers are
                 break
         return None
