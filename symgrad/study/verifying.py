@@ -409,6 +409,7 @@ class _Numbers:
         x = np.asarray(leaves[leaf], dtype=np.float64)
         gradient = np.asarray(gradient, dtype=np.float64)
         scale = max(float(np.max(np.abs(gradient), initial=0.0)), abs(self.forward(leaves)), 1e-300)
+        floor = max(1e-11 * scale, 1e-9 * _largest([*leaves.values()]))  # of what cancels
         chosen = range(x.size)
         if x.size > MOST_ELEMENTS:
             chosen = np.random.default_rng(0).choice(x.size, MOST_ELEMENTS, replace=False)  # type: ignore[assignment]
@@ -416,7 +417,7 @@ class _Numbers:
             at = tuple(map(int, np.unravel_index(i, x.shape))) if x.shape else ()
             line = partial(self.along, leaf, x, at, leaves)
             slope, g = central(line, float(x[at])), float(gradient[at])
-            room = MEASURED * max(abs(slope.value), abs(g)) + max(2 * slope.off_by, 1e-11 * scale)
+            room = MEASURED * max(abs(slope.value), abs(g)) + max(2 * slope.off_by, floor)
             if abs(g - slope.value) <= room and slope.off_by <= 1e-3 * scale:
                 continue
             bend = kink(line, float(x[at]))
