@@ -93,7 +93,27 @@ def test_the_keys_of_a_dict_are_those_that_are_asked_for():
     assert np.isfinite(from_a_dict(params, X, y))
 
 
-UNFOUND = {"mlp_of_tuples", "lstm"}  # a list of layers, and sizes 4 times one another
+def from_a_tuple(params, X, y):
+    (W1, b1), (W2, b2) = params
+    h = np.tanh(X @ W1 + b1)
+    return np.mean((h @ W2 + b2 - y[:, None]) ** 2)
+
+
+def from_a_flat_tuple(params, kernel):
+    W, b = params
+    a, c = kernel
+    return np.sum(np.tanh(W @ b)) * a * c
+
+
+def test_what_is_unpacked_is_a_tuple_or_an_array():
+    (one, two), X, _ = example_arguments(from_a_tuple).args
+    assert one[0].shape == (4, 6) and two[0].shape[0] == 6 and X.shape == (5, 4)
+    found = example_arguments(from_a_flat_tuple)
+    assert "params ((" in found.notes[0]
+    assert len(found.args[0]) == 2 and np.isfinite(from_a_flat_tuple(*found.args))
+
+
+UNFOUND = {"mlp_of_tuples", "lstm"}  # a list of any length, and sizes 4 times one another
 
 
 @pytest.mark.parametrize("name", [p.name for p in PROGRAMS if p.name not in UNFOUND])

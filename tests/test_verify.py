@@ -362,3 +362,14 @@ def test_a_module_that_the_command_wrote_is_verified_by_it(folder, capsys):
     assert main(words) == 0
     assert main(["verify", "out.py"]) == 0
     assert "the text is what is emitted for loss.py:f" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("program", SMALL[::15], ids=lambda p: p.label)
+def test_programs_of_every_kind_are_verified(program, folder):
+    c = symgrad.compile(as_loss(program.function), wrt=program.floats or 0, check=None)
+    try:
+        c.value_and_grad(*program.args)
+    except symgrad.SymgradError:
+        pytest.skip("refused")
+    found = verify(c.source, source=False)
+    assert found, found

@@ -13,6 +13,7 @@ finite number.  So `W1` in ``X @ W1`` gets the shape that fits `X`.  By name, a 
   lower-case: numbers, before arrays are tried
 - ``X``, ``data``: (n, d); ``W``, ``W1``, other capitals: matrices; ``w``, ``theta``, ``b``, ``y``:
   vectors; then everything else up to three axes
+- what is unpacked (``W, b = params``) may be a tuple, what has keys is a dict
 - an array that must hold indices (``p[rows, y]``) gets classes 0, 1, 2
 
 Sizes are n = 5, d = 4, h = 6, c = 3, all different, so that none fits by chance.  The numbers are
@@ -23,12 +24,14 @@ normal with seed 0; where the value is not finite, they are drawn from (0.5, 1.5
 from __future__ import annotations
 
 import ast
+import dis
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -208,9 +211,9 @@ class Needed(BaseException):
     No `Exception`, so that a function's own ``except Exception`` does not swallow it.
     """
 
-    def __init__(self, path: tuple[str, ...], use: str = ""):
+    def __init__(self, path: tuple[str, ...], use: str = "", names: tuple[str, ...] = ()):
         super().__init__(path)
-        self.path, self.use = path, use
+        self.path, self.use, self.names = path, use, names
 
 
 class _Unknown:
@@ -232,6 +235,9 @@ class _Unknown:
             return _Unknown((*self._path, key))
         raise Needed(self._path)
 
+    def __iter__(self) -> Any:
+        raise Needed(self._path, "parts", _unpacked(sys._getframe(1)))
+
     def __getattr__(self, name: str) -> Any:
         raise Needed(self._path)
 
@@ -241,12 +247,33 @@ class _Unknown:
 
 _TOUCHES = (
     "array_ufunc array_function array add radd sub rsub mul rmul truediv rtruediv floordiv "
-    "rfloordiv mod rmod pow rpow matmul rmatmul neg pos abs lt le gt ge eq ne len iter bool float "
+    "rfloordiv mod rmod pow rpow matmul rmatmul neg pos abs lt le gt ge eq ne len bool float "
     "int complex call contains setitem round divmod rdivmod and rand or ror xor rxor invert "
     "iadd isub imul itruediv imatmul str format trunc floor ceil reversed enter exit next"
 )
 for _name in _TOUCHES.split():
     setattr(_Unknown, f"__{_name}__", _Unknown._need)
+
+
+def _unpacked(frame: FrameType) -> tuple[str, ...]:
+    """Return the names in ``W, b = params``, where that is what a frame does; else nothing."""
+    steps = [s for s in dis.get_instructions(frame.f_code) if s.opname != "EXTENDED_ARG"]
+    at = max((k for k, step in enumerate(steps) if step.offset <= frame.f_lasti), default=0)
+    if not steps or steps[at].opname != "UNPACK_SEQUENCE":
+        return ()
+    count = int(steps[at].arg or 0)
+    stored: list[str] = []
+    for step in steps[at + 1 : at + 1 + count]:
+        if not step.opname.startswith("STORE_"):
+            break
+        stored += [step.argval] if isinstance(step.argval, str) else list(step.argval)
+    if len(set(stored[:count])) < count:
+        return tuple(map(str, range(count)))
+    return tuple(stored[:count])
+
+
+class _Parts(dict[str, Any]):
+    """A tuple of arguments whose parts have the names that the function unpacks them to."""
 
 
 class _Keys(dict[str, Any]):
@@ -260,8 +287,8 @@ class _Keys(dict[str, Any]):
         return _Unknown((*self._path, key))
 
 
-Choice = tuple[str, tuple[int, ...]]  # what kind of numbers, and their shape
-COUNT = "count"
+Choice = tuple[str, tuple[Any, ...]]  # what kind of numbers and their shape, or names of parts
+COUNT, PARTS = "count", "parts"
 Chosen = dict[tuple[str, ...], Choice]
 
 SCALARS = re.compile(
@@ -287,6 +314,9 @@ def _all_shapes(axes: int, more: Sequence[int]) -> list[tuple[int, ...]]:
         sizes = [*SIZES.values(), *more, 1]
         return [*usual, *((a, b) for a in sizes for b in sizes if a in more or b in more)]
     return usual
+
+
+NESTED = re.compile(r"params|parameters|weights|model|layers?|net|network|theta|args|\d+")
 
 
 def _shapes(axes: int) -> list[tuple[int, ...]]:
@@ -434,18 +464,19 @@ class _Search:
         if not isinstance(outcome, Needed) or self.runs > MOST_RUNS:
             return None
         path = outcome.path
-        for choice in self.choices(path, outcome.use):
+        for choice in self.choices(path, outcome.use, outcome.names):
             found = self.search({**chosen, path: choice})
             if found is not None or self.runs > MOST_RUNS:
                 return found
         return None
 
-    def choices(self, path: tuple[str, ...], use: str) -> Iterable[Choice]:
+    def choices(self, path: tuple[str, ...], use: str, names: tuple[str, ...]) -> Iterable[Choice]:
+        parts = [(PARTS, names)] if names else []
         spec = self.specs.get(path[0]) if len(path) == 1 else None
         choices = dict.fromkeys(_choices(path[-1], use, spec, self.sizes, self.more))
         if path[0] in self.wrt:
-            return [choice for choice in choices if choice[0] == "real"]
-        return choices
+            return [*parts, *(choice for choice in choices if choice[0] == "real")]
+        return [*parts, *choices] if NESTED.fullmatch(path[-1]) else [*choices, *parts]
 
     def outcome(self, chosen: Chosen) -> Needed | bool:
         """Return whether the function gives one finite number, or what it needs for it."""
@@ -483,14 +514,18 @@ class _Search:
             name: _Keys((name,)) if name in nested else _Unknown((name,)) for name in self.missing
         }
         for path, (kind, shape) in chosen.items():
-            value = self.value(path, kind, shape)
+            value = (
+                _Parts({name: _Unknown((*path, name)) for name in shape})
+                if kind == PARTS
+                else self.value(path, kind, shape)
+            )
             place = values
             for key in path[:-1]:
                 if not isinstance(place.get(key), dict):
                     place[key] = _Keys((*path[: path.index(key)], key))
                 place = place[key]
             place[path[-1]] = value
-        return values
+        return {name: _as_tuples(value) for name, value in values.items()}
 
     def value(self, path: tuple[str, ...], kind: str, shape: tuple[int, ...]) -> Any:
         rng = np.random.default_rng([self.seed, *".".join(path).encode()])
@@ -506,8 +541,20 @@ _MISSING = object()
 _BY_NUMBERS = (np.linalg.LinAlgError, ArithmeticError, AssertionError)
 
 
+def _as_tuples(value: Any) -> Any:
+    """Return nested arguments with the tuples that `_Parts` stand for."""
+    if isinstance(value, _Parts):
+        return tuple(map(_as_tuples, value.values()))
+    if isinstance(value, dict):
+        for key in value:
+            value[key] = _as_tuples(value[key])
+    return value
+
+
 def _plain(value: Any) -> Any:
     """Return a nested argument with plain dicts."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
     return {k: _plain(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
@@ -529,6 +576,8 @@ def _inside(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key} {_shown(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_shown, value))})"
     if isinstance(value, np.ndarray):
         kind = " int" if value.dtype.kind == "i" else ""
         return f"{value.shape}{kind}"

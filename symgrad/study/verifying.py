@@ -408,8 +408,8 @@ class _Numbers:
     ) -> Iterator[str]:
         x = np.asarray(leaves[leaf], dtype=np.float64)
         gradient = np.asarray(gradient, dtype=np.float64)
-        scale = max(float(np.max(np.abs(gradient), initial=0.0)), abs(self.forward(leaves)), 1e-300)
-        floor = max(1e-11 * scale, 1e-9 * _largest([*leaves.values()]))  # of what cancels
+        scale = _largest([gradient, self.forward(leaves), *leaves.values()])
+        floor = 1e-10 * scale  # what is left of numbers that cancel
         chosen = range(x.size)
         if x.size > MOST_ELEMENTS:
             chosen = np.random.default_rng(0).choice(x.size, MOST_ELEMENTS, replace=False)  # type: ignore[assignment]
