@@ -409,7 +409,8 @@ class _Numbers:
         x = np.asarray(leaves[leaf], dtype=np.float64)
         gradient = np.asarray(gradient, dtype=np.float64)
         scale = _largest([gradient, self.forward(leaves), *leaves.values()])
-        floor = 1e-10 * scale  # what is left of numbers that cancel
+        is_zero = _largest([gradient, self.forward(leaves)]) < 1e-12 * scale
+        floor = (1e-8 if is_zero else 1e-11) * scale  # what is left of numbers that cancel
         chosen = range(x.size)
         if x.size > MOST_ELEMENTS:
             chosen = np.random.default_rng(0).choice(x.size, MOST_ELEMENTS, replace=False)  # type: ignore[assignment]
