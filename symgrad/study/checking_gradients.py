@@ -23,7 +23,7 @@ from symgrad.arguments import bind, float_ints, is_leaf, with_floats
 from symgrad.compiled import Compiled
 from symgrad.errors import ArgumentError, SymgradError, WrtError
 from symgrad.study.grids import Grid, finite, number, plain
-from symgrad.study.measuring import Kink, Slope, central, kink
+from symgrad.study.measuring import EPSILON, Kink, Slope, central, kink
 from symgrad.study.stand_ins import COMPLEX, DIGITS, PRECISE, Field, StandIn
 from symgrad.trees import Tree, flatten, spell_path
 
@@ -341,7 +341,7 @@ class _Subject:
         scale = max(
             [abs(self.at), *(float(np.max(np.abs(g), initial=0.0)) for g in grads.values())]
         )
-        judge = _Judge(tolerance, scale)
+        judge = _Judge(tolerance, scale, self.floor(scale))
         rows = tuple(
             self.row(name, k, place, grads[name, k], chosen, judge, most, seed)
             for name in self.compiled.wrt
@@ -350,6 +350,13 @@ class _Subject:
         whose = "symgrad's gradient" if grad is None else "the given gradient"
         notes = tuple(self.notes)
         return GradientCheck(self.name, whose, chosen, tolerance, rows, notes, self.repeatable)
+
+    def floor(self, scale: float) -> float:
+        """Return what rounding leaves of numbers that cancel, by those that the function reads."""
+        numbers = [np.abs(x) for v in self.values.values() for x in map(np.asarray, _leaves(v))
+                   if x.dtype.kind == "f"]  # fmt: skip
+        size = max(float(np.max(x, initial=0.0)) for x in numbers)
+        return 1e-8 * size if scale < 1e-12 * size else 16 * EPSILON * scale
 
     def gradient(self, grad: Any) -> dict[tuple[str, int], Any]:
         """Return the gradient that is checked by variable and leaf, in the variables' shapes."""
@@ -486,12 +493,14 @@ class _Judge:
 
     tolerance: float
     scale: float  # of the value and the whole gradient: what is far below it cannot be measured
+    floor: float  # of what rounding leaves where numbers cancel
 
     def compare(self, where: str, gradient: float, measured: Slope) -> tuple[Element, bool]:
         n, off_by = measured.value, measured.off_by
         error = relative_error(gradient, n)
         gap = abs(gradient - n)
-        if error > self.tolerance and gap <= 2 * off_by <= 2 * self.tolerance * self.scale:
+        is_unresolved = gap <= 2 * off_by <= 2 * self.tolerance * self.scale
+        if error > self.tolerance and (is_unresolved or gap <= self.floor):
             error = 0.0  # what differences of this function cannot tell apart
         passed = error <= self.tolerance
         return Element(where, gradient, n, off_by, error), passed

@@ -64,6 +64,14 @@ def _by_sign(z: Any) -> Any:
     return np.where(z.real < 0, -z, z)
 
 
+def _larger(a: Any, b: Any) -> Any:
+    return np.where(a.real >= b.real, a, b)
+
+
+def _smaller(a: Any, b: Any) -> Any:
+    return np.where(a.real <= b.real, a, b)
+
+
 COMPLEX = Field(
     "complex numbers",
     np.dtype(np.complex128),
@@ -79,8 +87,10 @@ COMPLEX = Field(
         "absolute": _by_sign,
         "fabs": _by_sign,
         "conjugate": lambda z: z,
-        "maximum": lambda a, b: np.where(a.real >= b.real, a, b),
-        "minimum": lambda a, b: np.where(a.real <= b.real, a, b),
+        "maximum": _larger,
+        "minimum": _smaller,
+        "fmax": _larger,
+        "fmin": _smaller,
         "cbrt": lambda z: np.where(z.real < 0, -1, 1) * _by_sign(z) ** (1 / 3),
         "expit": lambda z: 1 / (1 + np.exp(-z)),
         "logaddexp": lambda a, b: (
@@ -139,6 +149,8 @@ def _precisely() -> Field:
         "float_power": _each(lambda a, b: a**b, 2),
         "maximum": _each(max, 2),
         "minimum": _each(min, 2),
+        "fmax": _each(max, 2),
+        "fmin": _each(min, 2),
         "hypot": _each(mp.hypot, 2),
         "arctan2": _each(mp.atan2, 2),
         "logaddexp": _each(lambda a, b: mp.log(mp.exp(a) + mp.exp(b)), 2),
