@@ -1,5 +1,7 @@
 """`symgrad verify`: what is wrong with a saved module is noticed, and nothing foreign is run."""
 
+import collections
+import dataclasses
 import io
 import json
 import sys
@@ -118,6 +120,31 @@ def with_mode(w, x, mode="mean", power=2):
     return np.mean(r**power) if mode == "mean" else np.sum(r**power)
 
 
+@dataclasses.dataclass
+class Layer:
+    W: object
+    b: object
+
+
+Weights = collections.namedtuple("Weights", "W b")
+
+
+def layer(p, X):
+    return np.mean(np.tanh(X @ p.W + p.b) ** 2)
+
+
+def many(alpha_first, beta_second, gamma_third, delta_fourth, epsilon_fifth, zeta_sixth):
+    return alpha_first * beta_second * gamma_third * delta_fourth * epsilon_fifth * zeta_sixth
+
+
+ALL_OF_MANY = ("epsilon_fifth", "beta_second", "gamma_third", "delta_fourth", "alpha_first",
+               "zeta_sixth")  # fmt: skip
+
+
+def picked(E, i, mask):
+    return np.sum(E[i] ** 2) + np.sum(E[mask])
+
+
 V = np.arange(1.0, 4.0)
 NESTED = [
     (structured, "layers", ({"x": np.ones((5, 3)), "t": np.ones((5, 2))},
@@ -125,6 +152,10 @@ NESTED = [
     (structured, ("first", "layers"), ({"x": np.ones((5, 3)), "t": np.ones((5, 2))},
                             [[np.ones((3, 4)), np.ones(4)], [np.ones((4, 2)), np.ones(2)]])),
     (starred, "ws", (V, V)),
+    (layer, "p", (Layer(np.ones((4, 3)), V), np.ones((5, 4)))),
+    (layer, ("p", "X"), (Weights(np.ones((4, 3)), V), np.ones((5, 4)))),
+    (many, ALL_OF_MANY, (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)),
+    (picked, "E", (np.ones((7, 3)), np.array([1, 2, 6]), np.ones(7) > 0)),
     (with_mode, "w", (np.ones((2, 3)), V, "sum")),
     (with_mode, "w", (np.ones((2, 3)), V, "mean", 3)),
 ]  # fmt: skip

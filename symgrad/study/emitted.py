@@ -85,6 +85,7 @@ class Origin:
     version: str
     digest: str
     without: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,9 @@ class EmittedModule:
     def words(self) -> list[str]:
         """What the gradient is by, as the docstring has it (``dW1``), or [] if it is cut short."""
         found = re.match(r"Return ([\w, ]+): the gradient of", self.doc("backward"))
-        return found[1].split(", ") if found else []
+        if found:
+            return found[1].split(", ")
+        return [f"d{name}" for name in self.origin.by] if self.origin else []
 
     def load(self, text: str | None = None) -> ModuleType:
         """Execute the module, whose text was checked when it was read."""
@@ -174,12 +177,14 @@ def _origin(doc: str) -> Origin | None:
         line = " ".join(paragraph.split())
         found = re.fullmatch(
             r"(?:From (?P<place>.*), |Made by )symgrad (?P<version>[\w.+]+)"
-            r"(?:, source sha256 (?P<digest>[0-9a-f]{16}))?(?:, without (?P<without>`.*`))?\.",
+            r"(?:, source sha256 (?P<digest>[0-9a-f]{16}))?(?:, without (?P<without>`.*`))?"
+            r"(?:, by (?P<by>\w+(?:, \w+)*))?\.",
             line,
         )
         if found:
             laws = tuple(re.findall(r"`([^`]*)`", found["without"] or ""))
-            return Origin(found["place"] or "", found["version"], found["digest"] or "", laws)
+            by = tuple(found["by"].split(", ")) if found["by"] else ()
+            return Origin(found["place"] or "", found["version"], found["digest"] or "", laws, by)
     return None
 
 
