@@ -332,8 +332,15 @@ class Specialisation:
         words = contract_words(self.primal, (*interface.parameters, *interface.captured), names)
         doc = ["", *paragraph(words)]
         if self.options.origin:
-            doc += ["", *paragraph([docstring_text(self.options.origin)])]
+            doc += ["", *paragraph([docstring_text(self._origin_of(functions))])]
         return ModuleView((), title, tuple(doc), writer.np, tuple(functions))
+
+    def _origin_of(self, functions: Sequence[FunctionView]) -> str:
+        """Return where the module comes from, and what its gradient is by if no line could say."""
+        origin = self.options.origin
+        if not any(function.doc.endswith(" ...") for function in functions):
+            return origin
+        return f"{origin.removesuffix('.')}, by {', '.join(self.options.wrt)}."
 
     # --- what the function captures
 

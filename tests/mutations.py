@@ -46,8 +46,11 @@ def changes(node):
         new = COMPARED[type(node.ops[0])]
         yield "a comparison", lambda: node.ops.__setitem__(0, new())
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        yield f"{node.value} became another number", lambda: setattr(
-            node, "value", node.value + 1 if type(node.value) is int else node.value * 1.001
+        yield (
+            f"{node.value} became another number",
+            lambda: setattr(
+                node, "value", node.value + 1 if type(node.value) is int else node.value * 1.001
+            ),
         )
     if isinstance(node, ast.Attribute) and node.attr == "T":
         yield "a transpose", lambda: setattr(node, "attr", "real")

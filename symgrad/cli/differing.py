@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     from symgrad.study.differences import diff
 
     sides = [compiled(target, options) for target in (options.left, options.right)]
-    names = tuple(origin(*split_target(target)) for target in (options.left, options.right))
+    names = origin(*split_target(options.left)), origin(*split_target(options.right))
     found = diff(*sides, functions=options.function or FUNCTIONS[-1:], names=names)
     print(told(found, options.format).rstrip("\n"))
     sys.stdout.flush()

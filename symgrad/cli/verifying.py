@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
 
     found = []
     for path in options.modules:
-        given = sys.stdin.buffer.read().decode("utf-8") + "\n" if path == "-" else path
+        given = typed() if path == "-" else path
         with redirect_stdout(sys.stderr):
             found.append(verify(given, source=not options.no_source))
         if not options.json:
@@ -41,3 +41,9 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(data[0] if len(data) == 1 else data, indent=2, ensure_ascii=False))
     sys.stdout.flush()
     return RIGHT if all(found) else WRONG
+
+
+def typed() -> str:
+    """Return the module on stdin, whose line ends tell it from a path."""
+    text = sys.stdin.buffer.read().decode("utf-8")
+    return text if "\n" in text else f"{text}\n"

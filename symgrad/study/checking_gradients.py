@@ -23,7 +23,7 @@ from symgrad.arguments import bind, float_ints, is_leaf, with_floats
 from symgrad.compiled import Compiled
 from symgrad.errors import ArgumentError, SymgradError, WrtError
 from symgrad.study.grids import Grid, finite, number, plain
-from symgrad.study.measuring import Kink, Slope, central, kink
+from symgrad.study.measuring import EPSILON, Kink, Slope, central, kink
 from symgrad.study.stand_ins import COMPLEX, DIGITS, PRECISE, Field, StandIn
 from symgrad.trees import Tree, flatten, spell_path
 
@@ -283,7 +283,7 @@ class _Subject:
     # --- running it
 
     def call(self, function: Any, values: Mapping[str, Any]) -> Any:
-        bound = inspect.BoundArguments(self.compiled.signature, dict(values))  # type: ignore[arg-type]
+        bound = inspect.BoundArguments(self.compiled.signature, dict(values))
         with np.errstate(all="ignore"):
             return function(*bound.args, **bound.kwargs)
 
@@ -338,8 +338,10 @@ class _Subject:
         if tolerance is None:
             tolerance = FINE_WITH_KINKS if has_kinks else RIGHT
         chosen = self.choose(method)
-        scale = max([abs(self.at), *(float(np.max(np.abs(g), initial=0.0)) for g in grads.values())])
-        judge = _Judge(tolerance, scale)
+        scale = max(
+            [abs(self.at), *(float(np.max(np.abs(g), initial=0.0)) for g in grads.values())]
+        )
+        judge = _Judge(tolerance, scale, self.floor(scale))
         rows = tuple(
             self.row(name, k, place, grads[name, k], chosen, judge, most, seed)
             for name in self.compiled.wrt
@@ -348,6 +350,13 @@ class _Subject:
         whose = "symgrad's gradient" if grad is None else "the given gradient"
         notes = tuple(self.notes)
         return GradientCheck(self.name, whose, chosen, tolerance, rows, notes, self.repeatable)
+
+    def floor(self, scale: float) -> float:
+        """Return what rounding leaves of numbers that cancel, by those that the function reads."""
+        numbers = [np.abs(x) for v in self.values.values() for x in map(np.asarray, _leaves(v))
+                   if x.dtype.kind == "f"]  # fmt: skip
+        size = max(float(np.max(x, initial=0.0)) for x in numbers)
+        return 1e-8 * size if scale < 1e-12 * size else 16 * EPSILON * scale
 
     def gradient(self, grad: Any) -> dict[tuple[str, int], Any]:
         """Return the gradient that is checked by variable and leaf, in the variables' shapes."""
@@ -389,7 +398,7 @@ class _Subject:
         return bool(made.kinks)
 
     def _call_arguments(self) -> tuple[Any, Any]:
-        bound = inspect.BoundArguments(self.compiled.signature, dict(self.values))  # type: ignore[arg-type]
+        bound = inspect.BoundArguments(self.compiled.signature, dict(self.values))
         return bound.args, bound.kwargs
 
     def choose(self, method: str | None) -> str:
@@ -484,12 +493,14 @@ class _Judge:
 
     tolerance: float
     scale: float  # of the value and the whole gradient: what is far below it cannot be measured
+    floor: float  # of what rounding leaves where numbers cancel
 
     def compare(self, where: str, gradient: float, measured: Slope) -> tuple[Element, bool]:
         n, off_by = measured.value, measured.off_by
         error = relative_error(gradient, n)
         gap = abs(gradient - n)
-        if error > self.tolerance and gap <= 2 * off_by <= 2 * self.tolerance * self.scale:
+        is_unresolved = gap <= 2 * off_by <= 2 * self.tolerance * self.scale
+        if error > self.tolerance and (is_unresolved or gap <= self.floor):
             error = 0.0  # what differences of this function cannot tell apart
         passed = error <= self.tolerance
         return Element(where, gradient, n, off_by, error), passed
@@ -565,7 +576,9 @@ def _named(grads: Mapping[Any, Any], name: str) -> Any:
     for key in (name, f"d{name}"):
         if key in grads:
             return grads[key]
-    raise ArgumentError(f"the gradient is a dict without `{name}`: it has {', '.join(map(str, grads))}")
+    raise ArgumentError(
+        f"the gradient is a dict without `{name}`: it has {', '.join(map(str, grads))}"
+    )
 
 
 def _each_of(grads: Any, names: Sequence[str]) -> Any:

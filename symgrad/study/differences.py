@@ -43,7 +43,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Two texts side by side, and which local names of the left are called otherwise on the right."""
+    """Two texts side by side, and the local names of the left that the right calls otherwise."""
 
     title: str
     pairs: tuple[Pair, ...]
@@ -94,7 +94,7 @@ class Difference:
         column = max((width - 3) // 2, 20)
         lines = [f"{self.left:{column}}   {self.right}".rstrip()]
         for part in self.parts:
-            lines += ["", part.heading]
+            lines += ["", *_folded(part.heading, width)]
             for pair in part.changes:
                 lines += _side_by_side(pair, column, paint)
         return "\n".join(lines)
@@ -333,9 +333,7 @@ def _replaced(left: Sequence[str], right: Sequence[str]) -> list[Pair]:
     filled = [*shorter[:gap], *[""] * extra, *shorter[gap:]]
     sides = (filled, longer) if shorter is left else (longer, filled)
     kinds = {(True, False): ADDED, (False, True): REMOVED}
-    return [
-        Pair(kinds.get((not a, not b), CHANGED), a, b) for a, b in zip(*sides, strict=True)
-    ]
+    return [Pair(kinds.get((not a, not b), CHANGED), a, b) for a, b in zip(*sides, strict=True)]
 
 
 def _best_gap(shorter: Sequence[str], longer: Sequence[str]) -> int:
@@ -394,9 +392,13 @@ def _without_comment(line: str) -> str:
 def _local_names(text: str) -> frozenset[str]:
     """Return the names that a function gives to its own values, and its own name."""
     tree = _parsed(text)
-    bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    bound = {
+        n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
     functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
-    parameters = {arg.arg for f in functions for arg in ast.walk(f.args) if isinstance(arg, ast.arg)}
+    parameters = {
+        arg.arg for f in functions for arg in ast.walk(f.args) if isinstance(arg, ast.arg)
+    }
     outer = {functions[0].name} if functions else set()
     return frozenset((bound | outer) - parameters)
 

@@ -15,42 +15,49 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NoReturn
 
+import numpy as np
+
 from symgrad.errors import SpecError
 
 FUNCTIONS = ("forward", "backward", "value_and_grad")
 
-NUMPY = frozenset(
-    (
-        "abs absolute add add.accumulate add.at add.reduce all amax amin any append arange arccos "
-        "arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argsort array asarray "
-        "atleast_1d atleast_2d bincount bitwise_and bitwise_or bitwise_xor bool_ broadcast_arrays "
-        "broadcast_to cbrt ceil clip column_stack concatenate copy copysign cos cosh count_nonzero "
-        "cross cumprod cumsum deg2rad degrees diag diagflat diagonal diff divide divmod dot "
-        "dstack e einsum empty empty_like equal exp exp2 expand_dims expm1 eye fabs flip fliplr "
-        "flipud float16 float32 float64 float_power floor floor_divide fmax fmin fmod full "
-        "full_like greater greater_equal heaviside hstack hypot identity inf inner int16 int32 "
-        "int64 int8 invert isfinite isinf isnan less less_equal linalg.det linalg.inv "
-        "linalg.matrix_power linalg.norm linalg.slogdet linalg.solve log log10 log1p log2 logaddexp "
-        "logaddexp.accumulate logaddexp.reduce logaddexp2 logaddexp2.accumulate logaddexp2.reduce "
-        "logical_and logical_not logical_or logical_xor matmul max maximum maximum.accumulate "
-        "maximum.at maximum.reduce mean min minimum minimum.accumulate minimum.reduce mod moveaxis "
-        "multiply multiply.accumulate multiply.at multiply.reduce nan negative newaxis not_equal "
-        "ones ones_like outer pad pi positive power prod ptp rad2deg radians ravel reciprocal "
-        "remainder repeat reshape rint roll rollaxis rot90 round searchsorted select sign signbit "
-        "sin sinc sinh sort split sqrt square squeeze stack std subtract subtract.outer sum "
-        "swapaxes take take_along_axis tan tanh tensordot tile trace transpose tri tril triu "
-        "true_divide trunc uint16 uint32 uint64 uint8 unique vander var vdot vsplit vstack where "
-        "zeros zeros_like"
-    ).split()
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+NUMPY = _words(
+    "abs absolute add add.accumulate add.at add.reduce all amax amin any append arange arccos "
+    "arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argsort array asarray "
+    "atleast_1d atleast_2d bincount bitwise_and bitwise_or bitwise_xor bool_ broadcast_arrays "
+    "broadcast_to cbrt ceil clip column_stack concatenate copy copysign cos cosh count_nonzero "
+    "cross cumprod cumsum deg2rad degrees diag diagflat diagonal diff divide divmod dot "
+    "dstack e einsum empty empty_like equal exp exp2 expand_dims expm1 eye fabs flip fliplr "
+    "flipud float16 float32 float64 float_power floor floor_divide fmax fmin fmod full "
+    "full_like greater greater_equal heaviside hstack hypot identity inf inner int16 int32 "
+    "int64 int8 invert isfinite isinf isnan less less_equal linalg.det linalg.inv "
+    "linalg.matrix_power linalg.norm linalg.slogdet linalg.solve log log10 log1p log2 "
+    "logaddexp logaddexp.accumulate logaddexp.reduce logaddexp2 logaddexp2.accumulate "
+    "logaddexp2.reduce logical_and logical_not logical_or "
+    "logical_xor matmul max maximum maximum.accumulate "
+    "maximum.at maximum.reduce mean min minimum minimum.accumulate minimum.reduce mod moveaxis "
+    "multiply multiply.accumulate multiply.at multiply.reduce nan negative newaxis not_equal "
+    "ones ones_like outer pad pi positive power prod ptp rad2deg radians ravel reciprocal "
+    "remainder repeat reshape rint roll rollaxis rot90 round s_ searchsorted select sign signbit "
+    "sin sinc sinh sort split sqrt square squeeze stack std subtract subtract.outer sum "
+    "swapaxes take take_along_axis tan tanh tensordot tile trace transpose tri tril triu "
+    "true_divide trunc uint16 uint32 uint64 uint8 unique vander var vdot vsplit vstack where "
+    "zeros zeros_like"
 )
-METHODS = frozenset(
-    (
-        "all any argmax argmin argsort astype clip conj copy cumprod cumsum diagonal dot flatten "
-        "item max mean min nonzero prod ravel repeat reshape round sort squeeze std sum swapaxes "
-        "take trace transpose var view"
-    ).split()
+METHODS = _words(
+    "all any argmax argmin argsort astype clip conj copy cumprod cumsum diagonal dot flatten "
+    "item max mean min nonzero prod ravel repeat reshape round sort squeeze std sum swapaxes "
+    "take trace transpose var view"
 )
-BUILT_INS = frozenset("abs bool float int len list max min range slice sum tuple type zip".split())
+BUILT_INS = _words("abs bool float int len list max min range round slice sum tuple type zip")
+
+ATTRIBUTES = _words("T dtype flat imag ndim real shape size")
+_KINDS = (np.ndarray, np.ufunc, str, bytes, dict, list, tuple, float, int, type)
 
 _STATEMENTS = (ast.Assign, ast.AugAssign, ast.Return, ast.If, ast.Raise, ast.Delete, ast.Expr)
 _EXPRESSIONS = (
@@ -72,12 +79,13 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a module comes from: the function as ``file:name``, the version, the source's digest."""
+    """Where a module comes from: ``file:name``, the version, the digest of the source."""
 
     place: str
     version: str
     digest: str
     without: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +99,7 @@ class EmittedModule:
     tree: ast.Module
 
     def function(self, name: str) -> ast.FunctionDef:
-        return next(
-            f for f in self.tree.body if isinstance(f, ast.FunctionDef) and f.name == name
-        )
+        return next(f for f in self.tree.body if isinstance(f, ast.FunctionDef) and f.name == name)
 
     def doc(self, name: str) -> str:
         return ast.get_docstring(self.function(name)) or ""
@@ -106,7 +112,9 @@ class EmittedModule:
     def words(self) -> list[str]:
         """What the gradient is by, as the docstring has it (``dW1``), or [] if it is cut short."""
         found = re.match(r"Return ([\w, ]+): the gradient of", self.doc("backward"))
-        return found[1].split(", ") if found else []
+        if found:
+            return found[1].split(", ")
+        return [f"d{name}" for name in self.origin.by] if self.origin else []
 
     def load(self, text: str | None = None) -> ModuleType:
         """Execute the module, whose text was checked when it was read."""
@@ -119,7 +127,7 @@ def read(text: str) -> EmittedModule:
     """Return what a saved module says of itself, once it holds nothing but emitted code."""
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise SpecError(f"this is no Python text: {error}") from None
     doc = ast.get_docstring(tree) or ""
     title = re.match(r"Value and gradient of `([^`]*)`", doc)
@@ -146,9 +154,7 @@ def _contract(doc: str) -> tuple[Contract, ...]:
         words = re.split(r"\s{2,}", paragraph.strip())
         found = [_WORD.fullmatch(word) for word in words]
         if all(found):
-            return tuple(
-                Contract(m[1], tuple(_sizes(m[2])), m[3] or "float64") for m in found if m
-            )
+            return tuple(Contract(m[1], tuple(_sizes(m[2])), m[3] or "float64") for m in found if m)
     raise SpecError("the module's docstring does not say the shapes of its arguments")
 
 
@@ -171,12 +177,14 @@ def _origin(doc: str) -> Origin | None:
         line = " ".join(paragraph.split())
         found = re.fullmatch(
             r"(?:From (?P<place>.*), |Made by )symgrad (?P<version>[\w.+]+)"
-            r"(?:, source sha256 (?P<digest>[0-9a-f]{16}))?(?:, without (?P<without>`.*`))?\.",
+            r"(?:, source sha256 (?P<digest>[0-9a-f]{16}))?(?:, without (?P<without>`.*`))?"
+            r"(?:, by (?P<by>\w+(?:, \w+)*))?\.",
             line,
         )
         if found:
             laws = tuple(re.findall(r"`([^`]*)`", found["without"] or ""))
-            return Origin(found["place"] or "", found["version"], found["digest"] or "", laws)
+            by = tuple(found["by"].split(", ")) if found["by"] else ()
+            return Origin(found["place"] or "", found["version"], found["digest"] or "", laws, by)
     return None
 
 
@@ -253,6 +261,16 @@ def _refuse(node: ast.AST) -> NoReturn:
     )
 
 
+def _is_foreign_attribute(name: str) -> bool:
+    """Return whether an array, a container or a text has such an attribute that is not emitted.
+
+    Otherwise it is a field of the user's own class, which the module takes apart.
+    """
+    if name in ATTRIBUTES or name in METHODS:
+        return False
+    return any(hasattr(kind, name) for kind in _KINDS)
+
+
 class _Function:
     """One function of a module, looked at node by node."""
 
@@ -267,13 +285,12 @@ class _Function:
     def check(self) -> None:
         node, args = self.node, self.node.args
         annotated = [a for a in ast.walk(args) if isinstance(a, ast.arg) and a.annotation]
-        if node.decorator_list or node.returns or annotated or getattr(node, "type_params", ()):
+        if node.decorator_list or node.returns or annotated or vars(node).get("type_params"):
             _refuse(node)
         if self.locals & self.aliases or any(name.startswith("__") for name in self.locals):
             _refuse(node)
-        for default in (*args.defaults, *args.kw_defaults):
-            if default is not None:
-                self.expression(default)
+        for default in filter(None, (*args.defaults, *args.kw_defaults)):
+            self.expression(default)
         for statement in node.body:
             self.statement(statement)
 
@@ -292,8 +309,8 @@ class _Function:
             error = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call
             if not error or error.func.id != "ValueError" or node.cause:  # type: ignore[attr-defined]
                 _refuse(node)
-            for part in error.args:
-                self.expression(part)
+            for message in error.args:
+                self.expression(message)
             return
         if isinstance(node, ast.Expr) and not isinstance(node.value, (ast.Constant, ast.Call)):
             _refuse(node)
@@ -317,12 +334,14 @@ class _Function:
             self.expression(part)
 
     def attribute(self, node: ast.Attribute) -> None:
+        if not isinstance(node.ctx, ast.Load):  # setting one would change NumPy for everybody
+            _refuse(node)
         path = self.numpy_path(node)
         if path is not None:
             if path not in NUMPY:
                 _refuse(node)
             return
-        if node.attr.startswith("_"):
+        if node.attr.startswith("_") or _is_foreign_attribute(node.attr):
             _refuse(node)
         self.expression(node.value)
 
@@ -345,8 +364,10 @@ class _Function:
             and self.is_place(function.args[0])
         ):
             _refuse(node)
-        for part in (*node.args, *node.keywords):
-            self.expression(part)
+        if any(keyword.arg in (None, "key") for keyword in node.keywords):
+            _refuse(node)
+        for given in (*node.args, *node.keywords):
+            self.expression(given)
 
     def is_place(self, node: ast.expr) -> bool:
         """Return whether a node is a part of a parameter: ``params["first"].W``."""

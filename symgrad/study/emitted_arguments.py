@@ -21,6 +21,7 @@ from symgrad.study.emitted import Contract, EmittedModule, names_in, size_of
 Path = tuple[tuple[str, Any], ...]  # ("item", key) or ("field", name), from a parameter to a leaf
 
 LARGEST = 8
+LARGEST_ARRAY = 100_000
 MOST_TRIES = 4000
 
 
@@ -147,17 +148,19 @@ class Arguments:
         rng = np.random.default_rng(0)
         for k in range(MOST_TRIES):
             unlike = rng.permutation(np.arange(2, max(LARGEST, len(self.dims) + 2)))
-            drawn = rng.integers(1, 3 * LARGEST if k % 4 == 3 else LARGEST, len(self.dims))
+            least = 0 if k > MOST_TRIES // 2 else 1  # of nothing, only where nothing else runs
+            drawn = rng.integers(least, 3 * LARGEST if k % 4 == 3 else LARGEST, len(self.dims))
             sizes = dict(zip(self.dims, (unlike if k % 2 == 0 else drawn).tolist(), strict=False))
             style = STYLES[k // 2 % len(STYLES)]
-            try:
-                leaves = {c.name: self._leaf(c, sizes, style, rng, k) for c in self.module.contract}
-            except ValueError:  # a size below zero
-                continue
-            yield Example(leaves, sizes)
+            shapes = [tuple(size_of(s, sizes) for s in c.shape) for c in self.module.contract]
+            if all(
+                min(shape, default=0) >= 0 and np.prod(shape) < LARGEST_ARRAY for shape in shapes
+            ):
+                pairs = zip(self.module.contract, shapes, strict=True)
+                yield Example({c.name: self._leaf(c, s, style, rng, k) for c, s in pairs}, sizes)
 
     def that_run(self, most: int) -> Iterator[Example]:
-        """Return examples that `runs` accepts, of as many sizes and kinds of numbers as there are."""
+        """Return examples that `runs` accepts."""
         examples = (example for example in self.examples() if self.runs(example))
         return itertools.islice(examples, most)
 
@@ -168,11 +171,8 @@ class Arguments:
                    default=None)  # fmt: skip
 
     def _leaf(
-        self, contract: Contract, sizes: Mapping[str, int], style: str, rng: Any, k: int
+        self, contract: Contract, shape: tuple[int, ...], style: str, rng: Any, k: int
     ) -> Any:
-        shape = tuple(size_of(text, sizes) for text in contract.shape)
-        if any(size < 0 for size in shape) or int(np.prod(shape)) > 100_000:
-            raise ValueError(shape)
         kind = _kind(contract)
         default = self.defaults.get(contract.name)
         if type(default) in (bool, int, float) and not shape and k // 2 % 2 == 0:
@@ -182,17 +182,21 @@ class Arguments:
         if kind in "iu":
             top = (1, 2, 3)[-1 - k % 3]
             made = rng.integers(0, max(top, 1), shape)
-            return made.astype(contract.dtype) if shape else 1 + int(made) + k % 2
+            return made.astype(contract.dtype) if shape else np.int64(1 + int(made) + k % 2)
         made = _numbers(rng, shape, style)
-        return made if shape else float(made)
+        return made if shape else np.float64(made)
 
     def call(self, function: Any, leaves: Mapping[str, Any]) -> Any:
         args, kwargs = self.bound(leaves)
         with np.errstate(all="ignore"):
             return function(*args, **kwargs)
 
-    def bound(self, leaves: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """Return the arguments of a call, and those by keyword."""
+    def bound(
+        self, leaves: Mapping[str, Any], as_python: bool = False
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """Return the arguments of a call, and those by keyword; numbers as Python's on request."""
+        if as_python:
+            leaves = {k: v.item() if isinstance(v, np.generic) else v for k, v in leaves.items()}
         args: list[Any] = []
         kwargs: dict[str, Any] = {}
         for p in self.parameters:
@@ -299,5 +303,3 @@ def leaf_at(value: Any, path: Path) -> Any:
     for kind, key in path:
         value = getattr(value, key) if kind == "field" else value[key]
     return value
-
-

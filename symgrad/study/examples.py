@@ -13,6 +13,7 @@ finite number.  So `W1` in ``X @ W1`` gets the shape that fits `X`.  By name, a 
   lower-case: numbers, before arrays are tried
 - ``X``, ``data``: (n, d); ``W``, ``W1``, other capitals: matrices; ``w``, ``theta``, ``b``, ``y``:
   vectors; then everything else up to three axes
+- what is unpacked (``W, b = params``) may be a tuple, what has keys is a dict
 - an array that must hold indices (``p[rows, y]``) gets classes 0, 1, 2
 
 Sizes are n = 5, d = 4, h = 6, c = 3, all different, so that none fits by chance.  The numbers are
@@ -23,20 +24,23 @@ normal with seed 0; where the value is not finite, they are drawn from (0.5, 1.5
 from __future__ import annotations
 
 import ast
+import dis
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from symgrad.arguments import annotated_spec, read_spec
+from symgrad.arguments import annotated_spec, is_leaf, read_spec
 from symgrad.errors import ArgumentError, SpecError, did_you_mean
+from symgrad.trees import flatten
 
-MOST_RUNS = 20_000
+MOST_RUNS = 10_000
 SIZES = {"n": 5, "d": 4, "h": 6, "c": 3}
 OTHER_NAMES = {
     "N": "n", "m": "n", "batch": "n", "B": "n", "D": "d", "p": "d", "H": "h", "k": "h",
@@ -93,7 +97,8 @@ def example_arguments(
         shown = ", ".join(f"{name} {_shown(made[name])}" for name in missing)
         notes = [*notes, f"made up (seed {seed}): {shown}"]
     bound = inspect.BoundArguments(
-        signature, {k: given[k] for k in parameters if k in given}  # type: ignore[arg-type]
+        signature,
+        {k: given[k] for k in parameters if k in given},
     )
     return ExampleArguments(bound.args, bound.kwargs, tuple(notes))
 
@@ -206,9 +211,9 @@ class Needed(BaseException):
     No `Exception`, so that a function's own ``except Exception`` does not swallow it.
     """
 
-    def __init__(self, path: tuple[str, ...], use: str = ""):
+    def __init__(self, path: tuple[str, ...], use: str = "", names: tuple[str, ...] = ()):
         super().__init__(path)
-        self.path, self.use = path, use
+        self.path, self.use, self.names = path, use, names
 
 
 class _Unknown:
@@ -230,6 +235,9 @@ class _Unknown:
             return _Unknown((*self._path, key))
         raise Needed(self._path)
 
+    def __iter__(self) -> Any:
+        raise Needed(self._path, "parts", _unpacked(sys._getframe(1)))
+
     def __getattr__(self, name: str) -> Any:
         raise Needed(self._path)
 
@@ -237,13 +245,35 @@ class _Unknown:
         raise Needed(self._path)
 
 
-for _name in (
+_TOUCHES = (
     "array_ufunc array_function array add radd sub rsub mul rmul truediv rtruediv floordiv "
-    "rfloordiv mod rmod pow rpow matmul rmatmul neg pos abs lt le gt ge eq ne len iter bool float "
+    "rfloordiv mod rmod pow rpow matmul rmatmul neg pos abs lt le gt ge eq ne len bool float "
     "int complex call contains setitem round divmod rdivmod and rand or ror xor rxor invert "
     "iadd isub imul itruediv imatmul str format trunc floor ceil reversed enter exit next"
-).split():
+)
+for _name in _TOUCHES.split():
     setattr(_Unknown, f"__{_name}__", _Unknown._need)
+
+
+def _unpacked(frame: FrameType) -> tuple[str, ...]:
+    """Return the names in ``W, b = params``, where that is what a frame does; else nothing."""
+    steps = [s for s in dis.get_instructions(frame.f_code) if s.opname != "EXTENDED_ARG"]
+    at = max((k for k, step in enumerate(steps) if step.offset <= frame.f_lasti), default=0)
+    if not steps or steps[at].opname != "UNPACK_SEQUENCE":
+        return ()
+    count = int(steps[at].arg or 0)
+    stored: list[str] = []
+    for step in steps[at + 1 : at + 1 + count]:
+        if not step.opname.startswith("STORE_"):
+            break
+        stored += [step.argval] if isinstance(step.argval, str) else list(step.argval)
+    if len(set(stored[:count])) < count:
+        return tuple(map(str, range(count)))
+    return tuple(stored[:count])
+
+
+class _Parts(dict[str, Any]):
+    """A tuple of arguments whose parts have the names that the function unpacks them to."""
 
 
 class _Keys(dict[str, Any]):
@@ -257,7 +287,8 @@ class _Keys(dict[str, Any]):
         return _Unknown((*self._path, key))
 
 
-Choice = tuple[str, tuple[int, ...]]  # what kind of numbers, and their shape
+Choice = tuple[str, tuple[Any, ...]]  # what kind of numbers and their shape, or names of parts
+COUNT, PARTS = "count", "parts"
 Chosen = dict[tuple[str, ...], Choice]
 
 SCALARS = re.compile(
@@ -266,10 +297,26 @@ SCALARS = re.compile(
     r"\w*_(rate|decay|strength|weight|scale|reg)|reg_\w+"
 )
 COUNTS = re.compile(r"(n|num|k)_\w+|\w*(steps|iterations|layers|epochs|classes)|steps|count")
-VECTORS = re.compile(r"(w|b|theta|beta|weights?|bias|mu|mean|gamma|gain|shift|v|u|a|y|t|target|targets)_?\d*")
+VECTORS = re.compile(
+    r"(w|b|theta|beta|weights?|bias|mu|mean|gamma|gain|shift|v|u|a|y|t|target|targets)_?\d*"
+)
 DATA = re.compile(r"X(_?\w+)?|data|inputs?|features|batch|images|x_?(train|batch|data)")
 LABELS = re.compile(r"[yY](_?\w+)?|T|labels?|targets?|classes|idx|index|indices|tokens")
 SEQUENCES = re.compile(r"xs|seq|sequence|inputs")
+
+
+def _all_shapes(axes: int, more: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return shapes of the usual sizes, then those with the sizes ``more`` that were given."""
+    usual = _shapes(axes)
+    if axes == 1:
+        return [*usual, *((size,) for size in more)]
+    if axes == 2:
+        sizes = [*SIZES.values(), *more, 1]
+        return [*usual, *((a, b) for a in sizes for b in sizes if a in more or b in more)]
+    return usual
+
+
+NESTED = re.compile(r"params|parameters|weights|model|layers?|net|network|theta|args|\d+")
 
 
 def _shapes(axes: int) -> list[tuple[int, ...]]:
@@ -286,20 +333,22 @@ def _shapes(axes: int) -> list[tuple[int, ...]]:
     return [(c, n, d), (n, c, d), (n, d, c), (n, d, d), (d, d, c), (c, d, d)]
 
 
-def _choices(name: str, use: str, spec: Any) -> list[Choice]:
+def _choices(
+    name: str, use: str, spec: Any, sizes: Mapping[str, int], more: Sequence[int]
+) -> list[Choice]:
     """Return what an argument may be, the likeliest for its name first."""
+    if use == "index" or spec == COUNT:
+        return [(COUNT, ())]
     if spec is not None:
         shape, dtype = spec
         kinds = ["index"] if dtype and np.dtype(_dtype(dtype)).kind in "iu" else ["real"]
-        return [(kind, tuple(map(_size, shape))) for kind in kinds]
-    if use == "index":
-        return [("count", ())]
-    zero, one, two, three = ([("real", s) for s in _shapes(k)] for k in range(4))
-    labels = [("index", s) for s in _shapes(1)]
-    rest = [("count", ()), *(("index", s) for s in _shapes(2))]
+        return [(kind, tuple(sizes.get(s, s) for s in shape)) for kind in kinds]
+    zero, one, two, three = ([("real", s) for s in _all_shapes(k, more)] for k in range(4))
+    labels = [("index", s) for s in _all_shapes(1, more)]
+    rest = [(COUNT, ()), *(("index", s) for s in _shapes(2))]
     n, d, h, c = SIZES.values()
     if COUNTS.fullmatch(name):
-        return [("count", ()), *zero, *one, *two, *three, *labels]
+        return [(COUNT, ()), *zero, *one, *two, *three, *labels]
     if SCALARS.fullmatch(name):
         return [*zero, *one, *two, *three, *labels, *rest]
     if SEQUENCES.fullmatch(name):
@@ -319,11 +368,27 @@ def _dtype(word: str) -> str:
     return "float64" if word == "python" else word
 
 
-def _size(size: Any) -> int:
-    if isinstance(size, int):
-        return size
-    known = SIZES.get(OTHER_NAMES.get(size, size))
-    return known if known is not None else 7 + sum(map(ord, size)) % 5
+def _sizes(specs: Mapping[str, Any]) -> dict[str, int]:
+    """Return a number for each size that specs name, no two alike."""
+    names = [s for spec in specs.values() if spec != COUNT for s in spec[0] if isinstance(s, str)]
+    found: dict[str, int] = {}
+    for name in dict.fromkeys(names):
+        usual = SIZES.get(OTHER_NAMES.get(name, name))
+        free = (k for k in range(7, 8 + len(names)) if k not in found.values())
+        found[name] = usual if usual and usual not in found.values() else next(free)
+    return found
+
+
+def _given_sizes(given: Mapping[str, Any], specs: Mapping[str, Any]) -> list[int]:
+    """Return the sizes of arguments that are known, which the others may have to fit."""
+    known = [size for value in given.values() for leaf in _arrays(value) for size in leaf.shape]
+    named = _sizes(specs)
+    known += [named.get(s, s) for spec in specs.values() if spec != COUNT for s in spec[0]]
+    return [size for size in dict.fromkeys(known) if size not in SIZES.values() and size > 1]
+
+
+def _arrays(value: Any) -> list[Any]:
+    return [leaf for leaf in flatten(value, is_leaf)[0] if isinstance(leaf, np.ndarray)]
 
 
 def _made_up(
@@ -348,17 +413,17 @@ def _made_up(
 
 
 def _specs_of(function: Callable[..., Any], specs: Mapping[str, Any]) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if name in specs:
             found[name] = read_spec(name, specs[name])
         elif parameter.annotation in (int, "int"):
-            found[name] = None
+            found[name] = COUNT
         elif parameter.annotation is not inspect.Parameter.empty:
             spec = annotated_spec(name, parameter.annotation)
             if spec is not None:
                 found[name] = spec
-    return {name: spec for name, spec in found.items() if spec is not None}
+    return found
 
 
 class _Search:
@@ -371,16 +436,17 @@ class _Search:
         self.function, self.given, self.missing = function, given, missing
         self.specs, self.wrt, self.has_aux, self.seed = specs, wrt, has_aux, seed
         self.signature = inspect.signature(function)
-        self.runs, self.last, self.was_number = 0, "", False
+        self.sizes, self.more = _sizes(specs), _given_sizes(given, specs)
+        self.runs, self.last, self.may_help = 0, "", False
         self.numbers = _normal
 
     def run(self) -> dict[str, Any] | None:
         for self.numbers in (_normal, _positive, _inside):
             self.runs = 0
-            for found in (self.all_scalars(), self.search({})):
-                if found is not None:
-                    return _map_keys(self.values(found))
-            if not self.was_number:  # other numbers would end the same way
+            found = self.all_scalars() or self.search({})
+            if found is not None:
+                return {k: _plain(v) for k, v in self.values(found).items()}
+            if not self.may_help:  # whatever the numbers are
                 break
         return None
 
@@ -398,18 +464,19 @@ class _Search:
         if not isinstance(outcome, Needed) or self.runs > MOST_RUNS:
             return None
         path = outcome.path
-        for choice in self.choices(path, outcome.use):
+        for choice in self.choices(path, outcome.use, outcome.names):
             found = self.search({**chosen, path: choice})
             if found is not None or self.runs > MOST_RUNS:
                 return found
         return None
 
-    def choices(self, path: tuple[str, ...], use: str) -> Iterable[Choice]:
+    def choices(self, path: tuple[str, ...], use: str, names: tuple[str, ...]) -> Iterable[Choice]:
+        parts = [(PARTS, names)] if names else []
         spec = self.specs.get(path[0]) if len(path) == 1 else None
-        choices = dict.fromkeys(_choices(path[-1], use, spec))
+        choices = dict.fromkeys(_choices(path[-1], use, spec, self.sizes, self.more))
         if path[0] in self.wrt:
-            return [choice for choice in choices if choice[0] == "real"]
-        return choices
+            return [*parts, *(choice for choice in choices if choice[0] == "real")]
+        return [*parts, *choices] if NESTED.fullmatch(path[-1]) else [*choices, *parts]
 
     def outcome(self, chosen: Chosen) -> Needed | bool:
         """Return whether the function gives one finite number, or what it needs for it."""
@@ -417,7 +484,7 @@ class _Search:
         values = self.values(chosen)
         bound = inspect.BoundArguments(
             self.signature,
-            {k: v for k in self.signature.parameters  # type: ignore[arg-type]
+            {k: v for k in self.signature.parameters
              if (v := self.given.get(k, values.get(k, _MISSING))) is not _MISSING},
         )  # fmt: skip
         try:
@@ -427,6 +494,7 @@ class _Search:
             return needed
         except Exception as error:  # a shape that does not fit: whatever the function raises
             self.last = f"{type(error).__name__}: {error}".splitlines()[0]
+            self.may_help |= isinstance(error, _BY_NUMBERS) or "math domain" in str(error)
             return False
         value = value[0] if self.has_aux and isinstance(value, tuple) else value
         if isinstance(value, _Unknown):
@@ -436,7 +504,7 @@ class _Search:
             number = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError):
             return False
-        self.was_number |= number.shape == ()
+        self.may_help |= number.shape == ()
         return number.shape == () and bool(np.isfinite(number))
 
     def values(self, chosen: Chosen) -> dict[str, Any]:
@@ -446,18 +514,22 @@ class _Search:
             name: _Keys((name,)) if name in nested else _Unknown((name,)) for name in self.missing
         }
         for path, (kind, shape) in chosen.items():
-            value = self.value(path, kind, shape)
+            value = (
+                _Parts({name: _Unknown((*path, name)) for name in shape})
+                if kind == PARTS
+                else self.value(path, kind, shape)
+            )
             place = values
             for key in path[:-1]:
                 if not isinstance(place.get(key), dict):
                     place[key] = _Keys((*path[: path.index(key)], key))
                 place = place[key]
             place[path[-1]] = value
-        return values
+        return {name: _as_tuples(value) for name, value in values.items()}
 
     def value(self, path: tuple[str, ...], kind: str, shape: tuple[int, ...]) -> Any:
         rng = np.random.default_rng([self.seed, *".".join(path).encode()])
-        if kind == "count":
+        if kind == COUNT:
             return SIZES["c"]
         if kind == "index":
             return rng.permutation(np.arange(int(np.prod(shape))) % SIZES["c"]).reshape(shape)
@@ -466,11 +538,24 @@ class _Search:
 
 
 _MISSING = object()
+_BY_NUMBERS = (np.linalg.LinAlgError, ArithmeticError, AssertionError)
 
 
-def _map_keys(value: Any) -> Any:
-    """Return nested arguments with plain dicts."""
-    return {k: _map_keys(v) for k, v in value.items()} if isinstance(value, dict) else value
+def _as_tuples(value: Any) -> Any:
+    """Return nested arguments with the tuples that `_Parts` stand for."""
+    if isinstance(value, _Parts):
+        return tuple(map(_as_tuples, value.values()))
+    if isinstance(value, dict):
+        for key in value:
+            value[key] = _as_tuples(value[key])
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Return a nested argument with plain dicts."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return {k: _plain(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
@@ -491,6 +576,8 @@ def _inside(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key} {_shown(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_shown, value))})"
     if isinstance(value, np.ndarray):
         kind = " int" if value.dtype.kind == "i" else ""
         return f"{value.shape}{kind}"

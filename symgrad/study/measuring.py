@@ -52,10 +52,27 @@ def central(line: Line, at: float = 0.0) -> Slope:
     ``at`` itself.  L. F. Richardson, "The deferred approach to the limit" (1927); the choice of
     the entry whose neighbours agree best is that of C. Ridders (1982).
     """
-    best = _extrapolated(line, max(1.0, abs(at)))
+    best = _confirmed(line, max(1.0, abs(at)))
     if 0 < abs(at) < 0.1 and not best.off_by <= 1e-9 * abs(best.value):
-        best = min(best, _extrapolated(line, abs(at)), key=lambda slope: slope.off_by)
+        best = min(best, _confirmed(line, abs(at)), key=lambda slope: slope.off_by)
     return best
+
+
+def _confirmed(line: Line, scale: float) -> Slope:
+    """Return a slope that one small step agrees with.
+
+    Large steps that cross jumps may agree with one another by chance: then start from smaller.
+    """
+    small = next(_differences(line, 1e-5 * scale), None)
+    if small is None:
+        return _extrapolated(line, scale)
+    _, slope, rounding = small
+    for start in (1.0, 1e-2, 1e-4):
+        found = _extrapolated(line, start * scale)
+        room = max(100 * rounding, 1e-5 * abs(slope), 10 * found.off_by)
+        if abs(found.value - slope) <= room:
+            return found
+    return Slope(slope, max(10 * rounding, 1e-6 * abs(slope)))
 
 
 def _extrapolated(line: Line, scale: float) -> Slope:

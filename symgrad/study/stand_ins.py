@@ -40,14 +40,16 @@ class Field:
     ufuncs: Mapping[str, Callable[..., Any]]
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # --- the fields --------------------------------------------------------------------------------
 
-_NATIVE = frozenset(
-    "add subtract multiply divide negative positive power float_power square matmul".split()
-)
-_COMPARISONS = frozenset("less less_equal greater greater_equal equal not_equal".split())
-_TESTS = frozenset("isfinite isnan isinf signbit".split())
-_STEPS = frozenset("sign floor ceil trunc rint".split())  # constant but for their jumps
+_NATIVE = _words("add subtract multiply divide negative positive power float_power square matmul")
+_COMPARISONS = _words("less less_equal greater greater_equal equal not_equal")
+_TESTS = _words("isfinite isnan isinf signbit")
+_STEPS = _words("sign floor ceil trunc rint")  # constant but for their jumps
 
 
 def _lift_complex(x: Any) -> Any:
@@ -62,23 +64,33 @@ def _by_sign(z: Any) -> Any:
     return np.where(z.real < 0, -z, z)
 
 
+def _larger(a: Any, b: Any) -> Any:
+    return np.where(a.real >= b.real, a, b)
+
+
+def _smaller(a: Any, b: Any) -> Any:
+    return np.where(a.real <= b.real, a, b)
+
+
 COMPLEX = Field(
     "complex numbers",
     np.dtype(np.complex128),
     _lift_complex,
     lambda z: z.real,
     _NATIVE
-    | frozenset(
+    | _words(
         "exp exp2 expm1 log log2 log10 log1p sqrt sin cos tan sinh cosh tanh arcsin arccos arctan "
-        "arcsinh arccosh arctanh".split()
+        "arcsinh arccosh arctanh"
     ),
     {
         "reciprocal": lambda z: 1 / z,
         "absolute": _by_sign,
         "fabs": _by_sign,
         "conjugate": lambda z: z,
-        "maximum": lambda a, b: np.where(a.real >= b.real, a, b),
-        "minimum": lambda a, b: np.where(a.real <= b.real, a, b),
+        "maximum": _larger,
+        "minimum": _smaller,
+        "fmax": _larger,
+        "fmin": _smaller,
         "cbrt": lambda z: np.where(z.real < 0, -1, 1) * _by_sign(z) ** (1 / 3),
         "expit": lambda z: 1 / (1 + np.exp(-z)),
         "logaddexp": lambda a, b: (
@@ -110,7 +122,8 @@ def _each(function: Callable[..., Any], arity: int = 1) -> Callable[..., Any]:
             return mpmath.mpf("nan")
         return found if isinstance(found, mpmath.mpf) else mpmath.mpf("nan")
 
-    return np.frompyfunc(one, arity, 1)
+    on_arrays: Callable[..., Any] = np.frompyfunc(one, arity, 1)
+    return on_arrays
 
 
 def _divide(a: Any, b: Any) -> Any:
@@ -119,8 +132,8 @@ def _divide(a: Any, b: Any) -> Any:
 
 def _precisely() -> Field:
     mp = mpmath.mp
-    same = "exp log10 sin cos tan sinh cosh tanh log1p expm1 sqrt cbrt radians degrees".split()
-    inverse = {f"arc{name}": f"a{name}" for name in "sin cos tan sinh cosh tanh".split()}
+    same = _words("exp log10 sin cos tan sinh cosh tanh log1p expm1 sqrt cbrt radians degrees")
+    inverse = {f"arc{name}": f"a{name}" for name in _words("sin cos tan sinh cosh tanh")}
     table: dict[str, Callable[..., Any]] = {name: _each(getattr(mp, name)) for name in same}
     table |= {name: _each(getattr(mp, other)) for name, other in inverse.items()}
     table |= {
@@ -136,6 +149,8 @@ def _precisely() -> Field:
         "float_power": _each(lambda a, b: a**b, 2),
         "maximum": _each(max, 2),
         "minimum": _each(min, 2),
+        "fmax": _each(max, 2),
+        "fmin": _each(min, 2),
         "hypot": _each(mp.hypot, 2),
         "arctan2": _each(mp.atan2, 2),
         "logaddexp": _each(lambda a, b: mp.log(mp.exp(a) + mp.exp(b)), 2),
@@ -164,18 +179,16 @@ PRECISE = _precisely()
 
 # --- the arrays --------------------------------------------------------------------------------
 
-_SAME_ON_ANY = frozenset(
-    (
-        "reshape transpose swapaxes moveaxis rollaxis ravel squeeze expand_dims concatenate stack "
-        "vstack hstack dstack column_stack split array_split hsplit vsplit tile repeat flip fliplr "
-        "flipud roll rot90 broadcast_to broadcast_arrays atleast_1d atleast_2d atleast_3d diag "
-        "diagonal diagflat trace tril triu take take_along_axis sum prod mean average cumsum "
-        "cumprod dot inner outer tensordot einsum kron diff append copy zeros_like ones_like "
-        "empty_like full_like shape ndim size matrix_transpose delete insert"
-    ).split()
+_SAME_ON_ANY = _words(
+    "reshape transpose swapaxes moveaxis rollaxis ravel squeeze expand_dims concatenate stack "
+    "vstack hstack dstack column_stack split array_split hsplit vsplit tile repeat flip fliplr "
+    "flipud roll rot90 broadcast_to broadcast_arrays atleast_1d atleast_2d atleast_3d diag "
+    "diagonal diagflat trace tril triu take take_along_axis sum prod mean average cumsum "
+    "cumprod dot inner outer tensordot einsum kron diff append copy zeros_like ones_like "
+    "empty_like full_like shape ndim size matrix_transpose delete insert"
 )
-_BY_REAL_PART = frozenset(
-    "argmax argmin argsort iscomplexobj count_nonzero any all nonzero flatnonzero".split()
+_BY_REAL_PART = _words(
+    "argmax argmin argsort iscomplexobj count_nonzero any all nonzero flatnonzero"
 )
 _MATRICES = frozenset(["inv", "det", "solve"])
 
@@ -192,6 +205,14 @@ class StandIn(NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         field, name = self.field, _ufunc_name(ufunc)
+        if (
+            len(kwargs.get("out") or ()) == 1 and kwargs["out"][0] is self and method == "__call__"
+        ):  # x += y
+            made = self.__array_ufunc__(ufunc, method, *inputs)
+            if not self.shape:  # of a number, += makes a new one
+                return made
+            self.data[...] = made.data
+            return self
         if kwargs.get("out") is not None or kwargs.get("where", True) is not True:
             raise NotInField(f"np.{name} with out= or where= is not followed in {field.name}")
         if name in _COMPARISONS | _TESTS | _STEPS and method == "__call__":
@@ -297,14 +318,15 @@ class StandIn(NDArrayOperatorsMixin):
         raise NotInField(f"astype({np.dtype(dtype)}) is not followed in {self.field.name}")
 
 
-_METHODS = frozenset(
+_METHODS = _words(
     "sum prod mean cumsum cumprod dot ravel squeeze swapaxes repeat take diagonal trace copy max "
-    "min argmax argmin argsort clip var std any all nonzero round".split()
+    "min argmax argmin argsort clip var std any all nonzero round"
 )
 
 
 def _ufunc_name(ufunc: Any) -> str:
-    return {"true_divide": "divide", "conj": "conjugate"}.get(ufunc.__name__, ufunc.__name__)
+    name: str = ufunc.__name__
+    return {"true_divide": "divide", "conj": "conjugate"}.get(name, name)
 
 
 def _plain(kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -343,12 +365,14 @@ def _wrap(value: Any, field: Field) -> Any:
 # --- functions that must not see the numbers as they are ----------------------------------------
 
 
-def _extreme(x: StandIn, largest: bool, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:
+def _extreme(
+    x: StandIn, largest: bool, axis: Any = None, keepdims: bool = False, **more: Any
+) -> Any:
     """Return the element whose real part is the largest or smallest along axes."""
     if _plain({k: v for k, v in more.items() if k != "initial" or v is not np._NoValue}):
         raise NotInField("max or min with initial= is not followed")
-    axes = range(x.ndim) if axis is None else np.atleast_1d(np.asarray(axis)) % max(x.ndim, 1)
-    axes = tuple(map(int, axes))
+    along = range(x.ndim) if axis is None else np.atleast_1d(np.asarray(axis)) % max(x.ndim, 1)
+    axes = tuple(map(int, along))
     rest = [k for k in range(x.ndim) if k not in axes]
     flat = x.data.transpose([*rest, *axes]).reshape(*(x.shape[k] for k in rest), -1)
     keys = np.asarray(x.field.real(flat), dtype=np.float64)

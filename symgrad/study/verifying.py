@@ -134,9 +134,7 @@ def _told(state: str, origin: Origin | None) -> str:
     }.get(state, "")
 
 
-def _compared(
-    emitted: EmittedModule, again: str, state: str, numbers: _Numbers
-) -> Verification:
+def _compared(emitted: EmittedModule, again: str, state: str, numbers: _Numbers) -> Verification:
     """Return how a module stands whose text can be compared."""
     assert emitted.origin is not None
     mine = _without_header(emitted.text)
@@ -243,19 +241,19 @@ def _emitted_again(emitted: EmittedModule, file: Path, arguments: Arguments) -> 
     function = _imported(file, origin.place.rpartition(":")[2])
     mine, texts = _without_version(_without_header(emitted.text)), []
     example = arguments.plainest()
-    for wrt, exact, comments, by_data in itertools.product(
-        _wrts(emitted, arguments), (False, True), (True, False), (False, True)
+    for wrt, exact, comments, by in itertools.product(
+        _wrts(emitted, arguments), (False, True), (True, False), ("specs", "floats", "scalars")
     ):
-        specs = None if by_data else _specs(emitted, arguments)
-        if specs is None and example is None:
+        specs = _specs(emitted, arguments) if by == "specs" else None
+        if specs is None and (by == "specs" or example is None):
             continue
         compiled = Compiled(
             function, wrt, specs, emitted.has_aux, exact, None, origin.place,
             without=origin.without, comments=comments,
         )  # fmt: skip
         try:
-            if by_data and example is not None:
-                args, kwargs = arguments.bound(example.leaves)
+            if specs is None and example is not None:
+                args, kwargs = arguments.bound(example.leaves, as_python=by == "floats")
                 wanted = list(compiled.signature.parameters)
                 compiled._made_for(args, {k: v for k, v in kwargs.items() if k in wanted})
             text = compiled.source
@@ -297,15 +295,7 @@ def wrt_of(emitted: EmittedModule, arguments: Arguments) -> list[str]:
     words = [word[1:] for word in emitted.words]
     if words and all(word in names for word in words):
         return words
-    returned = [n for n in ast.walk(emitted.function("backward")) if isinstance(n, ast.Return)]
-    found: list[str] = []
-    owner = {leaf: p.name for p in arguments.parameters for _, leaf in p.leaves}
-    for node in ast.walk(returned[-1]):
-        if isinstance(node, ast.Name) and (p := owner.get(node.id[1:])) and p not in found:
-            found.append(p)
-    if not found:
-        raise SpecError("the module's docstring does not say what its gradient is by")
-    return found
+    raise SpecError("the module's docstring does not say what its gradient is by")
 
 
 # --- the numbers --------------------------------------------------------------------------------
@@ -381,14 +371,15 @@ class _Numbers:
             yield "value_and_grad gives another value than forward"
         with np.errstate(all="ignore"):
             grads, scaled = (self.module.backward(residuals, by) for by in (1.0, 2.5))
+        scale = _largest([grads, self.value(value), *leaves.values()])
         apart = dict(self.by_leaf(both[1]))
-        thrice = dict(self.by_leaf(scaled))
+        scaled_by_leaf = dict(self.by_leaf(scaled))
         for leaf, gradient in self.by_leaf(grads):
             if np.shape(gradient) != np.shape(leaves[leaf]):
                 yield f"d{leaf} has shape {np.shape(gradient)}, {leaf} {np.shape(leaves[leaf])}"
-            if not _alike(gradient, apart[leaf]):
+            if not _alike(gradient, apart[leaf], scale):
                 yield f"backward and value_and_grad give another d{leaf}"
-            if not _alike(2.5 * np.asarray(gradient), thrice[leaf]):
+            if not _alike(2.5 * np.asarray(gradient), scaled_by_leaf[leaf], scale):
                 yield f"d{leaf} is not proportional to what backward is given"
             yield from self.unlike_differences(leaf, gradient, leaves)
 
@@ -409,7 +400,9 @@ class _Numbers:
     ) -> Iterator[str]:
         x = np.asarray(leaves[leaf], dtype=np.float64)
         gradient = np.asarray(gradient, dtype=np.float64)
-        scale = max(float(np.max(np.abs(gradient), initial=0.0)), abs(self.forward(leaves)), 1e-300)
+        scale = _largest([gradient, self.forward(leaves), *leaves.values()])
+        is_zero = _largest([gradient, self.forward(leaves)]) < 1e-12 * scale
+        floor = (1e-8 if is_zero else 1e-11) * scale  # what is left of numbers that cancel
         chosen = range(x.size)
         if x.size > MOST_ELEMENTS:
             chosen = np.random.default_rng(0).choice(x.size, MOST_ELEMENTS, replace=False)  # type: ignore[assignment]
@@ -417,7 +410,7 @@ class _Numbers:
             at = tuple(map(int, np.unravel_index(i, x.shape))) if x.shape else ()
             line = partial(self.along, leaf, x, at, leaves)
             slope, g = central(line, float(x[at])), float(gradient[at])
-            room = MEASURED * max(abs(slope.value), abs(g)) + max(2 * slope.off_by, 1e-11 * scale)
+            room = MEASURED * max(abs(slope.value), abs(g)) + max(2 * slope.off_by, floor)
             if abs(g - slope.value) <= room and slope.off_by <= 1e-3 * scale:
                 continue
             bend = kink(line, float(x[at]))
@@ -433,12 +426,18 @@ class _Numbers:
     ) -> float:
         moved = x.copy()
         moved[at] += step
-        value = moved if x.shape else float(moved)
+        value = moved if x.shape else moved[()]
         return self.forward({**leaves, leaf: value})
 
 
-def _alike(a: Any, b: Any) -> bool:
-    """Return whether nested results are the same to rounding."""
+def _largest(parts: Any) -> float:
+    """Return the largest number, to compare by what cancels."""
+    numbers = [np.asarray(x) for x in flatten(parts, is_leaf)[0]]
+    return max(float(np.max(np.abs(x), initial=0.0)) for x in numbers if x.dtype.kind == "f")
+
+
+def _alike(a: Any, b: Any, scale: float = 0.0) -> bool:
+    """Return whether nested results are the same to the rounding of numbers up to ``scale``."""
     left, right = flatten(a, is_leaf)[0], flatten(b, is_leaf)[0]
     if len(left) != len(right):
         return False
@@ -450,7 +449,7 @@ def _alike(a: Any, b: Any) -> bool:
         x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
         if x.shape != y.shape:
             return False
-        scale = float(np.max(np.abs(x), initial=0.0))
-        if not np.allclose(x, y, rtol=SAME, atol=SAME * scale + 1e-300, equal_nan=True):
+        largest = max(float(np.max(np.abs(x), initial=0.0)), 1e-4 * scale)
+        if not np.allclose(x, y, rtol=SAME, atol=SAME * largest + 1e-300, equal_nan=True):
             return False
     return True
