@@ -19,6 +19,7 @@ from symgrad.cli import (
     differing,
     drawing,
     grading,
+    paging,
     verifying,
 )
 from symgrad.cli.targets import STDIN
@@ -29,6 +30,7 @@ FAILED = 2
 COMMANDS = {
     "compile": compiling,
     "draw": drawing,
+    "page": paging,
     "compare": comparing,
     "grade": grading,
     "check": checking,
