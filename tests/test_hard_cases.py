@@ -195,3 +195,10 @@ def test_infinite_and_missing_exponents_are_no_whole_numbers():
         with np.errstate(all="ignore"):
             value, _ = symgrad.compile(ratio).value_and_grad(np.array([0.5]), np.array([2.0]))
             np.testing.assert_equal(value, ratio(np.array([0.5]), np.array([2.0])))
+
+
+def test_backward_takes_a_plain_number_where_it_is_given_a_shape():
+    c = symgrad.compile(lambda x: np.sum(x.reshape(()) * 2))
+    _, residuals = c.forward(np.ones((1, 1)))
+    np.testing.assert_array_equal(c.backward(residuals), [[2.0]])
+    np.testing.assert_array_equal(c.backward(residuals, 3.0), [[6.0]])

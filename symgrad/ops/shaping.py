@@ -147,7 +147,7 @@ structural(
 
 def _spell_reshape(s: Any) -> str:
     have, want = s.aval(0).shape, s["shape"]
-    if s.aval(0).kind == "python":
+    if not have:  # a number may be Python's own, which has no methods
         return f"{s.np}.reshape({s[0]}, {s.shape(want)})"
     if len(want) == 1 and len(have) != 1:
         return f"{s[0]:10}.ravel()"
