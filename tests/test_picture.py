@@ -343,6 +343,12 @@ def test_layers_are_affine_activation_regulariser_and_loss():
     assert headings(drawn("scalar_neuron", level="layer")) == ["affine", "sigmoid"]
 
 
+def test_a_function_without_layers_is_drawn_by_its_lines():
+    drawing = drawn("circuit", level="layer")
+    assert headings(drawing) == ["", ""]
+    assert [part.name for part in drawing.sketch.parts] == ["x", "y", "z", "q", "f"]
+
+
 def test_a_block_is_called_by_what_it_computes_not_by_how_it_looks():
     def almost(x, w, b):
         z = w * x + b

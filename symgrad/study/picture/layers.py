@@ -26,7 +26,7 @@ CALLED = {"log_softmax": "log-softmax", "absolute": "abs"}
 
 
 class Layers:
-    """The blocks of one graph.  ``found`` says whether there are any layers."""
+    """The blocks of one graph; where nothing is affine, a block for each value with a name."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -45,11 +45,9 @@ class Layers:
         self.parameters = self._parameters()
         self.regularisers = self._regularisers()
         self.boundaries = {*self.affine, *self._activations(), *self.regularisers}
+        if not self.affine:
+            self.boundaries |= set(graph.notes.names)
         self.boundaries |= self._long()
-
-    @property
-    def found(self) -> bool:
-        return bool(self.affine)
 
     # --- affine blocks
 
@@ -200,8 +198,10 @@ class Layers:
         return [sorted(parts[k]) for k in sorted(parts)]
 
     def heading(self, equations: Sequence[Equation]) -> str:
-        """Return what a block is called, given its equations."""
+        """Return what a block is called, given its equations; nothing where there are no layers."""
         result = equations[-1].lhs[0]
+        if not self.affine:
+            return ""
         if result in self.affine:
             return AFFINE
         if result in self.regularisers:
