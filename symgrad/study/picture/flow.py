@@ -16,9 +16,12 @@ WORDS = {op: word for word, ops in PATTERNS.items() for op in ops}
 SUMS = "sums"
 
 LEGEND = {
-    "distributes": "+ distributes: every operand gets the upstream gradient (turned by a minus)",
+    "distributes": (
+        "+ distributes: every operand gets the upstream gradient (negated by a minus, divided by "
+        "n in a mean)"
+    ),
     "switches": "× switches: each operand gets the upstream gradient times the other operand",
-    "routes": "max routes: the operand that was taken gets the gradient, the others get 0",
+    "routes": "max routes: what was taken gets the upstream gradient, the rest gets 0",
     SUMS: "copy sums: a value read several times gets the sum of what flows back to it",
 }
 

@@ -15,7 +15,7 @@ from symgrad.study.picture.widths import text_width
 LETTERS = 13.0  # size of the letters on wires
 SIGN, CODE, NOTE = 15.0, 12.5, 10.5
 ROW = 1.32  # from one line of text to the next, in letters
-CIRCLE = 32.0
+CIRCLE = 36.0
 CARD = 4.0
 BETWEEN = 5.0  # between a name and its value
 
@@ -72,7 +72,7 @@ class Part:
 
     @property
     def is_round(self) -> bool:
-        return self.look == "gate" and len(self.rows) == 1 and self._width(SIGN, False) <= 24.0
+        return self.look == "gate" and len(self.rows) == 1 and self._width(SIGN, False) <= 26.0
 
     @property
     def pile(self) -> float:

@@ -180,7 +180,7 @@ class _Writer:
         for jump in self.layout.jumps:
             at = {"cx": _number(jump.x), "cy": _number(jump.y)}
             _add(root, "circle", r=_number(JUMP), **at, **{"class": "jump"})
-            at = {"x": _number(jump.x), "y": _number(jump.y + 2.8)}
+            at = {"x": _number(jump.x), "y": _number(jump.y + 3.2)}
             _add(root, "text", str(jump.number), **at, **{"class": "jump"})
         y = self.layout.height
         for k, text in enumerate(self.foot):

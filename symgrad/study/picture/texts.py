@@ -89,7 +89,9 @@ def _dot(rows: Iterable[str]) -> str:
         row.replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;").replace("\n", " ")
         for row in rows
     )
-    return '"' + "\\n".join(re.sub(r"[\x00-\x1f\x7f]", " ", row) for row in escaped) + '"'
+    return (
+        '"' + "\\n".join(re.sub("[\x00-\x1f\x7f\ud800-\udfff]", " ", row) for row in escaped) + '"'
+    )
 
 
 # --- Mermaid
@@ -138,7 +140,7 @@ def as_json(found: Circuit, sketch: Sketch, frame: Frame) -> str:
         "nodes": [_part(found, part, k in frame.parts) for k, part in enumerate(sketch.parts)],
         "edges": [_link(found, link, k in frame.links) for k, link in enumerate(sketch.links)],
     }
-    return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(data, indent=1, allow_nan=False) + "\n"
 
 
 def _part(found: Circuit, part: Part, shown: bool) -> dict[str, Any]:

@@ -31,14 +31,14 @@ __all__ = ["JUMP", "PORT", "Box", "Jump", "Layout", "Place", "Size", "Wire", "la
 
 MARGIN = 16.0
 STUB = 20.0  # the line after the last label, with its arrow head
-APART = {BOX: 4.0, LABEL: 3.0, BEND: 6.5}  # room that each keeps on its own side
+APART = {BOX: 4.0, LABEL: 3.0, BEND: 7.0}  # room that each keeps on its own side
 GAP = 22.0  # between two layers, where wires cross over
 STEEP = 0.16, 64.0  # a gap grows with the climb of its wires, up to this and a unit a wire
 LEAD = 24.0  # of line before a wire continues in another row
-JUMP = 6.0  # radius of the mark where it does
+JUMP = 7.0  # radius of the mark where it does
 BETWEEN_ROWS = 26.0
 
-PORT = 16.0  # of the height of a box, for each wire that arrives
+PORT = 18.0  # of the height of a box, for each wire that arrives
 
 Point = tuple[float, float]
 Line = tuple[Point, ...]
