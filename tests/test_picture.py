@@ -367,6 +367,33 @@ def test_layers_that_repeat_are_folded():
     assert headings(plain) == ["affine", "tanh"] * 6 + ["affine", "loss"]
 
 
+def test_folding_keeps_the_data_apart_from_the_weights():
+    def columns(x, W1, b1, W2, b2, W3, b3):
+        h1 = np.tanh(W1 @ x + b1)
+        h2 = np.tanh(W2 @ h1 + b2)
+        return np.sum(np.tanh(W3 @ h2 + b3))
+
+    args = [normal(4), *(a for _ in range(3) for a in (normal(4, 4), normal(4)))]
+    inputs = [p for p in symgrad.draw(columns, *args, level="layer").sketch.parts if not p.heading]
+    assert {part.rows[0] for part in inputs} == {"x", "W1 … W2", "b1 … b2", "W3", "b3"}
+
+
+def test_folding_keeps_a_weight_that_every_layer_reads():
+    def recurrent(W, U, b, xs):
+        h = np.zeros(3)
+        for k in range(4):
+            h = np.tanh(W @ h + U @ xs[k] + b)
+        return np.sum(h)
+
+    drawing = symgrad.draw(
+        recurrent, normal(3, 3), normal(3, 2), normal(3), normal(4, 2), level="layer"
+    )
+    assert [part.rows[0] for part in drawing.sketch.parts if not part.heading] == list("WUb") + [
+        "xs"
+    ]
+    assert drawing.sketch.parts[-2].times == 4 and len(drawing.sketch.links) == 5
+
+
 def test_the_formula_of_a_block_does_not_grow_with_each_reading():
     def doubling(W, x):
         z = W @ x

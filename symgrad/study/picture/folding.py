@@ -92,23 +92,20 @@ class _Fold:
         self._gather_inputs()
 
     def _gather_inputs(self) -> None:
-        """Let the inputs that stand at the same place of each layer become one."""
-        links = self.sketch.links
+        """Let the inputs that are the same operand of each layer become one.
+
+        What the first layer reads in place of a layer before it, the data, stays by itself.
+        """
+        place = {block: k for layer in self.layers for k, block in enumerate(layer)}
         slots: dict[tuple[int, int], list[int]] = {}
-        for layer in self.layers:
-            for place, block in enumerate(layer):
-                mine = [x for x in links if x.target == block and x.source not in self.inside]
-                taken = [x.source for x in mine if self._is_input(x.source)]
-                for k, source in enumerate(reversed(taken)):  # the first may be the data
-                    slots.setdefault((place, k), []).append(source)
+        for link in self.sketch.links:
+            if link.target in place and self.sketch.parts[link.source].look == "input":
+                slots.setdefault((place[link.target], link.position), []).append(link.source)
         for sources in slots.values():
             each = list(dict.fromkeys(sources))
             if len(each) == len(self.layers) and not any(x in self.becomes for x in each):
                 self.names[each[0]] = each
                 self.becomes.update((x, each[0]) for x in each)
-
-    def _is_input(self, part: int) -> bool:
-        return self.sketch.parts[part].look == "input"
 
     def _parts(self) -> dict[int, Part]:
         parts = dict(enumerate(self.sketch.parts))
