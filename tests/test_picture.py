@@ -385,12 +385,10 @@ def test_folding_keeps_a_weight_that_every_layer_reads():
             h = np.tanh(W @ h + U @ xs[k] + b)
         return np.sum(h)
 
-    drawing = symgrad.draw(
-        recurrent, normal(3, 3), normal(3, 2), normal(3), normal(4, 2), level="layer"
-    )
-    assert [part.rows[0] for part in drawing.sketch.parts if not part.heading] == list("WUb") + [
-        "xs"
-    ]
+    args = (normal(3, 3), normal(3, 2), normal(3), normal(4, 2))
+    drawing = symgrad.draw(recurrent, *args, level="layer")
+    inputs = [part.rows[0] for part in drawing.sketch.parts if not part.heading]
+    assert inputs == ["W", "U", "b", "xs"]
     assert drawing.sketch.parts[-2].times == 4 and len(drawing.sketch.links) == 5
 
 

@@ -23,11 +23,11 @@ SPEC = 'shape of an argument that is made up, "X: n d"; "lam:" is a scalar; repe
 AUX = "the function returns (value, aux)"
 
 
-def add_subject(parser: argparse.ArgumentParser) -> None:
+def add_subject(parser: argparse.ArgumentParser, wrt: str = WRT) -> None:
     """Add the options that say at which arguments a function is looked at."""
     add = parser.add_argument
     add("--args", metavar="ARGS", help=ARGS)
-    add("--wrt", action="append", default=[], metavar="NAME", help=WRT)
+    add("--wrt", action="append", default=[], metavar="NAME", help=wrt)
     add("--spec", action="append", default=[], metavar='"X: n d"', help=SPEC)
     add("--aux", action="store_true", help=AUX)
 

@@ -84,7 +84,7 @@ class _Fold:
     """The blocks of one run made one, and the inputs of each operand made one."""
 
     def __init__(self, sketch: Sketch, blocks: Sequence[int], unit: int) -> None:
-        self.sketch, self.unit = sketch, unit
+        self.sketch = sketch
         self.layers = [list(blocks[k : k + unit]) for k in range(0, len(blocks), unit)]
         self.inside = set(blocks)
         self.becomes = dict.fromkeys(blocks, blocks[-1])
