@@ -333,6 +333,15 @@ def test_lines_are_the_values_that_the_function_names():
     assert "h = np.maximum(0, X @ W1)" in drawing.svg
 
 
+def test_a_line_may_compare_and_multiply_by_the_result():
+    def masked(x, y):
+        s = (x > 0) * y + x
+        return s * s
+
+    drawing = symgrad.draw(masked, 1.0, 2.0, level="line")
+    assert drawing.circuit.nodes[0].upstream == 6.0
+
+
 def test_layers_are_affine_activation_regulariser_and_loss():
     assert headings(drawn("classifier", level="layer")) == [
         "affine", "relu", "affine", "sigmoid", "regulariser", "loss",

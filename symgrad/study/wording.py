@@ -224,7 +224,10 @@ class Wording:
                 xs.append(at if here else self._term(x, known))
             if any(x is None for x in xs):
                 return None
-            known[eqn.lhs[0]] = type(eqn.rhs).facts.math(*xs)
+            value = type(eqn.rhs).facts.math(*xs)
+            if not isinstance(value, sp.Expr):  # a comparison, which SymPy does not multiply
+                return None
+            known[eqn.lhs[0]] = value
         found = known[pull.target].diff(at).xreplace({at: source})
         return None if found.has(*REFUSED, sp.Piecewise, sp.nan, sp.zoo) else found
 
