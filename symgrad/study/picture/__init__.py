@@ -12,9 +12,9 @@ from typing import Any, Literal, overload
 from symgrad.errors import ArgumentError, did_you_mean
 from symgrad.graph import Graph
 from symgrad.study.circuit import Circuit, circuit
+from symgrad.study.picture.blocks import Blocks
 from symgrad.study.picture.drawing import Drawing, Frames
 from symgrad.study.picture.folding import folded
-from symgrad.study.picture.layers import Layers
 from symgrad.study.picture.reading import read
 
 __all__ = ["Drawing", "Frames", "draw"]
@@ -94,13 +94,13 @@ def draw(
 
 
 def _in_layers(graph: Graph) -> Sequence[Sequence[int]]:
-    return Layers(graph).groups()
+    return Blocks(graph).groups()
 
 
 def _headings(found: Circuit) -> dict[int, str]:
     """Return what each block is called, by its node."""
-    layers = Layers(found.made.primal)
-    return {n.number: layers.heading(n.equations) for n in found.nodes if n.kind == "op"}
+    blocks = Blocks(found.made.primal)
+    return {n.number: blocks.heading(n.equations) for n in found.nodes if n.kind == "op"}
 
 
 def _require(name: str, value: Any, choices: tuple[str, ...]) -> None:

@@ -25,7 +25,7 @@ OUTPUTS = {"sigmoid", "tanh", "relu", "softplus"}  # what a model may return tha
 CALLED = {"log_softmax": "log-softmax", "absolute": "abs"}
 
 
-class Layers:
+class Blocks:
     """The blocks of one graph; where nothing is affine, a block for each value with a name."""
 
     def __init__(self, graph: Graph) -> None:
