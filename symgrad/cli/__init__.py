@@ -20,6 +20,7 @@ from symgrad.cli import (
     drawing,
     grading,
     paging,
+    tabling,
     verifying,
 )
 from symgrad.cli.targets import STDIN
@@ -33,6 +34,7 @@ COMMANDS = {
     "page": paging,
     "compare": comparing,
     "grade": grading,
+    "table": tabling,
     "check": checking,
     "verify": verifying,
     "diff": differing,

@@ -207,4 +207,6 @@ def _said(what: str, which: str, output: str, amount: str, slope: float) -> str:
     if slope == 0:
         return f"Raising {what} a little does not change {output} to first order."
     verb = "raises" if slope > 0 else "lowers"
+    if abs(slope) == 1:
+        return f"Raising {what}{which} a little {verb} {output} by just as much."
     return f"Raising {what}{which} a little {verb} {output} by {amount} times as much."
