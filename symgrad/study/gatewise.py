@@ -139,7 +139,7 @@ class _Module:
         self.node_of |= found.pulls.node_of
         self.pulls = {(pull.target, pull.position): pull for pull in found.pulls.found}
         self.symbol_of = {node: y for y, node in self.node_of.items()}
-        self.defined = {y: eqn for eqn in self.graph.equations for y in eqn.lhs}
+        self.place = {y: k for k, eqn in enumerate(self.graph.equations) for y in eqn.lhs}
 
     def text(self) -> str:
         functions, rows = [], []
@@ -273,10 +273,14 @@ class _Module:
         names: Mapping[Sym, str],
         is_value: bool,
     ) -> Writer:
-        graph = replace(
-            self.graph, inputs=tuple(names), equations=tuple(equations), outputs=tuple(outputs)
-        )
         defined = {y: eqn for eqn in equations for y in eqn.lhs}
+        graph = replace(
+            self.graph,
+            inputs=tuple(names),
+            equations=tuple(equations),
+            outputs=tuple(outputs),
+            avals={x: self.graph.avals[x] for x in (*names, *defined)},
+        )
         half = Half(graph, frozenset(defined) if is_value else frozenset())
         inside = replace(self.interface, guards=(), conditions=())
         return Writer(half, inside, self.np, defined, (), names)
@@ -322,10 +326,10 @@ class _Module:
             if x in self.node_of and not is_own:
                 read[x] = None
                 continue
-            eqn = self.defined[x]
+            eqn = self.graph.equations[self.place[x]]
             found.update(eqn.lhs)
             todo += [(z, False) for z in reversed(eqn.rhs.operands)]
-        equations = [eqn for eqn in self.graph.equations if not found.isdisjoint(eqn.lhs)]
+        equations = [self.graph.equations[k] for k in sorted({self.place[y] for y in found})]
         inputs = [*read, *([seed] if seed is not None else [])]
         read |= dict.fromkeys(self._holders(equations, inputs, near))
         order = {x: k for k, x in enumerate(near)}  # a gate's parameters stand in one order
