@@ -711,7 +711,7 @@ def test_markdown_rows_have_as_many_cells_as_the_heading(made):
 
 
 LATEX = r"""\documentclass{article}
-\usepackage{amsmath}
+\usepackage{amsmath,amssymb}
 \usepackage[paperwidth=60cm,paperheight=60cm,margin=1cm]{geometry}
 \begin{document}
 """

@@ -1,4 +1,4 @@
-"""A table as LaTeX: plain ``tabular``, for any document that uses amsmath."""
+"""A table as LaTeX: plain ``tabular``, for any document that uses amsmath and amssymb."""
 
 from __future__ import annotations
 

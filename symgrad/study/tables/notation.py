@@ -25,7 +25,7 @@ MOST_EDGES = 3  # that a sum is written out for
 MOST_PATHS, LONGEST_PATH = 3, 8  # that a product of derivatives along a path is written out for
 
 Formula = tuple[str, str]
-_SIGNS = {"d": ("d", "d"), "partial": ("∂", r"\partial "), "bar": ("∂", r"\partial ")}
+_SIGNS = {"d": ("d", r"\mathrm{d}"), "partial": ("∂", r"\partial "), "bar": ("∂", r"\partial ")}
 _NUMPY = re.compile(r"\bnp\.(?=[a-z])")
 
 
