@@ -665,6 +665,13 @@ def test_the_columns_of_the_text_stand_below_each_other(made):
                 assert shown[start - 2 : start].strip() == "", line
 
 
+def test_a_long_formula_goes_on_below():
+    text = str(symgrad.table(two_layers, *net(), wrt=("W1", "W2"), level="line"))
+    assert max(map(len, text.split("\n"))) <= 250
+    joined = re.sub(r"\s+", " ", text)
+    assert "de/ds = · * e - (s == s.max(axis=1, keepdims=True)) *" in joined
+
+
 def test_no_line_ends_with_a_blank(made):
     assert not [line for line in str(made).split("\n") if line != line.rstrip()]
 
@@ -736,6 +743,13 @@ def test_latex_compiles(tmp_path):
     sheet = symgrad.table(colah, 2.0, 1.0, blank=["value", "local"], seed=1)
     log = typeset(tmp_path, *tables, sheet)
     assert "Overfull" not in log and "Undefined" not in log
+
+
+def test_signs_in_headings_are_mathematics():
+    reverse = symgrad.table(colah, 2.0, 1.0).latex()
+    forward = symgrad.table(colah, 2.0, 1.0, mode="forward", notation="partial").latex()
+    assert r"upstream $\times$ local" in reverse and r"$\partial$/$\partial$a" in forward
+    assert "[U+" not in reverse + forward
 
 
 HOSTILE = [
