@@ -20,6 +20,7 @@ from symgrad.cli import (
     drawing,
     grading,
     paging,
+    tabling,
     verifying,
 )
 from symgrad.cli.targets import STDIN
@@ -29,6 +30,7 @@ FAILED = 2
 
 COMMANDS = {
     "compile": compiling,
+    "table": tabling,
     "draw": drawing,
     "page": paging,
     "compare": comparing,

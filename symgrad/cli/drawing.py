@@ -27,13 +27,12 @@ ENDINGS |= {".json": "json"}
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    wrt = "differentiate by this, a name or a position; repeat it (default: every number)"
     level = "a node for each operation, named value, or block of a network (default: gate)"
     edges = "below the wires: the gradient or the local derivative (default: gradient)"
     kind = "svg, dot, mermaid or json (default: what -o ends in, or svg)"
     frames = "a picture for each step of the backward pass: GRAPH-00.svg, GRAPH-01.svg ..."
     add("target", metavar="FILE.py:FUNCTION", help="the function; FILE may be - for stdin")
-    add_subject(parser, wrt)
+    add_subject(parser, "all that are real numbers")
     add("-o", "--output", metavar="GRAPH.svg", help="the file to write (default: stdout)")
     add("--level", choices=("gate", "line", "layer"), default="gate", help=level)
     add("--edges", choices=("gradient", "local"), default="gradient", help=edges)

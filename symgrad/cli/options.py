@@ -18,16 +18,19 @@ ARGS = (
     'arguments as literals, "x=3, W=[[1, 2], [3, 4]]", or a file of arrays, DATA.npz (default: '
     "what example_args() in the file returns, else made up from the names)"
 )
-WRT = "differentiate by this, a name or a position; repeat it or use commas (default: 0)"
+WRT = "differentiate by this, a name or a position; repeat it or use commas (default: {})"
 SPEC = 'shape of an argument that is made up, "X: n d"; "lam:" is a scalar; repeat it'
 AUX = "the function returns (value, aux)"
 
 
-def add_subject(parser: argparse.ArgumentParser, wrt: str = WRT) -> None:
-    """Add the options that say at which arguments a function is looked at."""
+def add_subject(parser: argparse.ArgumentParser, wrt: str = "0") -> None:
+    """Add the options that say at which arguments a function is looked at.
+
+    ``wrt`` says what it is differentiated by where nothing is typed.
+    """
     add = parser.add_argument
     add("--args", metavar="ARGS", help=ARGS)
-    add("--wrt", action="append", default=[], metavar="NAME", help=wrt)
+    add("--wrt", action="append", default=[], metavar="NAME", help=WRT.format(wrt))
     add("--spec", action="append", default=[], metavar='"X: n d"', help=SPEC)
     add("--aux", action="store_true", help=AUX)
 

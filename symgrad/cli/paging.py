@@ -21,7 +21,7 @@ EPILOG = "Exit code 0: done; 2: an error."
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("target", metavar="FILE.py:FUNCTION", help="the function; FILE may be - for stdin")
-    add_subject(parser)
+    add_subject(parser, "all real numbers but data and labels")
     add("-o", "--output", metavar="PAGE.html", help="the page to write (default: stdout)")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.arguments import is_leaf
+from symgrad.arguments import bind, is_leaf
 from symgrad.compiled import Compiled
 from symgrad.differentiate import active_symbols, passed_back, unbroadcast
 from symgrad.errors import ArgumentError, Location, SymgradError, WrtError
@@ -25,6 +25,7 @@ from symgrad.simplify import simplify
 from symgrad.specialise import Specialisation
 from symgrad.study.evaluate import evaluate
 from symgrad.study.wording import Wording
+from symgrad.transforms.matching import name_of
 from symgrad.trees import flatten
 
 LEVELS = ("gate", "line")
@@ -94,7 +95,7 @@ class Circuit:
     wording: Wording
     made: Specialisation
     given: Mapping[Sym, Any]  # the values of the inputs, those that nothing reads too
-    pulls: _Pullbacks  # the graph of what flows back, gate by gate
+    pulls: _Pullbacks
 
     @functools.cached_property
     def edges_from(self) -> Mapping[int, tuple[Edge, ...]]:
@@ -160,10 +161,9 @@ def _specialised(
 
 def _numbers(fn: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Return what to differentiate by if nothing is said: every number, or else every float."""
-    signature = Compiled(fn, 0, check=None).signature
-    bound = signature.bind(*args, **kwargs)
-    bound.apply_defaults()
-    kinds = {name: _kinds(value) for name, value in bound.arguments.items()}
+    compiled = Compiled(fn, 0, check=None)
+    values = bind(compiled.signature, name_of(compiled.function), args, kwargs)
+    kinds = {name: _kinds(value) for name, value in values.items()}
     kinds = {name: found for name, found in kinds.items() if found and found <= {"f", "int"}}
     floats = tuple(name for name, found in kinds.items() if found == {"f"})
     choices = [c for c in dict.fromkeys([tuple(kinds), floats]) if c]
@@ -233,9 +233,17 @@ class _Circuits:
         wrt = tuple(place[x] for x in self.made.wrt_symbols if x in place)
         level = self.level if isinstance(self.level, str) else "blocks"
         return Circuit(
-            self.made.name, nodes, edges, output, wrt, level, self.wording, self.made,
-            self.values, self.pulls,
-        )  # fmt: skip
+            self.made.name,
+            nodes,
+            edges,
+            output,
+            wrt,
+            level,
+            self.wording,
+            self.made,
+            self.values,
+            self.pulls,
+        )
 
     # --- groups
 

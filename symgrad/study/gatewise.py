@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import keyword
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -75,15 +76,15 @@ def gates(
     wrt: Any = None,
     level: str | Partition = "gate",
     names: str | Mapping[str, str] | None = None,
-    kwargs: Mapping[str, Any] | None = None,
+    **kwargs: Any,
 ) -> Gates:
     """Return a NumPy module with a value and a derivative function for each gate of ``fn``.
 
-    ``args`` say what kind of arguments it takes; the module serves all numbers and sizes that the
-    function itself would take the same way.  A loop over the gates goes forward, another back;
-    ``value_and_grad`` of the module takes the arguments of ``fn`` and returns the value and the
-    gradient by ``wrt`` (by default every argument that is a real number or an array of them).
-    ``level`` and ``names`` are those of `symgrad.table`, ``kwargs`` the keyword arguments.
+    The arguments say of what kind they are; the module serves all numbers and sizes with which
+    ``fn`` goes the same way.  A loop over the gates goes forward, another back.  The module's
+    ``value_and_grad`` takes the arguments of ``fn`` and returns the value and the gradient by
+    ``wrt`` (by default every argument that is a real number or an array of them).
+    ``level`` and ``names`` are those of `symgrad.table`.
 
     Raises ArgumentError for names that Python cannot use, and what `symgrad.compile` raises.
     """
@@ -136,8 +137,9 @@ class _Module:
         # the expanded graph has symbols of its own for the values of some nodes
         self.node_of: dict[Operand, Sym] = {x: x for x in self.graph.inputs if x in self.names}
         self.node_of |= found.pulls.node_of
+        self.pulls = {(pull.target, pull.position): pull for pull in found.pulls.found}
         self.symbol_of = {node: y for y, node in self.node_of.items()}
-        self.defined = {y: eqn for eqn in self.graph.equations for y in eqn.lhs}
+        self.place = {y: k for k, eqn in enumerate(self.graph.equations) for y in eqn.lhs}
 
     def text(self) -> str:
         functions, rows = [], []
@@ -181,7 +183,10 @@ class _Module:
     # --- names
 
     def _check_names(self) -> None:
-        for name in self.names.values():
+        names = Counter(self.names.values())
+        for name, count in names.items():
+            if count > 1:
+                raise ArgumentError(f"names: two values would be called {name!r}")
             if not name.isidentifier() or keyword.iskeyword(name):
                 raise ArgumentError(f"names: {name!r} cannot be the name of a Python variable")
 
@@ -205,8 +210,7 @@ class _Module:
         edges = self.circuit.edges_into[node.number]
         if not edges:
             return None
-        pulls = {p.position: p for p in self.circuit.pulls.found if p.target is node.symbol}
-        mine = [pulls[edge.position] for edge in edges]
+        mine = [self.pulls[node.symbol, edge.position] for edge in edges]
         sources = [f"d{node.name}/d{self._name(edge.source)}" for edge in edges]
         name = f"der_{node.name}"
         if self.is_scalar:
@@ -269,10 +273,14 @@ class _Module:
         names: Mapping[Sym, str],
         is_value: bool,
     ) -> Writer:
-        graph = replace(
-            self.graph, inputs=tuple(names), equations=tuple(equations), outputs=tuple(outputs)
-        )
         defined = {y: eqn for eqn in equations for y in eqn.lhs}
+        graph = replace(
+            self.graph,
+            inputs=tuple(names),
+            equations=tuple(equations),
+            outputs=tuple(outputs),
+            avals={x: self.graph.avals[x] for x in (*names, *defined)},
+        )
         half = Half(graph, frozenset(defined) if is_value else frozenset())
         inside = replace(self.interface, guards=(), conditions=())
         return Writer(half, inside, self.np, defined, (), names)
@@ -318,10 +326,10 @@ class _Module:
             if x in self.node_of and not is_own:
                 read[x] = None
                 continue
-            eqn = self.defined[x]
+            eqn = self.graph.equations[self.place[x]]
             found.update(eqn.lhs)
             todo += [(z, False) for z in reversed(eqn.rhs.operands)]
-        equations = [eqn for eqn in self.graph.equations if not found.isdisjoint(eqn.lhs)]
+        equations = [self.graph.equations[k] for k in sorted({self.place[y] for y in found})]
         inputs = [*read, *([seed] if seed is not None else [])]
         read |= dict.fromkeys(self._holders(equations, inputs, near))
         order = {x: k for k, x in enumerate(near)}  # a gate's parameters stand in one order

@@ -138,7 +138,7 @@ def _tables(
         "One row for each edge of the graph: the upstream derivative times the local one is what "
         "flows back along it. What arrives at a value along several edges is added up."
     )
-    page.add(table(fn, *args, wrt=wrt, level="line", kwargs=kwargs))
+    page.add(table(fn, *args, wrt=wrt, level="line", **kwargs))
     if len(gates.nodes) <= MOST_GATES:
-        found = table(fn, *args, wrt=wrt, level="gate", kwargs=kwargs)
+        found = table(fn, *args, wrt=wrt, level="gate", **kwargs)
         page.folded("The same gate by gate", found)

@@ -62,9 +62,9 @@ def tex_name(name: str) -> str:
 def _letter(word: str) -> str:
     if word in GREEK:
         return rf"\{word}" if word not in ("Upsilon", "upsilon") else _UPSILON[word]
-    if len(word) == 1 or word.isdigit():
-        return word if word.isascii() and word != "_" else rf"\text{{{escaped(word)}}}"
-    return rf"\mathrm{{{escaped(word)}}}" if word.isascii() else rf"\text{{{escaped(word)}}}"
+    if not word.isascii() or not word.replace("_", "").isalnum():
+        return rf"\text{{{escaped(word)}}}"  # what only text can hold, as an accent of its own
+    return word if len(word) == 1 or word.isdigit() else rf"\mathrm{{{escaped(word)}}}"
 
 
 _UPSILON = {"upsilon": r"\upsilon", "Upsilon": r"\Upsilon"}

@@ -7,7 +7,6 @@ Invariant: a name stands for one node; what has no node of its own is written ou
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -305,11 +304,7 @@ def _renamed(found: Mapping[Sym, str], rename: Mapping[str, str]) -> dict[Sym, s
         raise ArgumentError(
             f"names: no value is called {wrong[0]!r}{did_you_mean(wrong[0], known)}"
         )
-    made = {x: rename.get(name, name) for x, name in found.items()}
-    twice = [name for name, count in Counter(made.values()).items() if count > 1]
-    if twice:
-        raise ArgumentError(f"names: two values would be called {twice[0]!r}")
-    return made
+    return {x: rename.get(name, name) for x, name in found.items()}
 
 
 __all__ = ["DOT", "Wording"]

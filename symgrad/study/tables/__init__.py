@@ -34,9 +34,9 @@ def table(
     sentences: bool = True,
     blank: str | Sequence[str] = (),
     seed: int | None = None,
-    kwargs: Mapping[str, Any] | None = None,
+    **kwargs: Any,
 ) -> Table:
-    """Return the trace table of ``fn`` at ``args``.
+    """Return the trace table of ``fn(*args, **kwargs)``.
 
     ``mode="reverse"`` has a row for each edge (variable, expression, value, upstream derivative,
     local derivative in symbols and as a value, upstream x local), then a row for each variable
@@ -51,8 +51,7 @@ def table(
     ``names="xi"`` calls the variables xi_1, xi_2, ..., and a mapping renames them.
 
     ``blank`` names columns to be filled in: the result is a worksheet, its ``key`` the answers.
-    With a ``seed`` the numbers are fresh ones that come out short.  ``kwargs`` are the keyword
-    arguments of ``fn``.
+    With a ``seed`` the numbers are fresh ones that come out short.
 
     The keys of the columns are ``variable``, ``expression``, ``value``, ``upstream``, ``local``,
     ``local value``, ``product``, ``chain`` and ``accumulated``; in forward mode ``by x`` for each

@@ -1,4 +1,4 @@
-"""A table as LaTeX: plain ``tabular``, for any document that uses amsmath."""
+"""A table as LaTeX: plain ``tabular``, for any document that uses amsmath and amssymb."""
 
 from __future__ import annotations
 
@@ -41,7 +41,4 @@ def _side(section: Section, column: Column) -> str:
 
 
 def _heading(text: str) -> str:
-    shown = escaped(text)
-    for sign, tex in _SIGNS.items():
-        shown = shown.replace(sign, tex)
-    return shown
+    return "".join(_SIGNS.get(character) or escaped(character) for character in text)

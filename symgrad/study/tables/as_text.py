@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 
 from symgrad.study.tables.cells import Cell, Section, Table
 
 GAP = "  "
+WIDEST = 76  # line of a formula
 _NUMBER = re.compile(r"-?\d+(\.\d*)?")
 
 
@@ -44,7 +46,7 @@ class _Column:
         self.cells = [
             [" " * (whole - len(c.text.partition(".")[0])) + c.text]
             if c.kind == "number" and _NUMBER.fullmatch(c.text)
-            else c.text.split("\n")
+            else _lines(c)
             for c in cells
         ]
         self.width = max(map(width, (heading, *(line for cell in self.cells for line in cell))))
@@ -53,6 +55,15 @@ class _Column:
     def line(self, row: int, k: int) -> str:
         lines = self.cells[row]
         return _padded(lines[k] if k < len(lines) else "", self.width)
+
+
+def _lines(cell: Cell) -> list[str]:
+    """Return the lines of a cell; a long formula goes on below."""
+    if cell.kind != "formula":
+        return cell.text.split("\n")
+    return textwrap.wrap(
+        cell.text, WIDEST, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    ) or [""]
 
 
 def _padded(text: str, to: int) -> str:

@@ -183,7 +183,7 @@ class Table:
         return as_html(self)
 
     def latex(self) -> str:
-        """Return ``tabular`` environments, to be put into a document that uses amsmath."""
+        """Return ``tabular`` environments, for a document that uses amsmath and amssymb."""
         from symgrad.study.tables.as_latex import as_latex
 
         return as_latex(self)

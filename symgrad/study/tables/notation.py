@@ -25,7 +25,7 @@ MOST_EDGES = 3  # that a sum is written out for
 MOST_PATHS, LONGEST_PATH = 3, 8  # that a product of derivatives along a path is written out for
 
 Formula = tuple[str, str]
-_SIGNS = {"d": ("d", "d"), "partial": ("∂", r"\partial "), "bar": ("∂", r"\partial ")}
+_SIGNS = {"d": ("d", r"\mathrm{d}"), "partial": ("∂", r"\partial "), "bar": ("∂", r"\partial ")}
 _NUMPY = re.compile(r"\bnp\.(?=[a-z])")
 
 
@@ -207,4 +207,6 @@ def _said(what: str, which: str, output: str, amount: str, slope: float) -> str:
     if slope == 0:
         return f"Raising {what} a little does not change {output} to first order."
     verb = "raises" if slope > 0 else "lowers"
+    if abs(slope) == 1:
+        return f"Raising {what}{which} a little {verb} {output} by just as much."
     return f"Raising {what}{which} a little {verb} {output} by {amount} times as much."

@@ -35,7 +35,7 @@ def fresh(
     given: Circuit,
     fn: Callable[..., Any],
     args: Sequence[Any],
-    kwargs: Mapping[str, Any] | None,
+    kwargs: Mapping[str, Any],
     wrt: Any,
     level: Any,
     names: Any,
@@ -52,7 +52,7 @@ def fresh(
     if type(seed) is not int:
         raise ArgumentError(f"seed={seed!r}: an int, the same for the same numbers")
     source = random.Random(seed)
-    bound = given.made.signature.bind(*args, **(kwargs or {}))
+    bound = given.made.signature.bind(*args, **kwargs)
     tried: dict[str, tuple[float, Circuit]] = {}
     for _ in range(TRIES):
         there = {
