@@ -315,7 +315,7 @@ class _Comparison:
             repair = other.repair([d.answer for d in found]) if found else None
             if repair is not None:
                 return self._verdict(
-                    judge, first, repair.line, mistake=repair.edit.kind, advice=_advice(repair),
+                    other, found[0], repair.line, mistake=repair.edit.kind, advice=_advice(repair),
                     correction=_correction(repair), intermediate=_step_name(repair.line, other),
                     more=("(read with vectors as columns)",),
                 )  # fmt: skip

@@ -389,7 +389,7 @@ def _axes(node: ast.expr) -> Found:
         mine = [] if axis is None else [ast.keyword("axis", ast.Constant(axis))]
         new = changed(node, args=rest, keywords=[*mine, *keepdims])
         if ast.dump(new) != ast.dump(node):
-            yield WRONG_SUM, 27, new
+            yield WRONG_SUM, 22, new
     yield "sum that is not there", 40, owner
 
 

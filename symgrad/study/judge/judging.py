@@ -34,6 +34,7 @@ from symgrad.study.judge.truth import answered
 
 TOLERANCE = 1e-7
 MOST_EDITS = 6_000
+RIGHT_ALREADY = 100  # added to the rank of an edit of a step that has its true value
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +244,8 @@ class Judge:
 
     def repair(self, wrong: Sequence[str]) -> Repair | None:
         """Return the likeliest single edit that makes all these answers right."""
-        right = [a for a in self.trial.answers if a not in wrong]
+        different = {difference.answer for difference in self.differences()}
+        right = [a for a in self.trial.answers if a not in different]
         candidates = sorted(self._candidates(wrong), key=lambda found: found[0])
         for _, repair in candidates[:MOST_EDITS]:
             trial = self.trial.replaced(repair.line, repair.right)
@@ -275,12 +277,14 @@ class Judge:
         scope = self.scope(wrong)
         first = self.first_wrong
         for k, line in enumerate(needed_lines(self.trial, wrong)):
+            is_right = not passes_on(line) and self.is_right(line.name) is True
             in_loop = any(line is x for x in self._in_loops)
             is_later = first is not None and line is not first and not passes_on(line)
             for j, repair in enumerate(repairs_of(line, scope, in_loop)):
                 edit = repair.edit
+                rank = edit.rank + (RIGHT_ALREADY if is_right else 0)
                 is_new = len(repair.right) > 1  # a line added explains less than one changed
-                yield (edit.rank + 3 * is_new, int(is_later or in_loop), edit.depth, k, j), repair
+                yield (rank + 3 * is_new, int(is_later or in_loop), edit.depth, k, j), repair
 
     @functools.cached_property
     def _in_loops(self) -> list[Line]:
@@ -297,7 +301,7 @@ class Judge:
         answers = set(self.trial.answers.values())
         names = [
             word
-            for word in {**point.ground, **dict.fromkeys(assigned)}
+            for word in reversed({**dict.fromkeys(assigned), **point.ground})
             if word.isidentifier() and word not in answers
         ]
         terms = {
