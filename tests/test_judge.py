@@ -1,4 +1,5 @@
 """The judge: what it accepts, what it calls each mistake, what it refuses, and what it prints."""
+# ruff: noqa: E501 (a row is one line)
 
 import ast
 import csv
@@ -241,7 +242,7 @@ WRONG = [
     ("missing answer", None, "", logistic, {"w": "X.T @ (p - y) / n + 2 * lam * w"}),
     ("sign", 1, "p[i] - y[i]", logistic, BY_ELEMENTS.replace("p_i - y_i", "y_i - p_i") + r" + 2 \lambda w_j"),
     ("missing activation derivative", 1, "", neuron, r"\delta = h - y \\ \frac{\partial L}{\partial W} = \delta x^T"),
-]  # fmt: skip  # ruff: noqa: E501 (a row is one line)
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind, line, correction, function, claim", WRONG)
@@ -387,9 +388,6 @@ def test_an_expression_means_what_python_means(text):
     found = Interpreter(names).value(admit(ast.parse(text, mode="eval").body))
     np.testing.assert_array_equal(found, expected)
     assert np.shape(found) == np.shape(expected)
-
-
-ONE = {"zeros", "ones", "identity", "arange", "len", "int", "float", "eye", "one_hot", "full"}
 
 
 @pytest.mark.parametrize("name", sorted(n for n, row in FUNCTIONS.items() if row.elements))
