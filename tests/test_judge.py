@@ -287,6 +287,13 @@ def test_data_as_text_books_have_it_is_told():
     assert "Y has one-hot rows" in judged(one_hot, "dW = X.T @ (p - Y) / len(Y)").proof
 
 
+def test_features_are_not_taken_for_one_hot_rows():
+    wrong = (
+        "Z = w * X + b\ndz = sigmoid(Z) - y[:, None]\ndw = np.sum(X * dz, axis=0) / n + 2 * lam * w"
+    )
+    assert not judged(logistic, wrong)
+
+
 # --- layout ---------------------------------------------------------------------------------------
 
 OUTER = r"\delta = (h - y) \odot (1 - h^2) \\ \frac{\partial L}{\partial W} = \delta x^T"

@@ -217,13 +217,21 @@ class Sampler:
 
     @property
     def data_leaves(self) -> list[Sym]:
-        """The float arrays outside of wrt, of which text books assume something."""
-        graph, wrt = self.first.traced.graph, self.first.wrt_symbols
-        return [
+        """The arrays of which text books assume something, where no example shows what they are.
+
+        What a parameter is multiplied with is not among them: any features are possible.
+        """
+        if self.example is not None:
+            return []
+        graph, wrt = self.first.traced.graph, set(self.first.wrt_symbols)
+        features = {
             x
-            for x in self.first.leaves.values()
-            if x not in wrt and graph.avals[x].inexact and x not in self.styles
-        ]
+            for eqn in graph.equations
+            if eqn.rhs.name in ("contract", "multiply") and not wrt.isdisjoint(eqn.rhs.operands)
+            for x in eqn.rhs.operands
+        }
+        inputs = [x for x in self.first.leaves.values() if x not in wrt and x not in features]
+        return [x for x in inputs if graph.avals[x].inexact and graph.avals[x].shape]
 
     def _draw(self, x: Sym, shape: tuple[int, ...], dims: Mapping[Dim, int], style: Style) -> Any:
         graph = self.first.traced.graph
