@@ -8,7 +8,6 @@ with the truth at every point.
 from __future__ import annotations
 
 import ast
-import copy
 import dataclasses
 import functools
 import inspect
@@ -19,9 +18,10 @@ from typing import Any
 from symgrad.compiled import Compiled
 from symgrad.errors import ArgumentError, ClaimError, SpecError, did_you_mean
 from symgrad.study.judge.advice import sentence, spelled
-from symgrad.study.judge.claims import Claim, Line, Loop, Statement, assigned_by, lines_of
+from symgrad.study.judge.claims import Claim, Line, assigned_by, lines_of
 from symgrad.study.judge.interpreter import Failed, Interpreter
 from symgrad.study.judge.judging import (
+    FEWER_EDITS,
     Difference,
     Judge,
     Repair,
@@ -30,10 +30,11 @@ from symgrad.study.judge.judging import (
     needed_lines,
     trial_of,
 )
-from symgrad.study.judge.language import FUNCTIONS, NUMPY, check_name, function_name
+from symgrad.study.judge.language import NUMPY
 from symgrad.study.judge.layout import Layout, rearranged, relaid, reread
-from symgrad.study.judge.mathematics import CALLS, lowered
-from symgrad.study.judge.points import ASSUMED, Point, Sampler
+from symgrad.study.judge.mathematics import lowered
+from symgrad.study.judge.naming import as_answers, elements_of, names_read, renamed, spoken_sizes
+from symgrad.study.judge.points import ASSUMED, Sampler
 from symgrad.study.judge.proof import compared, known
 from symgrad.study.judge.reading import Known, names_called, parse, read, read_function, source_of
 from symgrad.study.judge.truth import answered
@@ -160,8 +161,8 @@ class _Comparison:
         self.points = sampler.points()
         known = list(self.points[0].ground)
         self.wrt = list(self.points[0].truths.answers)
-        self.claim = _renamed(claim, known, list(sampler.compiled.signature.parameters))
-        self.trial = trial_of(_as_answers(self.claim, self.wrt), self.wrt, known)
+        self.claim = renamed(claim, known, list(sampler.compiled.signature.parameters))
+        self.trial = trial_of(as_answers(self.claim, self.wrt), self.wrt, known)
         if claim.is_latex:
             self.trial = dataclasses.replace(
                 self.trial, statements=elements_of(self.trial.statements, known)
@@ -302,7 +303,7 @@ class _Comparison:
         repair = judge.repair(wrong)
         for condition, other in self._judges if repair is None else []:
             found = other.differences()
-            repair = other.repair([d.answer for d in found]) if found else None
+            repair = other.repair([d.answer for d in found], FEWER_EDITS) if found else None
             if repair is not None:
                 name = _step_name(repair.line, other)
                 return self._verdict(
@@ -312,7 +313,7 @@ class _Comparison:
                 )  # fmt: skip
         for other in relaid(as_claimed) if repair is None and self.claim.is_latex else []:
             found = other.differences()
-            repair = other.repair([d.answer for d in found]) if found else None
+            repair = other.repair([d.answer for d in found], FEWER_EDITS) if found else None
             if repair is not None:
                 return self._verdict(
                     other, found[0], repair.line, mistake=repair.edit.kind, advice=_advice(repair),
@@ -321,7 +322,7 @@ class _Comparison:
                 )  # fmt: skip
         more: list[str] = []
         if repair is None and len(wrong) > 1:
-            repairs = [judge.repair([answer]) for answer in wrong]
+            repairs = [judge.repair([answer], FEWER_EDITS) for answer in wrong]
             for difference, one in zip(differences, repairs, strict=True):
                 if one is not None and repair is None:
                     repair, first = one, difference
@@ -405,135 +406,3 @@ def _last_of(judge: Judge, answer: str) -> Line | None:
 def _is_upstream(name: str, truths: Any) -> bool:
     of = answered(name, list(truths.cotangents))
     return of is not None and of != name
-
-
-def names_read(
-    statements: Sequence[Statement], before: frozenset[str] = frozenset()
-) -> list[tuple[str, int, frozenset[str]]]:
-    """Return every name that a claim reads as a value, with its line and what is assigned by then.
-
-    A loop may read what its own last round assigned.
-    """
-    found: list[tuple[str, int, frozenset[str]]] = []
-    for s in statements:
-        if isinstance(s, Loop):
-            found += [(n, s.line, before) for x in s.times for n in _names(x)]
-            found += names_read(s.body, before | {s.variable, *assigned_by(s)})
-            before |= {s.variable, *assigned_by(s)}
-            continue
-        parts = [s.formula]
-        if s.target is not None and (s.update is not None or isinstance(s.target, ast.Subscript)):
-            parts.append(s.target)
-        found += [(n, s.line, before) for part in parts for n in _names(part)]
-        before |= set(assigned_by(s))
-    return found
-
-
-def elements_of(statements: Sequence[Statement], known: Sequence[str]) -> tuple[Statement, ...]:
-    """Return the statements with ``X[i, j]`` for ``x_{ij}``, where the function has no ``x``."""
-    assigned = {name for s in statements for name in assigned_by(s)}
-
-    class Elements(ast.NodeTransformer):
-        def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-            self.generic_visit(node)
-            word = node.value.id if isinstance(node.value, ast.Name) else ""
-            if word and word not in known and word not in assigned and word.upper() in known:
-                return ast.Subscript(ast.Name(word.upper()), node.slice)
-            return node
-
-    found: list[Statement] = []
-    for s in statements:
-        if isinstance(s, Line):
-            s = dataclasses.replace(s, formula=Elements().visit(copy.deepcopy(s.formula)))
-        found.append(s)
-    return tuple(found)
-
-
-SIZED = frozenset({
-    "eye", "identity", "zeros", "ones", "full", "arange", "one_hot", "reshape", "broadcast_to",
-})  # fmt: skip
-
-
-def spoken_sizes(claim: Claim) -> set[int]:
-    """Return the numbers that a claim gives as sizes, as in ``np.eye(3)[y]``."""
-    found: set[int] = set()
-    lines = [*lines_of(claim.statements), *claim.returned, *claim.named.values()]
-    for node in (node for line in lines for node in ast.walk(line.formula)):
-        if isinstance(node, ast.Call):
-            word = function_name(node.func) or getattr(node.func, "attr", "")
-            parts = [x for a in node.args for x in (a.elts if isinstance(a, ast.Tuple) else [a])]
-            if word in SIZED:
-                found |= {x.value for x in parts if _is_whole(x)}  # type: ignore[attr-defined]
-    for loop in claim.statements:
-        if isinstance(loop, Loop):
-            found |= {x.value for x in loop.times if _is_whole(x)}  # type: ignore[attr-defined]
-    return {size for size in found if size > 1}
-
-
-def _is_whole(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and type(node.value) is int
-
-
-def _names(node: ast.AST) -> list[str]:
-    """Return the names of values in a formula: not those of functions, NumPy or dtypes."""
-    if isinstance(node, ast.Name):
-        return [] if node.id in NUMPY or node.id in _NO_VALUES else [node.id]
-    if isinstance(node, ast.Call):
-        inner = [*node.args, *(k.value for k in node.keywords)]
-        if isinstance(node.func, ast.Name) and node.func.id in CALLS:
-            return _names_of_mathematics(node.func.id, node.args)
-        is_named = isinstance(node.func, ast.Name) or function_name(node.func) is not None
-        owner = [] if is_named else _names(node.func)
-        return owner + [n for x in inner for n in _names(x)]
-    return [n for child in ast.iter_child_nodes(node) for n in _names(child)]
-
-
-def _names_of_mathematics(call: str, args: Sequence[ast.expr]) -> list[str]:
-    """Return the names of values in a call of mathematics: not indices and functions."""
-    if call in ("local",):
-        return []
-    if call == "derivative":
-        return _names(args[1])
-    bound = {"total": args[:1], "each": args[:-1]}.get(call, [])
-    hidden = {ast.unparse(x) for x in bound}
-    return [n for x in args[len(bound) :] for n in _names(x) if n not in hidden]
-
-
-_NO_VALUES = frozenset({"float", "int", "bool"})
-
-
-def _as_answers(claim: Claim, wrt: Sequence[str]) -> Claim:
-    """Take ``W = ...`` for an answer where the claim never says ``dW``: a dict of formulas."""
-    lines = list(lines_of(claim.statements))
-    is_answered = any(answered(line.name, wrt) for line in lines if line.name not in wrt)
-    if is_answered or claim.returned or claim.named:
-        return claim
-    statements = tuple(
-        dataclasses.replace(s, target=ast.Name(f"d{s.name}"))
-        if isinstance(s, Line) and s.name in wrt and isinstance(s.target, ast.Name)
-        else s
-        for s in claim.statements
-    )
-    return dataclasses.replace(claim, statements=statements)
-
-
-def _renamed(claim: Claim, known: Sequence[str], parameters: Sequence[str]) -> Claim:
-    """Give parameters that the claim calls otherwise their meaning by place."""
-    own = claim.parameters
-    strange = [name for name in own if name not in known]
-    if not strange:
-        return claim
-    if len(own) != len(parameters):
-        raise ClaimError(
-            f"the claim's parameter `{strange[0]}` is no name of the function's"
-            f"{did_you_mean(strange[0], known)}"
-        )
-    lines = [
-        Line(ast.Name(check_name(mine, "the claim")), None, ast.Name(theirs), 1, "")
-        for mine, theirs in zip(own, parameters, strict=True)
-        if mine != theirs
-    ]
-    return dataclasses.replace(claim, statements=(*lines, *claim.statements))
-
-
-__all__ = ["FUNCTIONS", "Point", "compare"]

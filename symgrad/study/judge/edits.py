@@ -278,7 +278,7 @@ def _factors(node: ast.expr) -> Found:
         case ast.BinOp(right=ast.Constant(value=(int() | float()) as c), op=ast.Div() | ast.Mult()):
             yield _of_number(c), 14, node.left
         case ast.BinOp(right=ast.Constant(value=(int() | float()) as c), op=ast.Pow()):
-            for other in {c - 1, c + 1, 2, 0.5, -1} - {c}:
+            for other in {c - 1, c + 1, 1, 2, 0.5, -1} - {c}:
                 new = node.left if other == 1 else changed(node, right=number(other))
                 yield POWER, 32, new
             yield FACTOR if c == 2 else POWER, 33, binary(number(c), ast.Mult(), node.left)
@@ -567,7 +567,7 @@ def _functions(node: ast.expr) -> Found:
                 yield FUNCTION, 58, node.args[0]
         case ast.Compare(ops=[op]):
             for flipped in _FLIPS.get(type(op), ()):
-                yield COMPARISON, 40, changed(node, ops=[flipped()])
+                yield COMPARISON, 8, changed(node, ops=[flipped()])
 
 
 _FLIPS: dict[type, tuple[type, ...]] = {
