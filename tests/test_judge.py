@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import symgrad
-from symgrad import ClaimError, SpecError, SymgradError, compare
+from symgrad import ClaimError, SymgradError, compare
 from symgrad.cli import main
 from symgrad.study.judge.claims import lines_of
 from symgrad.study.judge.edits import KINDS, Scope, edits
@@ -508,9 +508,11 @@ def test_a_claim_that_cannot_be_read_is_refused_at_once(title, message, claim):
     assert len(str(caught.value)) < 500
 
 
-def test_sizes_are_asked_for():
-    with pytest.raises(SpecError, match=r"compare\(fn, claim, args="):
-        compare(ridge, "dw = w")
+def test_arguments_are_made_up_where_nothing_is_known_of_them_and_it_is_told():
+    verdict = compare(ridge, "dw = X.T @ r / n + lam * w")
+    assert verdict and "made up" in verdict.notes[0] and verdict.notes[0] in str(verdict)
+    assert compare(one_hot, "dW = X.T @ (p - Y) / len(Y)")
+    assert compare(ridge, "dw = X.T @ r + lam * w").mistake == "missing 1/n"
 
 
 def test_args_are_a_tuple():
@@ -555,7 +557,8 @@ def loss(w, X, y):
     return np.sum(r**2) / n
 
 
-EXAMPLE = (np.ones(2), np.ones((3, 2)), np.zeros(3))
+def example_args():
+    return np.ones(2), np.ones((3, 2)), np.zeros(3)
 """
 RIGHT_CLAIM = "dw = 2 * X.T @ r / n\n"
 ASKED = ["--spec", "w: d", "--spec", "X: n d", "--spec", "y: n"]
@@ -572,8 +575,9 @@ COMMANDS = [
     ("equal", 0, RIGHT_CLAIM, ASKED),
     ("different", 1, RIGHT_CLAIM.replace("2 * ", ""), ASKED),
     ("error", 2, "dw = nobody", ASKED),
-    ("an example", 0, RIGHT_CLAIM, ["--args", "EXAMPLE"]),
-    ("a missing example", 2, RIGHT_CLAIM, ["--args", "NOBODY"]),
+    ("the file's example", 0, RIGHT_CLAIM, []),
+    ("an example", 0, RIGHT_CLAIM, ["--args", "w=[1.0, 2.0], X=[[1.0, 0.5]], y=[3.0]"]),
+    ("an example that cannot be read", 2, RIGHT_CLAIM, ["--args", "NOBODY("]),
     ("LaTeX", 0, r"\frac{\partial L}{\partial w} = \frac{2}{n} X^T r", ASKED),
     ("LaTeX that does not look so", 0, "dw = 2 X^T r / n", [*ASKED, "--latex"]),
     ("a definition", 0, "import numpy as np\ndef g(w, X, y):\n    return 2 * X.T @ r / len(y)", ASKED),

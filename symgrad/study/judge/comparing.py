@@ -17,6 +17,7 @@ from typing import Any
 
 from symgrad.compiled import Compiled
 from symgrad.errors import ArgumentError, ClaimError, SpecError, did_you_mean
+from symgrad.study.examples import example_arguments
 from symgrad.study.judge.advice import sentence, spelled
 from symgrad.study.judge.claims import Claim, Line, assigned_by, lines_of
 from symgrad.study.judge.interpreter import Failed, Interpreter
@@ -62,8 +63,9 @@ def compare(
     intermediates, their gradients (``dz``), the number of examples ``n``, ``m`` or ``N``.
 
     ``wrt`` is what is differentiated by; without it, what the claim answers for.  ``args`` are
-    example arguments, ``specs`` sizes by name as in `compile`; one of them is needed unless the
-    annotations say the sizes.  ``latex`` tells a text's language where it could be either.
+    example arguments, ``specs`` sizes by name as in `compile`; where neither they nor annotations
+    say what the function takes, arguments are made up, and the verdict says so.  ``latex`` tells
+    a text's language where it could be either.
 
     Returns a `Verdict`, which is true if the claim is equal.  A claim may be equal up to its
     layout (transposed, a column for a row, ``\delta x^T`` for an outer product): in LaTeX, where
@@ -87,16 +89,19 @@ def compare(
 
 
 def _sampler(compiled: Compiled, args: Sequence[Any] | None, claim: Claim) -> Sampler:
+    """Return what draws points; arguments are made up where nothing says what they are."""
     if args is not None and not isinstance(args, (tuple, list)):
         raise ArgumentError("args is a tuple of example arguments, one for each parameter")
+    spoken = spoken_sizes(claim)
     try:
-        return Sampler(compiled, args, spoken_sizes(claim))
+        return Sampler(compiled, args, spoken=spoken)
     except SpecError as error:
-        if args is None and not compiled.specs and "nothing is known of" in str(error):
-            raise SpecError(
-                f"{error.args[0]}; or give example arguments: compare(fn, claim, args=(...))"
-            ) from None
-        raise
+        if args is not None or "nothing is known of" not in str(error):
+            raise
+    made = example_arguments(
+        compiled.function, specs=compiled.specs, wrt=compiled.wrt, has_aux=compiled.has_aux
+    )
+    return Sampler(compiled, made.args, made.kwargs, spoken, made.notes)
 
 
 def _parameters(fn: Callable[..., Any]) -> list[str]:
@@ -235,7 +240,7 @@ class _Comparison:
             said = f"{said}, where {condition}"
         return Verdict(
             self.name, True, said, layout.words if layout else "", layout.code if layout else "",
-            given=self.given,
+            given=self.given, notes=self.sampler.notes,
         )  # fmt: skip
 
     def _layout(self, judge: Judge, differences: Sequence[Difference]) -> Layout | None:
@@ -290,9 +295,10 @@ class _Comparison:
     # --- wrong
 
     def _missing(self, missing: Sequence[str]) -> Verdict:
+        said = f"the claim gives no answer for {listed(missing)}; what it gives is right"
         return Verdict(
-            self.name, False, mistake="missing answer", answer=missing[0], given=self.given,
-            advice=f"the claim gives no answer for {listed(missing)}; what it gives is right",
+            self.name, False, mistake="missing answer", answer=missing[0], advice=said,
+            given=self.given, notes=self.sampler.notes,
         )  # fmt: skip
 
     def _different(self, judge: Judge, differences: Sequence[Difference]) -> Verdict:
@@ -370,7 +376,7 @@ class _Comparison:
             line=line.line if line else None, text=line.text if line else "",
             claimed=None if isinstance(smallest.claimed, Failed) else smallest.claimed,
             true=smallest.true, reason=getattr(smallest.claimed, "reason", ""),
-            given=self.given, more=more, **said,
+            given=self.given, more=more, notes=self.sampler.notes, **said,
         )  # fmt: skip
 
 

@@ -403,9 +403,9 @@ def _layouts(node: ast.expr, shape: Any, scope: Scope) -> Found:
         return
     match node:
         case ast.Subscript() if len(scope.shape(node.value) or shape) < len(shape):
-            yield COLUMN, 20, node.value
+            yield COLUMN, 16, node.value
         case ast.Call(func=ast.Attribute(attr="reshape", value=whole)):
-            yield COLUMN, 20, whole
+            yield COLUMN, 16, whole
     if len(shape) == 1:
         yield COLUMN, 21, column(node)
         yield COLUMN, 22, ast.Subscript(node, ast.Tuple([ast.Constant(None), ast.Slice()]))

@@ -157,19 +157,25 @@ def _is_spread(x: np.ndarray) -> bool:
 class Sampler:
     """Draws points for one function.
 
-    ``spoken`` are sizes that the claim holds as numbers: an example that has them keeps them.
+    ``notes`` say that an example was made up, which shows nothing of the data then.  ``spoken``
+    are sizes that the claim holds as numbers: an example that has them keeps them.
 
     Raises SpecError where neither arguments nor specs say what the function takes.
     """
 
     def __init__(
-        self, compiled: Compiled, args: Sequence[Any] | None, spoken: Collection[int] = ()
+        self,
+        compiled: Compiled,
+        args: Sequence[Any] | None,
+        kwargs: Mapping[str, Any] = {},
+        spoken: Collection[int] = (),
+        notes: tuple[str, ...] = (),
     ):
-        self.compiled = compiled
+        self.compiled, self.notes = compiled, notes
         self.rng = np.random.default_rng(SEED)
         self.example: Mapping[str, Any] | None = None
         if args is not None:
-            values = bind(compiled.signature, compiled._name, tuple(args), {})
+            values = bind(compiled.signature, compiled._name, tuple(args), kwargs)
             self.example = {name: as_doubles(value) for name, value in values.items()}
         self.first = self.specialised(self.example)
         self.witnesses: dict[int, Witness] = {}
@@ -221,7 +227,7 @@ class Sampler:
 
         What a parameter is multiplied with is not among them: any features are possible.
         """
-        if self.example is not None:
+        if self.example is not None and not self.notes:
             return []
         graph, wrt = self.first.traced.graph, set(self.first.wrt_symbols)
         features = {
