@@ -307,25 +307,8 @@ class _Comparison:
         wrong = [d.answer for d in differences]
         first = differences[0]
         repair = judge.repair(wrong)
-        for condition, other in self._judges if repair is None else []:
-            found = other.differences()
-            repair = other.repair([d.answer for d in found], FEWER_EDITS) if found else None
-            if repair is not None:
-                name = _step_name(repair.line, other)
-                return self._verdict(
-                    other, found[0], repair.line, (f"(taken that {condition})",),
-                    mistake=repair.edit.kind, advice=_advice(repair),
-                    correction=_correction(repair), intermediate=name,
-                )  # fmt: skip
-        for other in relaid(as_claimed) if repair is None and self.claim.is_latex else []:
-            found = other.differences()
-            repair = other.repair([d.answer for d in found], FEWER_EDITS) if found else None
-            if repair is not None:
-                return self._verdict(
-                    other, found[0], repair.line, mistake=repair.edit.kind, advice=_advice(repair),
-                    correction=_correction(repair), intermediate=_step_name(repair.line, other),
-                    more=("(read with vectors as columns)",),
-                )  # fmt: skip
+        if repair is None and (verdict := self._otherwise(as_claimed)) is not None:
+            return verdict
         more: list[str] = []
         if repair is None and len(wrong) > 1:
             repairs = [judge.repair([answer], FEWER_EDITS) for answer in wrong]
@@ -346,6 +329,22 @@ class _Comparison:
             correction=_correction(repair),
             intermediate=_step_name(step, judge),
         )  # fmt: skip
+
+    def _otherwise(self, as_claimed: Judge) -> Verdict | None:
+        """Name the mistake of a claim that takes the kind or layout of its data for granted."""
+        others = [(f"(taken that {condition})", judge) for condition, judge in self._judges]
+        if self.claim.is_latex:
+            others += [("(read with vectors as columns)", judge) for judge in relaid(as_claimed)]
+        for words, judge in others:
+            found = judge.differences()
+            repair = judge.repair([d.answer for d in found], FEWER_EDITS) if found else None
+            if repair is not None:
+                return self._verdict(
+                    judge, found[0], repair.line, (words,), mistake=repair.edit.kind,
+                    advice=_advice(repair), correction=_correction(repair),
+                    intermediate=_step_name(repair.line, judge),
+                )  # fmt: skip
+        return None
 
     def _unexplained(
         self, judge: Judge, first: Difference, intermediate: Line | None, more: Sequence[str]
