@@ -1,0 +1,67 @@
+"""Formulas in LaTeX become MathML that a browser shows; what is not known is an error."""
+
+# ruff: noqa: RUF001  (the signs of mathematics look like letters, and are not)
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+import symgrad
+from symgrad.study.typeset import mathml
+
+SHOWN = [
+    (r"\frac{a}{b}", "<mfrac><mi>a</mi><mi>b</mi></mfrac>"),
+    ("x_i^2", "<msubsup><mi>x</mi><mi>i</mi><mn>2</mn></msubsup>"),
+    ("x^{(i)}", "<msup><mi>x</mi><mrow><mo>(</mo><mi>i</mi><mo>)</mo></mrow></msup>"),
+    (r"\sum_i^n", "<munderover><mo>∑</mo><mi>i</mi><mi>n</mi></munderover>"),
+    (r"\max_k s_k", "<munder><mrow><mi>max</mi><mo>\u2061</mo></mrow><mi>k</mi></munder>"),
+    ("-0.5", "<mo>−</mo><mn>0.5</mn>"),
+    (r"\lambda \in \mathbb{R}", "<mi>λ</mi><mo>∈</mo><mi>ℝ</mi>"),
+    (r"\sqrt{2}", "<msqrt><mn>2</mn></msqrt>"),
+    (r"\frac12", "<mfrac><mn>1</mn><mn>2</mn></mfrac>"),
+    (r"\left(\frac12\right)", "<mo>(</mo><mfrac>"),
+    (r"\text{if } x", "<mtext>if </mtext><mi>x</mi>"),
+    ("g'(u)", "<msup><mi>g</mi><mo>′</mo></msup>"),
+    (r"\overline{x_1}", '<mover accent="true"><msub>'),
+    (r"\mathbf{W}", '<mi mathvariant="normal" style="font-weight: bold">W</mi>'),
+    (
+        r"\begin{bmatrix} 1 & 2 \\ 3 & 4 \end{bmatrix}",
+        "<mo>[</mo><mtable><mtr><mtd><mrow><mn>1</mn></mrow></mtd>",
+    ),
+    ("{}^T", "<msup><mrow></mrow><mi>T</mi></msup>"),
+    (r"a < b", "<mo>&lt;</mo>"),
+    (r"\text{<script>}", "<mtext>&lt;script&gt;</mtext>"),
+]
+
+REFUSED = [
+    (r"\gizmo x", "`\\\\gizmo` is not known here"),
+    (r"\frac{a}", "it ends too early"),
+    ("{a", "`}` is missing"),
+    ("a}", "nothing was opened that `}` closes"),
+    (r"\left( a", "`\\\\right` is missing"),
+    (r"\begin{tikz}", "`\\\\begin{tikz}` is not known here"),
+    (r"\begin{matrix} a \end{bmatrix}", "is not closed by"),
+    (r"\mathbb{Q}", "`Q` has no such form here"),
+]
+
+
+@pytest.mark.parametrize(("tex", "shown"), SHOWN)
+def test_a_formula_is_shown(tex, shown):
+    assert shown in mathml(tex)
+
+
+@pytest.mark.parametrize(("tex", "shown"), SHOWN)
+def test_what_is_shown_is_well_formed(tex, shown):
+    made = ElementTree.fromstring(mathml(tex))
+    for element in made.iter():
+        if element.tag in ("mfrac", "msub", "msup", "mover", "munder"):
+            assert len(element) == 2
+        if element.tag in ("msubsup", "munderover"):
+            assert len(element) == 3
+
+
+@pytest.mark.parametrize(("tex", "why"), REFUSED)
+def test_what_can_not_be_shown_is_an_error(tex, why):
+    with pytest.raises(symgrad.ArgumentError, match=re.escape(why.replace("\\\\", "\\"))):
+        mathml(tex)
