@@ -4,7 +4,7 @@ Given the LaTeX of one formula, return it as presentation MathML.  Invariant: a 
 not known here is an error, never left out; the formula is only shown, never computed with.
 """
 
-# ruff: noqa: RUF001, RUF003  (the signs of mathematics look like letters, and are not)
+# ruff: noqa: RUF001  (the signs of mathematics look like letters, and are not)
 
 from __future__ import annotations
 
