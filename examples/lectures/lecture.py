@@ -26,7 +26,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
+import symgrad
 from symgrad.study.pages import Page
 
 matplotlib.use("svg")
@@ -80,18 +83,21 @@ class Lecture(Page):
         """Assert that a printed number is this value, to the digits printed.
 
         A number that is printed as a formula, `exp(-9)`, is given once more as ``exact``, by
-        mpmath; then the value must agree to rounding.
+        mpmath; the value must then agree to 11 digits.
         """
         self.unread.remove(number)
-        if exact is not None:
-            assert abs(value - exact) <= 4e-16 * abs(exact), f"{number}: {value!r}, not {exact!r}"
-            return
-        assert is_printed(number, value), f"{number} is printed for {value!r}"
+        assert is_printed(number, value, exact), f"{number} is printed for {value!r}"
 
-    def misprints(self, number: str, value: float) -> None:
+    def misprints(self, number: str, value: float, exact: object = None) -> None:
         """Assert that a printed number is wrong: the value is not what was printed."""
         self.unread.remove(number)
-        assert not is_printed(number, value), f"{number} is right for {value!r}"
+        assert not is_printed(number, value, exact), f"{number} is right for {value!r}"
+
+    def judge(self, fn: object, claim: str, wrt: object, args: tuple, right: bool = True) -> None:
+        """Show a claim about a gradient with the judge's verdict, which must be ``right``."""
+        verdict = symgrad.compare(fn, claim, wrt, args)
+        assert bool(verdict) == right, f"{claim}\n{verdict}"
+        self.add(verdict)
 
     def slip(self, printed: str, verdict: object, corrected: str) -> None:
         """Show a slip of the document: as printed, what is said of it, and corrected."""
@@ -121,14 +127,16 @@ class Lecture(Page):
             self.points(*(f"{row.place} ({row.kind}): {row.title}" for row in rest))
 
 
-def is_printed(number: str, value: float) -> bool:
-    """Return whether ``value``, rounded as ``number`` is, is ``number``."""
+def is_printed(number: str, value: float, exact: object = None) -> bool:
+    """Return whether ``value``, rounded as ``number`` is, is ``number``; or is ``exact``."""
+    if exact is not None:
+        return bool(abs(value - exact) <= 1e-11 * abs(exact))
     printed = Decimal(number)
     half = Decimal((0, (5,), int(printed.as_tuple().exponent) - 1))
     return abs(Decimal(value) - printed) <= half
 
 
-def plotted(figure: "matplotlib.figure.Figure", alt: str) -> str:
+def plotted(figure: Figure, alt: str) -> str:
     """Return a plot as SVG: the same bytes on every run, legible on a light and a dark page."""
     text = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -151,3 +159,10 @@ PLOT = {
     "figure.constrained_layout.use": True,
 }  # fmt: skip
 matplotlib.rcParams.update(PLOT)
+
+
+def curves(x: str, y: str, wide: float = 5.2, high: float = 3.2) -> tuple[Figure, Axes]:
+    """Return an empty plot with these names at its axes."""
+    figure = Figure(figsize=(wide, high))
+    axes = figure.add_subplot(xlabel=x, ylabel=y)
+    return figure, axes
