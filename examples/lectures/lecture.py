@@ -97,6 +97,7 @@ class Lecture(Page):
         """Show a claim about a gradient with the judge's verdict, which must be ``right``."""
         verdict = symgrad.compare(fn, claim, wrt, args)
         assert bool(verdict) == right, f"{claim}\n{verdict}"
+        self.code(claim.strip("\n"))
         self.add(verdict)
 
     def slip(self, printed: str, verdict: object, corrected: str) -> None:
