@@ -121,6 +121,7 @@ def centre_and_slope(b0, b1):
     axes.annotate("slope β₁/4", (centre - 0.6, 0.27), (centre - 2.2, 0.4))
     for y in (0, 1):
         axes.axhline(y, linewidth=0.8, color="0.5")
+    axes.set_ylim(-0.05, 1.2)
     axes.annotate("", (centre, 1.06), (reach[1], 1.06), arrowprops={"arrowstyle": "<->", "color": "0.5"})
     axes.text((centre + reach[1]) / 2, 1.09, "2/β₁", ha="center")
     return figure
@@ -178,10 +179,9 @@ def loss(b0, b1, X, y):
 page.text("The judge on the gradient that the chain rule of slide 61 will multiply to:")
 few = (0.2, -0.4, np.array([0.5, -1.0, 2.0, 0.1]), np.array([1.0, 0.0, 0.0, 1.0]))
 page.judge(loss, "db0 = np.sum(p - y)\ndb1 = np.sum((p - y) * X)", ("b0", "b1"), few)
-page.text("The lines that symgrad writes for it:")
 gradient = symgrad.compile(loss, wrt=("b0", "b1"))
 gradient(*few)
-page.code(gradient.source)
+page.folded("The module that symgrad writes for it", gradient.source)
 
 # %% Slides 14 to 17: a computer that is bad at it
 page.begin("slide 14", "figure")
@@ -1061,7 +1061,7 @@ page.text(
     "A function that takes X, y and the weights and returns the derivatives: this one, which is "
     "all that descent needs."
 )
-page.code(train.source)
+page.folded("The module that symgrad writes for it", train.source)
 
 page.begin("slide 63", "figure")
 

@@ -49,7 +49,7 @@ class Row:
 
     @property
     def heading(self) -> str:
-        return f"{self.place} · {self.kind} · {self.title}"
+        return f"{self.place[0].upper()}{self.place[1:]}, {self.kind}: {self.title}"
 
 
 def read_list(script: str | Path) -> list[Row]:

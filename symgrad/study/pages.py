@@ -71,7 +71,7 @@ class Page:
 
     def formula(self, tex: str) -> None:
         """Add a formula on a line of its own, given as LaTeX."""
-        self.blocks.append(Markup('<p class="scroll">{}</p>').format(mathml(tex)))
+        self.blocks.append(Markup('<div class="formula">{}</div>').format(mathml(tex)))
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "") -> None:
         """Add a table of texts; what stands between dollars is LaTeX, between backticks code."""

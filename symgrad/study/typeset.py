@@ -40,7 +40,7 @@ WORDS = (
 )  # fmt: skip
 BIG = dict(sum="∑", prod="∏", int="∫")
 UNDER = ("max", "min", "sup", "inf", "lim")  # words with their index below, as a sum has it
-ACCENTS = dict(bar="¯", overline="¯", hat="^", widehat="^", dot="˙", tilde="~", vec="→")
+ACCENTS = dict(bar="¯", hat="^", widehat="^", dot="˙", tilde="~", vec="→")
 SPACES = {",": "0.17em", ":": "0.22em", ";": "0.28em", " ": "0.28em", "!": "0em"}
 SPACES |= {"quad": "1em", "qquad": "2em"}
 BRACKETS = {"matrix": "", "pmatrix": "()", "bmatrix": "[]", "vmatrix": "||", "cases": "{ "}
@@ -63,6 +63,18 @@ def mathml(tex: str, display: bool = True) -> Markup:
 def _element(tag: str, *children: Markup | str) -> Markup:
     inside = Markup("").join(escape(child) for child in children)
     return Markup("<{0}>{1}</{0}>").format(Markup(tag), inside)
+
+
+def _with_scripts(
+    base: Markup, below: Markup | None, above: Markup | None, limits: bool
+) -> Markup:
+    if below is not None and above is not None:
+        return _element("munderover" if limits else "msubsup", base, below, above)
+    if below is not None:
+        return _element("munder" if limits else "msub", base, below)
+    if above is not None:
+        return _element("mover" if limits else "msup", base, above)
+    return base
 
 
 def _row(children: list[Markup]) -> Markup:
@@ -117,7 +129,7 @@ class _Reader:
 
     def _scripted(self) -> Markup:
         """Return one part with what stands below and above it."""
-        limits = self._peek().lstrip("\\") in (*BIG, *UNDER)
+        name = self._peek().lstrip("\\")
         base = self._part() if self._peek() not in ("^", "_") else _element("mrow")
         below = above = None
         while (token := self._peek()) in ("^", "_", "'"):
@@ -127,15 +139,16 @@ class _Reader:
             elif token == "^":
                 above = self._argument()
             else:
-                above = _element("mo", "′")
-        under, sub = ("munder", "munderover") if limits else ("msub", "msubsup")
-        if below is not None and above is not None:
-            return _element(sub, base, below, above)
-        if below is not None:
-            return _element(under, base, below)
-        if above is not None:
-            return _element("mover" if limits else "msup", base, above)
-        return base
+                above = Markup('<mo lspace="0" rspace="0">′</mo>')
+        made = _with_scripts(base, below, above, limits=name in (*BIG, *UNDER))
+        return made + self._after_word() if name in WORDS else made
+
+    def _after_word(self) -> Markup:
+        """Return what stands between the name of a function and what it applies to."""
+        applied = _element("mo", "\u2061")
+        if self._peek() in ("", "(", "[", "{", r"\left", "}", ")", ","):
+            return applied
+        return applied + Markup('<mspace width="0.17em"></mspace>')
 
     def _argument(self) -> Markup:
         """Return what a command or a script applies to: a group, or one part."""
@@ -156,13 +169,15 @@ class _Reader:
             return self._group()
         self._take()
         if (said := re.fullmatch(TEXT, token)) is not None:
-            return _element("mtext", said[1])
+            return _element("mtext", re.sub(r"^ | $", "\u00a0", said[1]))
         if token.startswith("\\"):
             return self._command(token[1:])
         if token[0].isdigit():
             return _element("mn", token)
         if token.isalpha():
             return _element("mi", token)
+        if token in "()[]|":
+            return Markup('<mo stretchy="false">{}</mo>').format(token)
         return _element("mo", {"-": "−", "*": "∗"}.get(token, token))
 
     def _command(self, name: str) -> Markup:
@@ -173,7 +188,7 @@ class _Reader:
         if name in SPACES:
             return Markup('<mspace width="{}"></mspace>').format(SPACES[name])
         if name in WORDS:
-            return _element("mrow", _element("mi", name), _element("mo", "\u2061"))
+            return _element("mi", name)
         if name in BIG:
             return _element("mo", BIG[name])
         if name in FENCES:
@@ -189,6 +204,9 @@ class _Reader:
         found: dict[str, Callable[[], Markup]] = {
             "frac": self._fraction, "tfrac": self._fraction, "dfrac": self._fraction,
             "sqrt": lambda: _element("msqrt", self._argument()),
+            "overline": lambda: Markup(
+                '<mrow style="border-top: 0.06em solid; padding-top: 0.1em">{}</mrow>'
+            ).format(self._argument()),
             "left": self._fenced, "begin": self._environment,
             "operatorname": lambda: self._word("normal"),
             "mathbb": lambda: self._letters(DOUBLE), "mathcal": lambda: self._letters(CALLIGRAPHIC),
@@ -204,7 +222,7 @@ class _Reader:
 
     def _accent(self, name: str) -> Markup:
         mark = Markup('<mo stretchy="{}">{}</mo>').format(
-            "true" if name in ("overline", "widehat") else "false", ACCENTS[name]
+            "true" if name == "widehat" else "false", ACCENTS[name]
         )
         return Markup('<mover accent="true">{}{}</mover>').format(self._argument(), mark)
 
