@@ -122,7 +122,9 @@ def centre_and_slope(b0, b1):
     for y in (0, 1):
         axes.axhline(y, linewidth=0.8, color="0.5")
     axes.set_ylim(-0.05, 1.2)
-    axes.annotate("", (centre, 1.06), (reach[1], 1.06), arrowprops={"arrowstyle": "<->", "color": "0.5"})
+    axes.annotate(
+        "", (centre, 1.06), (reach[1], 1.06), arrowprops={"arrowstyle": "<->", "color": "0.5"}
+    )
     axes.text((centre + reach[1]) / 2, 1.09, "2/β₁", ha="center")
     return figure
 
@@ -149,7 +151,9 @@ def family(name, coefficients):
 page.begin("slide 11", "figure")
 page.formula(r"P(Y=1) = \frac{1}{1 + e^{-(\beta_0+\beta_1 X)}}")
 page.figure(
-    plotted(family("β₀", [(-3, 1), (0, 1), (3, 1)]), "Three curves: a larger b0 moves the curve left"),
+    plotted(
+        family("β₀", [(-3, 1), (0, 1), (3, 1)]), "Three curves: a larger b0 moves the curve left"
+    ),
     "b1 = 1; b0 shifts the curve. The slide's own picture is not in its text; this is what slide "
     "9 says of b0.",
 )
@@ -241,7 +245,7 @@ page.text(
     "The slides do not name the weights. Those used here are the shortest that give 0.9 and 0.4 "
     "for the two patients."
 )
-page.add(symgrad.table(bad_computer, W, NO, 0.0, wrt="W"))
+page.add(symgrad.table(bad_computer, W, NO, 0.0, wrt="W", level="line"))
 
 page.begin("slide 16", "example")
 page.prints("0.4", classification(W, YES))
@@ -255,7 +259,7 @@ page.text(
     f"y = 1. The loss is `-log(0.4) = {value:.6f}`, and `p - y = -0.6`: they are told to sum to "
     "more."
 )
-page.add(symgrad.table(bad_computer, W, YES, 1.0, wrt="W"))
+page.add(symgrad.table(bad_computer, W, YES, 1.0, wrt="W", level="line"))
 
 page.begin("slide 17", "formula")
 page.formula(r"\mathcal{L}(w_0, w_1, w_2, w_3, w_4), \qquad \mathcal{L}(w_1)")
@@ -445,7 +449,9 @@ page.judge(
 X, Y = MaxHR, np.array([float(row["Age"]) for row in complete])
 b1 = np.sum((X - X.mean()) * (Y - Y.mean())) / np.sum((X - X.mean()) ** 2)
 b0 = Y.mean() - b1 * X.mean()
-assert np.isclose(b1, (X @ Y - 297 * X.mean() * Y.mean()) / (X @ X - 297 * X.mean() ** 2), rtol=1e-11)
+assert np.isclose(
+    b1, (X @ Y - 297 * X.mean() * Y.mean()) / (X @ X - 297 * X.mean() ** 2), rtol=1e-11
+)
 np.testing.assert_allclose((b1, b0), np.polyfit(X, Y, 1), rtol=1e-10)
 page.text(
     f"On the heart data, Age on MaxHR: b0 = {b0:.4f}, b1 = {b1:.5f} by both printed forms of b1, "
@@ -480,9 +486,7 @@ def paths(found, node):
     if node == found.output:
         return [[]]
     return [
-        [edge.local, *rest]
-        for edge in found.edges_from[node]
-        for rest in paths(found, edge.target)
+        [edge.local, *rest] for edge in found.edges_from[node] for rest in paths(found, edge.target)
     ]
 
 
@@ -619,7 +623,7 @@ page.text(
     "as symgrad makes it from the function:"
 )
 page.code(inspect.getsource(first_half))
-page.add(symgrad.table(first_half, 3.0, 3.0, 1.0, wrt="W", level="line"))
+page.add(symgrad.table(first_half, 3.0, 3.0, 1.0, wrt="W", level="line", notation="partial"))
 page.slip(
     "dxi4/dxi3 = -1/xi3",
     "The square is missing in the text of the slides, here and in each table that repeats the row.",
@@ -633,7 +637,9 @@ page.formula(
     r"\frac{\partial \xi_3}{\partial \xi_2} \frac{\partial \xi_2}{\partial \xi_1}"
     r"\frac{\partial \xi_1}{\partial W} = -y X e^{-W^T X} \frac{1}{1+e^{-W^T X}}"
 )
-page.judge(first_half, "dW = -y * X * np.exp(-W * X) * (1 / (1 + np.exp(-W * X)))", "W", (3.0, 3.0, 1.0))
+page.judge(
+    first_half, "dW = -y * X * np.exp(-W * X) * (1 / (1 + np.exp(-W * X)))", "W", (3.0, 3.0, 1.0)
+)
 
 page.begin("slide 32", "table")
 page.formula(r"\mathcal{L}_i^B = -(1-y_i) \log\left[1 - \frac{1}{1+e^{-W^T X}}\right]")
@@ -651,7 +657,7 @@ page.slip(
     "xi6 = log(1 - p) = log(exp(-W'X)/(1 + exp(-W'X)))",
 )
 page.code(inspect.getsource(second_half))
-page.add(symgrad.table(second_half, 3.0, 3.0, 0.0, wrt="W", level="line"))
+page.add(symgrad.table(second_half, 3.0, 3.0, 0.0, wrt="W", level="line", notation="partial"))
 
 page.begin("slide 32", "formula")
 page.formula(
@@ -704,7 +710,9 @@ page.figure(
 off = [abs(path[-1] - best) for path in ends]
 assert off[1] < 0.01 < off[0]
 assert off[2] > 1 and np.any(np.diff(np.sign(ends[2] - best)) != 0)
-page.text(f"After eight steps they are {off[0]:.3f}, {off[1]:.4f} and {off[2]:.3f} off the minimum.")
+page.text(
+    f"After eight steps they are {off[0]:.3f}, {off[1]:.4f} and {off[2]:.3f} off the minimum."
+)
 
 
 def valley(theta):
@@ -745,12 +753,8 @@ page.figure(
 
 # %% Slides 40 to 49: batches
 page.begin("slide 40", "formula")
-page.formula(
-    r"\mathcal{L} = -\sum_i \left[ y_i \log p_i + (1-y_i) \log(1-p_i) \right]"
-)
-page.formula(
-    r"\mathcal{L}^k = -\sum_{i \in b_k} \left[ y_i \log p_i + (1-y_i) \log(1-p_i) \right]"
-)
+page.formula(r"\mathcal{L} = -\sum_i \left[ y_i \log p_i + (1-y_i) \log(1-p_i) \right]")
+page.formula(r"\mathcal{L}^k = -\sum_{i \in b_k} \left[ y_i \log p_i + (1-y_i) \log(1-p_i) \right]")
 order = np.random.default_rng(109).permutation(297)
 batches = order.reshape(9, 33)
 for w in (-1.0, 0.0, 2.0):
@@ -770,7 +774,9 @@ def batch_step(k, w, after):
     b = batches[k]
     axes.plot(at, [on_one(x, z, AHD) for x in at], label="full")
     axes.plot(at, [on_one(x, z[b], AHD[b]) for x in at], "--", label="batch")
-    axes.plot([w, after], [on_one(x, z[b], AHD[b]) for x in (w, after)], "o-", color="C3", markersize=4)
+    axes.plot(
+        [w, after], [on_one(x, z[b], AHD[b]) for x in (w, after)], "o-", color="C3", markersize=4
+    )
     axes.legend(loc="upper center")
     return plotted(figure, f"Step {k + 1}: full loss, loss of batch {k + 1}, and the step on it")
 
@@ -820,11 +826,11 @@ def fit(start=(0.0, 0.0), steps=12):
 b0, b1 = fit()
 page.begin("slide 51", "figure")
 page.add(
-    symgrad.draw(one_patient, b0, b1, z[0], AHD[0], level="line"),
+    symgrad.draw(one_patient, b0, b1, z[0], AHD[0], level="layer"),
     "One patient: affine, activation, loss, with the numbers of the first patient.",
 )
 page.add(
-    symgrad.draw(all_patients, b0, b1, z, AHD, level="line"),
+    symgrad.draw(all_patients, b0, b1, z, AHD, level="layer"),
     "All patients: the same nodes, with arrays of 297.",
 )
 page.begin("slide 51", "formula")
@@ -877,16 +883,9 @@ page.text(
 )
 
 
-# A neuron and its answer
-def neuron(W, X):
-    W0, W1 = W
-    Y = 1 / (1 + np.exp(-(W0 + W1 * X)))
-    return Y
-
-
 page.begin("slide 53", "figure")
 page.add(
-    symgrad.draw(neuron, np.array([b0, b1]), z[0], level="line"),
+    symgrad.draw(classification, np.array([b0, b1]), ones[0], level="layer"),
     "One neuron: affine and activation between X and Y.",
 )
 
@@ -899,7 +898,7 @@ def heart_and(lines):
     axes.plot(MaxHR, AHD + shift, ".", color="0.5", markersize=3)
     beats = np.linspace(MaxHR.min(), MaxHR.max(), 200)
     for label, W in lines:
-        axes.plot(beats, neuron(W, (beats - MaxHR.mean()) / MaxHR.std()), label=label)
+        axes.plot(beats, logistic(*W, (beats - MaxHR.mean()) / MaxHR.std()), label=label)
     axes.legend()
     return figure
 
@@ -916,7 +915,8 @@ page.begin("slide 56", "figure")
 W1, W2 = np.array([2.0, 2.5]), np.array([2.0, -2.5])
 page.figure(
     plotted(
-        heart_and([("Y'", W1), ("Y", W2)]), "Two S-curves, one rising and one falling, over the data"
+        heart_and([("Y'", W1), ("Y", W2)]),
+        "Two S-curves, one rising and one falling, over the data",
     ),
     "Two neurons see the same X; one rises, one falls. The weights are chosen to show it.",
 )
@@ -927,7 +927,7 @@ page.begin("slide 57", "figure")
 def sum_of_two():
     figure, axes = curves("X", "")
     x = np.linspace(-4, 4, 300)
-    h1, h2 = neuron(W1, x), neuron(W2, x)
+    h1, h2 = logistic(*W1, x), logistic(*W2, x)
     axes.plot(x, h1, "--", label="h₁")
     axes.plot(x, h2, "--", label="h₂")
     axes.plot(x, h1 + h2, label="h₁ + h₂")
@@ -935,28 +935,25 @@ def sum_of_two():
     return figure
 
 
-peak = neuron(W1, 0.0) + neuron(W2, 0.0)
-assert peak > 1.7 > 1.01 > neuron(W1, 4.0) + neuron(W2, 4.0)
+low, peak, end = (logistic(*W1, x) + logistic(*W2, x) for x in (-4.0, 0.0, 4.0))
+assert peak > 1.7 > 1.01 > max(low, end)
 page.figure(
     plotted(sum_of_two(), "Two S-curves and their sum, which is highest in the middle"),
     "No single S-curve rises and falls again; h1 + h2 does.",
 )
 
 
-def two_neurons(W1, W2, W3, X, y):
-    W10, W11 = W1
-    W20, W21 = W2
-    h1 = 1 / (1 + np.exp(-(W10 + W11 * X)))
-    h2 = 1 / (1 + np.exp(-(W20 + W21 * X)))
-    W30, W31, W32 = W3
-    q = W31 * h1 + W32 * h2 + W30
+def two_neurons(W1, W2, W3, x, y):
+    h1 = 1 / (1 + np.exp(-(W1 @ x)))
+    h2 = 1 / (1 + np.exp(-(W2 @ x)))
+    q = W3 @ np.array([1.0, h1, h2])
     p = 1 / (1 + np.exp(-q))
     L = -y * np.log(p) - (1 - y) * np.log(1 - p)
     return L
 
 
 W3 = np.array([-6.0, 4.0, 4.0])
-NETWORK = (W1, W2, W3, 0.5, 1.0)
+NETWORK = (W1, W2, W3, np.array([1.0, 0.5]), 1.0)
 WEIGHTS = ("W1", "W2", "W3")
 
 page.begin("slide 58", "figure")
@@ -981,10 +978,10 @@ page.text(
 page.judge(
     two_neurons,
     "dq = p - y\n"
-    "dh1 = dq * W31 * h1 * (1 - h1)\n"
-    "dh2 = dq * W32 * h2 * (1 - h2)\n"
-    "dW1 = dh1 * np.array([1, X])\n"
-    "dW2 = dh2 * np.array([1, X])\n"
+    "dh1 = dq * W3[1]\n"
+    "dh2 = dq * W3[2]\n"
+    "dW1 = dh1 * h1 * (1 - h1) * x\n"
+    "dW2 = dh2 * h2 * (1 - h2) * x\n"
     "dW3 = dq * np.array([1, h1, h2])",
     WEIGHTS, NETWORK,
 )  # fmt: skip
@@ -1032,9 +1029,7 @@ page.slip(
     "log(1 - p) has the inner derivative -1, which turns the second sign. At y = 1 nobody sees it.",
     "dL/dp = -y/p + (1-y)/(1-p)",
 )
-page.slip(
-    "dL/db0 = 1", "It is the affine part, h, whose derivative by b0 is 1.", "dh/db0 = 1"
-)
+page.slip("dL/db0 = 1", "It is the affine part, h, whose derivative by b0 is 1.", "dh/db0 = 1")
 BRACKET = "p * (1 - p) * (y / p + (1 - y) / (1 - p))"
 for name, factor in (("b1", "-x * "), ("b0", "-")):
     printed, corrected = f"d{name} = {factor}{BRACKET}", f"d{name} = {factor}{BRACKET}"
@@ -1050,7 +1045,7 @@ page.judge(one_patient, "db0 = p - y\ndb1 = x * (p - y)", ("b0", "b1"), PATIENT)
 
 page.begin("slide 62", "figure")
 page.add(
-    symgrad.draw(two_neurons, *NETWORK, wrt=WEIGHTS, level="line", edges="local"),
+    symgrad.draw(two_neurons, *NETWORK, wrt=WEIGHTS, level="layer", edges="local"),
     "W1, W2, W3 between X and Y, with the local derivatives on the edges.",
 )
 train = symgrad.compile(two_neurons, wrt=WEIGHTS)
@@ -1066,24 +1061,19 @@ page.folded("The module that symgrad writes for it", train.source)
 page.begin("slide 63", "figure")
 
 
-def changed(W1, W2, W3, W4, W5, X, y):
-    W10, W11 = W1
-    W20, W21 = W2
-    h1 = 1 / (1 + np.exp(-(W10 + W11 * X)))
-    h2 = 1 / (1 + np.exp(-(W20 + W21 * X)))
-    W30, W31, W32 = W3
-    W40, W41, W42 = W4
-    h3 = 1 / (1 + np.exp(-(W31 * h1 + W32 * h2 + W30)))
-    h4 = 1 / (1 + np.exp(-(W41 * h1 + W42 * h2 + W40)))
-    W50, W51, W52 = W5
-    q = W51 * h3 + W52 * h4 + W50
+def changed(W1, W2, W3, W4, W5, x, y):
+    h1 = 1 / (1 + np.exp(-(W1 @ x)))
+    h2 = 1 / (1 + np.exp(-(W2 @ x)))
+    h3 = 1 / (1 + np.exp(-(W3 @ np.array([1.0, h1, h2]))))
+    h4 = 1 / (1 + np.exp(-(W4 @ np.array([1.0, h1, h2]))))
+    q = W5 @ np.array([1.0, h3, h4])
     p = 1 / (1 + np.exp(-q))
     L = -y * np.log(p) - (1 - y) * np.log(1 - p)
     return L
 
 
 W4, W5 = np.array([1.0, -2.0, 0.5]), np.array([-1.0, 3.0, -2.0])
-CHANGED = (W1, W2, W3, W4, W5, 0.5, 1.0)
+CHANGED = (W1, W2, W3, W4, W5, *NETWORK[3:])
 MORE = (*WEIGHTS, "W4", "W5")
 page.add(
     symgrad.draw(changed, *CHANGED, wrt=MORE, level="line"),
@@ -1234,20 +1224,60 @@ page.points(
 page.text("Corrected, and used for the table of slide 65:")
 
 
-def x0(x): return x
-def derx0(x): return 1
-def x1(a, x): return -a * x
-def derx1(a, x): return -a
-def x2(x): return np.exp(x)
-def derx2(x): return np.exp(x)
-def x3(x): return 1 + x
-def derx3(x): return 1
-def x4(x): return 1 / x
-def derx4(x): return -((1 / x) ** 2)
-def x5(x): return np.log(x)
-def derx5(x): return 1 / x
-def L(y, x): return -y * x
-def derL(y): return -y
+def x0(x):
+    return x
+
+
+def derx0(x):
+    return 1
+
+
+def x1(a, x):
+    return -a * x
+
+
+def derx1(a, x):
+    return -a
+
+
+def x2(x):
+    return np.exp(x)
+
+
+def derx2(x):
+    return np.exp(x)
+
+
+def x3(x):
+    return 1 + x
+
+
+def derx3(x):
+    return 1
+
+
+def x4(x):
+    return 1 / x
+
+
+def derx4(x):
+    return -((1 / x) ** 2)
+
+
+def x5(x):
+    return np.log(x)
+
+
+def derx5(x):
+    return 1 / x
+
+
+def L(y, x):
+    return -y * x
+
+
+def derL(y):
+    return -y
 
 
 def by_basic_functions(W, X, y):
@@ -1347,7 +1377,7 @@ page.text(
 for half in (first_half, second_half):
     for y in (1.0, 0.0):
         page.add(
-            symgrad.table(half, 3.0, 3.0, y, wrt="W", level="line", mode="reverse"),
+            symgrad.table(half, 3.0, 3.0, y, wrt="W", level="line", layout="store"),
             f"`{half.__name__}`, y = {y:g}",
         )
 with mpmath.workdps(40):

@@ -100,9 +100,9 @@ class Lecture(Page):
         self.code(claim.strip("\n"))
         self.add(verdict)
 
-    def slip(self, printed: str, verdict: object, corrected: str) -> None:
+    def slip(self, printed: str, verdict: str, corrected: str) -> None:
         """Show a slip of the document: as printed, what is said of it, and corrected."""
-        self.note(f"A slip of the document. Printed: `{printed}`. {verdict} Right: `{corrected}`.")
+        self.note(f"Printed: `{printed}`", f"A slip. {verdict}", f"Right: `{corrected}`")
 
     def finish(self) -> Path:
         """Write the page, once everything was shown; return its path."""

@@ -61,9 +61,10 @@ class Page:
         inside = Markup("").join(Markup("<li>{}</li>").format(with_code(i)) for i in items)
         self.blocks.append(Markup("<ul>{}</ul>").format(inside))
 
-    def note(self, text: str) -> None:
+    def note(self, *paragraphs: str) -> None:
         """Add a remark that stands out, such as a slip in the source and its correction."""
-        self.blocks.append(Markup("<aside><p>{}</p></aside>").format(with_code(text)))
+        inside = Markup("").join(Markup("<p>{}</p>").format(with_code(p)) for p in paragraphs)
+        self.blocks.append(Markup("<aside>{}</aside>").format(inside))
 
     def code(self, text: str) -> None:
         """Add program text or output."""

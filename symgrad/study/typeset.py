@@ -43,6 +43,7 @@ UNDER = ("max", "min", "sup", "inf", "lim")  # words with their index below, as 
 ACCENTS = dict(bar="¯", hat="^", widehat="^", dot="˙", tilde="~", vec="→")
 SPACES = {",": "0.17em", ":": "0.22em", ";": "0.28em", " ": "0.28em", "!": "0em"}
 SPACES |= {"quad": "1em", "qquad": "2em"}
+THIN = Markup('<mspace width="0.17em"></mspace>')  # about a word such as log, as TeX sets it
 BRACKETS = {"matrix": "", "pmatrix": "()", "bmatrix": "[]", "vmatrix": "||", "cases": "{ "}
 BRACKETS |= {"aligned": "", "align*": "", "array": ""}
 SHAPES = {"mathbf": "bold", "boldsymbol": "bold", "mathrm": "normal"}
@@ -75,6 +76,11 @@ def _with_scripts(
     if above is not None:
         return _element("mover" if limits else "msup", base, above)
     return base
+
+
+def _ends(part: Markup) -> bool:
+    """Return whether a part is no sign that goes on: a name, a number, a closing bracket."""
+    return not part.startswith("<mo") or part.endswith((")</mo>", "]</mo>"))
 
 
 def _row(children: list[Markup]) -> Markup:
@@ -122,6 +128,8 @@ class _Reader:
         while (token := self._peek()) and token not in ends:
             if token in ("}", "&", r"\\", r"\right", r"\end"):
                 break
+            if token.lstrip("\\") in WORDS and parts and _ends(parts[-1]):
+                parts.append(THIN)
             parts.append(self._scripted())
         if ends and not self._peek():
             raise self._wrong(f"`{ends[0]}` is missing")
@@ -148,7 +156,7 @@ class _Reader:
         applied = _element("mo", "\u2061")
         if self._peek() in ("", "(", "[", "{", r"\left", "}", ")", ","):
             return applied
-        return applied + Markup('<mspace width="0.17em"></mspace>')
+        return applied + THIN
 
     def _argument(self) -> Markup:
         """Return what a command or a script applies to: a group, or one part."""
