@@ -125,3 +125,9 @@ def test_a_link_inside_a_picture_is_one_that_html_knows():
         '<path id="m" d="M0 0"/><use l:href="#m"/></svg>'
     )
     assert 'xlink:href="#p-m"' in with_own_ids(svg, "p-")
+
+
+def test_the_look_of_line_numbers_does_not_reach_tables():
+    rules = Page("").html.partition("<style>")[2].partition("</style>")[0]
+    assert ".code .number {" in rules
+    assert "\n.number" not in rules
