@@ -22,7 +22,7 @@ import io
 import sys
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import matplotlib
@@ -82,11 +82,16 @@ class Lecture(Page):
     def prints(self, number: str, value: float, exact: object = None) -> None:
         """Assert that a printed number is this value, to the digits printed.
 
-        A number that is printed as a formula, `exp(-9)`, is given once more as ``exact``, by
-        mpmath; the value must then agree to 11 digits.
+        ``exact`` is the value once more, by mpmath, and must agree to 11 digits.  It is needed for
+        a number that is printed as a formula, `exp(-9)`.
         """
         self.unread.remove(number)
         assert is_printed(number, value, exact), f"{number} is printed for {value!r}"
+
+    def prints_all(self, numbers: str, *values: float) -> None:
+        """Assert some printed numbers, with blanks between them."""
+        for number, value in zip(numbers.split(), values, strict=True):
+            self.prints(number, value)
 
     def misprints(self, number: str, value: float, exact: object = None) -> None:
         """Assert that a printed number is wrong: the value is not what was printed."""
@@ -129,10 +134,14 @@ class Lecture(Page):
 
 
 def is_printed(number: str, value: float, exact: object = None) -> bool:
-    """Return whether ``value``, rounded as ``number`` is, is ``number``; or is ``exact``."""
-    if exact is not None:
-        return bool(abs(value - exact) <= 1e-11 * abs(exact))
-    printed = Decimal(number)
+    """Return whether ``value``, rounded as ``number`` is, is ``number``, and is ``exact``."""
+    if exact is not None and abs(value - exact) > 1e-11 * abs(exact):
+        return False
+    try:
+        printed = Decimal(number)
+    except InvalidOperation:  # a formula
+        assert exact is not None, f"what is {number}?"
+        return True
     half = Decimal((0, (5,), int(printed.as_tuple().exponent) - 1))
     return abs(Decimal(value) - printed) <= half
 
