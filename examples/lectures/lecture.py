@@ -18,6 +18,7 @@ number of the row, and `finish` writes the page, or raises if a row or a number 
 """
 
 import csv
+import inspect
 import io
 import sys
 import xml.etree.ElementTree as ET
@@ -98,11 +99,14 @@ class Lecture(Page):
         self.unread.remove(number)
         assert not is_printed(number, value, exact), f"{number} is right for {value!r}"
 
-    def judge(self, fn: object, claim: str, wrt: object, args: tuple, right: bool = True) -> None:
-        """Show a claim about a gradient with the judge's verdict, which must be ``right``."""
+    def judge(self, fn: object, claim: object, wrt: object, args: tuple, right: bool = True) -> None:
+        """Show a claim about a gradient with the judge's verdict, which must be ``right``.
+
+        The claim is text, or a function that computes the gradient.
+        """
         verdict = symgrad.compare(fn, claim, wrt, args)
         assert bool(verdict) == right, f"{claim}\n{verdict}"
-        self.code(claim.strip("\n"))
+        self.code((inspect.getsource(claim) if callable(claim) else claim).strip("\n"))
         self.add(verdict)
 
     def slip(self, printed: str, verdict: str, corrected: str) -> None:
