@@ -4,6 +4,8 @@ Writes one page with every worked example, table, formula and figure of the slid
 order; what the slides print is asserted, and where they slip it is said so.
 """
 
+# ruff: noqa: RUF001  (the slides print a dash for a minus)
+
 import ast
 import csv
 import inspect
@@ -80,9 +82,11 @@ page.text(
     "number. The judge takes the slope in one spelling for the slope of the other:"
 )
 page.judge(
-    logistic_of_odds, "dX = b1 / (1 + np.exp(-(b0 + b1 * X))) * (1 - 1 / (1 + np.exp(-(b0 + b1 * X))))",
-    "X", (0.3, 1.7, 0.4),
-)  # fmt: skip
+    logistic_of_odds,
+    "p = 1 / (1 + np.exp(-(b0 + b1 * X)))\ndX = b1 * p * (1 - p)",
+    "X",
+    (0.3, 1.7, 0.4),
+)
 
 page.begin("slide 9", "formula")
 page.formula(
@@ -647,8 +651,8 @@ in_symbols(SECOND)
 assert wrong_rows(second_half, SECOND) == {7}
 page.slip(
     "L_B = (1 - y) xi6, dL/dxi6 = 1 - y",
-    "The last row lacks the minus of the header, in value and derivative. The product of the rows "
-    "as printed has therefore the wrong sign; the result printed under the table has the right one.",
+    "The last row lacks the minus of the header, in value and derivative. So the product of the "
+    "rows as printed has the wrong sign; the result printed under the table has the right one.",
     "L_B = -(1 - y) xi6, dL/dxi6 = -(1 - y)",
 )
 page.slip(
@@ -841,8 +845,11 @@ page.formula(
 )
 each = [one_patient(b0, b1, *patient) for patient in zip(z, AHD, strict=True)]
 assert np.isclose(sum(each), all_patients(b0, b1, z, AHD), rtol=1e-12)
-page.judge(one_patient, "dp = -y / p + (1 - y) / (1 - p)\ndh = dp * p * (1 - p)\ndb0 = dh\ndb1 = dh * x",
-           ("b0", "b1"), (0.3, -0.7, 1.2, 1.0))  # fmt: skip
+page.judge(
+    one_patient,
+    "dp = -y / p + (1 - y) / (1 - p)\ndh = dp * p * (1 - p)\ndb0 = dh\ndb1 = dh * x",
+    ("b0", "b1"), (0.3, -0.7, 1.2, 1.0),
+)  # fmt: skip
 page.slip(
     "p_i = 1 / (1 + exp(-h_k)) in the row of patient k",
     "The activation of patient k is called p_i.",
@@ -905,8 +912,9 @@ def heart_and(lines):
 
 page.figure(
     plotted(heart_and([("Y", (b0, b1))]), "AHD over MaxHR, and the S-curve that fits best"),
-    f"One neuron on the heart data as they are: centre at {MaxHR.mean() - MaxHR.std() * b0 / b1:.1f} "
-    f"beats a minute, slope there {b1 / 4 / MaxHR.std():.5f}.",
+    "One neuron on the heart data as they are: its centre is at "
+    f"{MaxHR.mean() - MaxHR.std() * b0 / b1:.1f} beats a minute, its slope there "
+    f"{b1 / 4 / MaxHR.std():.5f}.",
 )
 grads = symgrad.grad(all_patients, wrt=("b0", "b1"))(b0, b1, z, AHD)
 assert np.abs(grads).max() < 1e-12
@@ -1224,60 +1232,22 @@ page.points(
 page.text("Corrected, and used for the table of slide 65:")
 
 
-def x0(x):
-    return x
-
-
-def derx0(x):
-    return 1
-
-
-def x1(a, x):
-    return -a * x
-
-
-def derx1(a, x):
-    return -a
-
-
-def x2(x):
-    return np.exp(x)
-
-
-def derx2(x):
-    return np.exp(x)
-
-
-def x3(x):
-    return 1 + x
-
-
-def derx3(x):
-    return 1
-
-
-def x4(x):
-    return 1 / x
-
-
-def derx4(x):
-    return -((1 / x) ** 2)
-
-
-def x5(x):
-    return np.log(x)
-
-
-def derx5(x):
-    return 1 / x
-
-
-def L(y, x):
-    return -y * x
-
-
-def derL(y):
-    return -y
+# fmt: off
+def x0(x): return x
+def derx0(x): return 1
+def x1(a, x): return -a * x
+def derx1(a, x): return -a
+def x2(x): return np.exp(x)
+def derx2(x): return np.exp(x)
+def x3(x): return 1 + x
+def derx3(x): return 1
+def x4(x): return 1 / x
+def derx4(x): return -((1 / x) ** 2)
+def x5(x): return np.log(x)
+def derx5(x): return 1 / x
+def L(y, x): return -y * x
+def derL(y): return -y
+# fmt: on
 
 
 def by_basic_functions(W, X, y):

@@ -96,7 +96,7 @@ page.judge(
 # %% Computation graph
 page.section("Computation graphs")
 page.begin("Computation graph", "code")
-page.code("c=a+b\nd=b+1\ne=c∗d")
+page.code("c=a+b\nd=b+1\ne=c*d")
 
 
 def product_of_sums(a, b):
@@ -155,9 +155,7 @@ page.add(
     "Forward the values, backward the derivatives. The names z, a and L are those of the code "
     "further down.",
 )
-page.judge(
-    one_example, "dz = a - y\ndw = x * dz\ndb = dz", ("w", "b"), EXAMPLE
-)
+page.judge(one_example, "dz = a - y\ndw = x * dz\ndb = dz", ("w", "b"), EXAMPLE)
 page.add(symgrad.table(one_example, *EXAMPLE, wrt=("w", "b"), level="line"))
 
 page.begin("Logistic Regression on m Examples", "formula")
@@ -188,7 +186,10 @@ assert (m, n) == (297, 11)
 weights, bias = rng.normal(size=n) / 3, 0.1
 gradient = symgrad.compile(cost, wrt=("w", "b"))
 J, (dw, db) = gradient.value_and_grad(weights, bias, data, AHD)
-each = [symgrad.grad(one_example, wrt=("w", "b"))(weights, bias, *row) for row in zip(data, AHD, strict=True)]
+each = [
+    symgrad.grad(one_example, wrt=("w", "b"))(weights, bias, *row)
+    for row in zip(data, AHD, strict=True)
+]
 np.testing.assert_allclose(dw, np.mean([g[0] for g in each], axis=0), rtol=1e-12, atol=1e-15)
 np.testing.assert_allclose(db, np.mean([g[1] for g in each]), rtol=1e-12)
 page.text(
@@ -227,44 +228,15 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
-def as_printed(w, b, x, y):
-    (m, n), log = x.shape, np.log
-    z, a, dz = np.zeros(m), np.zeros(m), np.zeros(m)
-    J, dw, db = 0, np.zeros(n), 0
-    for i in range(m):
-        z[i] = w.transpose() * x[i] + b
-        a[i] = sigmoid(z[i])
-        J = J + (-[y[i] * log(a[i]) + (1 - y[i]) * log(1 - a[i])])
-    return J, dw, db
+def with_star(w, b, x, y):
+    z = np.zeros(len(x))
+    z[0] = w.transpose() * x[0] + b
+    return z
 
 
-def with_dot(w, b, x, y):
-    (m, n), log = x.shape, np.log
-    z, a, dz = np.zeros(m), np.zeros(m), np.zeros(m)
-    J, dw, db = 0, np.zeros(n), 0
-    for i in range(m):
-        z[i] = np.dot(w.transpose(), x[i]) + b
-        a[i] = sigmoid(z[i])
-        J = J + (-[y[i] * log(a[i]) + (1 - y[i]) * log(1 - a[i])])
-    return J, dw, db
-
-
-def with_brackets(w, b, x, y):
-    (m, n), log = x.shape, np.log
-    z, a, dz = np.zeros(m), np.zeros(m), np.zeros(m)
-    J, dw, db = 0, np.zeros(n), 0
-    for i in range(m):
-        z[i] = np.dot(w.transpose(), x[i]) + b
-        a[i] = sigmoid(z[i])
-        J = J + (-(y[i] * log(a[i]) + (1 - y[i]) * log(1 - a[i])))
-        dz[i] = a[i] - y[i]
-        for j in range(n):
-            dw[j] = dw[j] + x[i][j] * dz[i]
-        db = db + dz[i]
-    j = j / m
-    dw = dw / m
-    db = db / m
-    return J, dw, db
+def with_square_brackets(w, b, x, y):
+    a = sigmoid(x @ w + b)
+    return -[y[0] * np.log(a[0]) + (1 - y[0]) * np.log(1 - a[0])]
 
 
 def by_loop(w, b, x, y):
@@ -292,27 +264,27 @@ def mistake_of(function):
     return ""
 
 
-assert mistake_of(as_printed) == "ValueError: setting an array element with a sequence."
-assert mistake_of(with_dot) == "TypeError: bad operand type for unary -: 'list'"
+assert mistake_of(with_star) == "ValueError: setting an array element with a sequence."
+assert mistake_of(with_square_brackets) == "TypeError: bad operand type for unary -: 'list'"
 small_J, (small_dw, small_db) = gradient.value_and_grad(*SMALL)
-J_times_m, loop_dw, loop_db = with_brackets(*SMALL)
-assert np.isclose(J_times_m, 5 * small_J, rtol=1e-14)
-assert not np.isclose(J_times_m, small_J)
+J_not_divided = sum(one_example(*SMALL[:2], *row) for row in zip(*SMALL[2:], strict=True))
+assert np.isclose(J_not_divided, 5 * small_J, rtol=1e-14)
 page.slip(
     "z[i] = w.transpose() * x[i] + b",
     "The star multiplies element by element and gives n numbers where one is wanted; Python "
-    f"says: {mistake_of(as_printed)}",
+    f"says: {mistake_of(with_star)}",
     "z[i] = np.dot(w, x[i]) + b",
 )
 page.slip(
     "J = J + (-[y[i]*log(a[i])+(1-y[i])*log(1-a[i])])",
-    "Square brackets make a list, which has no minus; Python says: " + mistake_of(with_dot),
+    "Square brackets make a list, which has no minus; Python says: "
+    + mistake_of(with_square_brackets),
     "J = J - (y[i]*log(a[i]) + (1-y[i])*log(1-a[i]))",
 )
 page.slip(
     "j = j / m",
     "This divides the counter of the inner loop, and the cost stays a sum: "
-    f"{J_times_m:.4f} instead of {small_J:.4f} for five examples.",
+    f"{J_not_divided:.4f} instead of {small_J:.4f} for five examples.",
     "J = J / m",
 )
 for at, (value, (right_dw, right_db)) in (
@@ -324,7 +296,7 @@ for at, (value, (right_dw, right_db)) in (
     np.testing.assert_allclose(loop_dw, right_dw, rtol=1e-11)
     np.testing.assert_allclose(loop_db, right_db, rtol=1e-11)
 page.text("The judge on the loop as printed, and corrected:")
-page.judge(cost, PRINTED.lstrip("\n"), ("w", "b"), SMALL, right=False)
+page.judge(cost, PRINTED.lstrip("\n"), ("w", "b"), SMALL, right=False, show=False)
 page.judge(cost, by_loop, ("w", "b"), SMALL)
 page.text("Its cost is that of symgrad's function, too, on five examples and on the heart data.")
 
@@ -464,7 +436,9 @@ for _ in range(100):
     W1, W2 = W1 - 0.05 * dW1, W2 - 0.05 * dW2
 after = train(W1, W2, *rest)
 assert after < 1e-3 * before
-page.text(f"A hundred such updates with alpha = 0.05 take the loss from {before:.3f} to {after:.1e}.")
+page.text(
+    f"A hundred such updates with alpha = 0.05 take the loss from {before:.3f} to {after:.1e}."
+)
 
 # %% Backprop via AutoDiff
 page.section("Automatic differentiation")
@@ -535,8 +509,8 @@ assert choose(2.0, -1.0) == (3.0, 0.0)
 assert choose(-1.0, 2.0) == (0.0, 3.0)
 assert choose(1.0, 1.0) == (1.5, 1.5)
 page.text(
-    "Where both are equal there is no one path: symgrad then shares the gradient between them, half "
-    "and half."
+    "Where both are equal there is no one path: symgrad then shares the gradient between them, "
+    "half and half."
 )
 
 # %% Logistic regression as a graph
@@ -558,22 +532,24 @@ page.judge(minus_log_sigmoid, "dw = -(1 - p) * x", "w", POINT)
 page.begin("DAG Logistic Regression (Sigmoid)", "formula")
 page.formula(
     r"x \in \mathbb{R}^D, \quad y \in \{-1, 1\}, \quad w \in \mathbb{R}^D, \qquad "
-    r" p(y=1|x) = \frac{1}{1+e^{-w^T x}}, \qquad L = \frac12 \lVert w \rVert^2 - \lambda \log(p(y|x))"
+    r"p(y=1|x) = \frac{1}{1+e^{-w^T x}}, \qquad "
+    r"L = \frac12 \lVert w \rVert^2 - \lambda \log(p(y|x))"
 )
 
 
 def penalised(w, x, y, lam):
-    p = 1 / (1 + np.exp(-y * (w @ x)))
+    u = y * (w @ x)
+    p = 1 / (1 + np.exp(-u))
     L = 0.5 * (w @ w) - lam * np.log(p)
     return L
 
 
+page.judge(penalised, "dw = w - lam * (1 - p) * y * x", "w", (*POINT, -1.0, 2.0))
 for y in (-1.0, 1.0):
     probability = 1 / (1 + np.exp(-POINT[0] @ POINT[1]))
     expected = probability if y == 1 else 1 - probability
     value = penalised(*POINT, y, 2.0)
     assert np.isclose(value, 0.5 * POINT[0] @ POINT[0] - 2.0 * np.log(expected), rtol=1e-14)
-    page.judge(penalised, "dw = w - lam * (1 - p) * y * x", "w", (*POINT, y, 2.0))
 page.text("With labels -1 and 1, p(y|x) is the sigmoid of y w'x for both.")
 
 page.begin("DAG Logistic Regression (Sigmoid)", "figure")
@@ -607,7 +583,7 @@ np.testing.assert_allclose(
 # %% Vectorisation
 page.section("Vectorisation")
 page.begin("Vectorizing Logistic Regression", "code")
-page.code("""
+VECTORISED = """
 Z = np.dot(w.T, X) + b
 A = sigmoid(Z)
 dz = A - Y
@@ -615,7 +591,8 @@ dz = A - Y
 # in constrast to the inner loop above, vectorization is used here to boost computation
 dw = 1/m * np.dot(X, dz.T)
 db = 1/m * np.sum(dz)
-""")
+"""
+page.code(VECTORISED)
 
 
 def vectorised(w, b, X, Y):
@@ -648,19 +625,13 @@ np.testing.assert_allclose(column_db, db, rtol=1e-11)
 page.text(
     f"The layout is by columns: X is {COLUMNS[2].shape}, one column an example, w a column of "
     f"{n}, Z a row of {m}. The derivatives have the shapes of w and b, and are those of the loop. "
-    "The judge reads the lines as printed:"
+    "The judge on these lines, with m the number of columns:"
 )
 page.judge(
-    cost_of_columns,
-    "m = X.shape[1]\n"
-    "Z = np.dot(w.T, X) + b\n"
-    "A = 1 / (1 + np.exp(-Z))\n"
-    "dz = A - Y\n"
-    "dw = 1/m * np.dot(X, dz.T)\n"
-    "db = 1/m * np.sum(dz)",
-    ("w", "b"), as_columns(*SMALL),
-)  # fmt: skip
-by_columns = symgrad.compile(cost_of_columns, wrt=("w", "b"))
+    cost_of_columns, "m = X.shape[1]" + VECTORISED, ("w", "b"), as_columns(*SMALL), show=False
+)
+sizes = {"w": ("n", 1), "b": (), "X": ("n", "m"), "Y": (1, "m")}
+by_columns = symgrad.compile(cost_of_columns, wrt=("w", "b"), specs=sizes)
 symgrad_dw, symgrad_db = by_columns.grad(*COLUMNS)
 np.testing.assert_allclose(symgrad_dw, column_dw, rtol=1e-11)
 np.testing.assert_allclose(symgrad_db, column_db, rtol=1e-11)
@@ -753,9 +724,14 @@ def relu(h_prev):
     return h
 
 
+def relu_layer(h_prev, up):
+    h = np.maximum(0, h_prev)
+    return up @ h
+
+
 page.begin("Simple Layer Jacobians and Vectorization", "formula")
 page.formula(r"h^l = \max(0, h^{l-1})")
-page.judge(lambda z: np.sum(np.maximum(0, z)), "dz = z > 0", "z", (np.array([1.5, -0.5, 2.0]),))
+page.judge(relu_layer, "dh_prev = up * (h_prev > 0)", "h_prev", (np.array([1.5, -0.5]), np.ones(2)))
 
 page.begin("Simple Layer Jacobians and Vectorization", "figure")
 slope = symgrad.grad(relu)
@@ -791,6 +767,7 @@ page.text(
     "taken as 0, as the notes say: zero if the input is <= 0. Nobody stores the matrix; the vector "
     "of the diagonal is all that the code multiplies by:"
 )
-page.code(symgrad.compile(lambda z: np.sum(np.maximum(0, z) ** 2), specs={"z": ("n",)}).source)
+
+page.code(symgrad.compile(relu_layer, specs={"h_prev": ("n",), "up": ("n",)}).source)
 
 page.finish()

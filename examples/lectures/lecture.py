@@ -22,6 +22,7 @@ import inspect
 import io
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -99,14 +100,24 @@ class Lecture(Page):
         self.unread.remove(number)
         assert not is_printed(number, value, exact), f"{number} is right for {value!r}"
 
-    def judge(self, fn: object, claim: object, wrt: object, args: tuple, right: bool = True) -> None:
+    def judge(
+        self,
+        fn: Callable,
+        claim: str | Callable,
+        wrt: str | Sequence[str],
+        args: tuple,
+        right: bool = True,
+        show: bool = True,
+    ) -> None:
         """Show a claim about a gradient with the judge's verdict, which must be ``right``.
 
-        The claim is text, or a function that computes the gradient.
+        The claim is text, or a function that computes the gradient; without ``show`` it stands on
+        the page already.
         """
         verdict = symgrad.compare(fn, claim, wrt, args)
         assert bool(verdict) == right, f"{claim}\n{verdict}"
-        self.code((inspect.getsource(claim) if callable(claim) else claim).strip("\n"))
+        if show:
+            self.code((inspect.getsource(claim) if callable(claim) else claim).strip("\n"))
         self.add(verdict)
 
     def slip(self, printed: str, verdict: str, corrected: str) -> None:

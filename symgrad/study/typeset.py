@@ -66,9 +66,7 @@ def _element(tag: str, *children: Markup | str) -> Markup:
     return Markup("<{0}>{1}</{0}>").format(Markup(tag), inside)
 
 
-def _with_scripts(
-    base: Markup, below: Markup | None, above: Markup | None, limits: bool
-) -> Markup:
+def _with_scripts(base: Markup, below: Markup | None, above: Markup | None, limits: bool) -> Markup:
     if below is not None and above is not None:
         return _element("munderover" if limits else "msubsup", base, below, above)
     if below is not None:
@@ -76,6 +74,12 @@ def _with_scripts(
     if above is not None:
         return _element("mover" if limits else "msup", base, above)
     return base
+
+
+def _small(sign: str) -> Markup:
+    """Return a bracket that does not grow with what it holds; bars keep no distance, as in TeX."""
+    close = Markup(' lspace="0" rspace="0"') if sign in "|‖" else Markup("")
+    return Markup('<mo stretchy="false"{}>{}</mo>').format(close, sign)
 
 
 def _ends(part: Markup) -> bool:
@@ -185,7 +189,7 @@ class _Reader:
         if token.isalpha():
             return _element("mi", token)
         if token in "()[]|":
-            return Markup('<mo stretchy="false">{}</mo>').format(token)
+            return _small(token)
         return _element("mo", {"-": "−", "*": "∗"}.get(token, token))
 
     def _command(self, name: str) -> Markup:
@@ -200,9 +204,9 @@ class _Reader:
         if name in BIG:
             return _element("mo", BIG[name])
         if name in FENCES:
-            return _element("mo", FENCES[name])
+            return _small(FENCES[name])
         if name in ("{", "}", "|", "%", "_", "&"):
-            return _element("mo", "‖" if name == "|" else name)
+            return _small("‖" if name == "|" else name)
         made = self._structures().get(name)
         if made is None:
             raise self._wrong(f"`\\{name}` is not known here")
