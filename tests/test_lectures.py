@@ -27,7 +27,7 @@ HAS = {  # what stands on the page under an entry of this kind
     "code": r"<pre",
     "example": r"<svg|<table|<math",
 }
-VOID = {"meta", "link", "br", "img", "hr", "input", "mspace"}
+VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 ENTRIES = {"cs109a": 57, "deep_learning": 34}
 SLIDES = {"cs109a": 72}

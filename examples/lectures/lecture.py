@@ -68,7 +68,7 @@ class Lecture(Page):
 
     def __init__(self, script: str, title: str, lead: str):
         super().__init__(title, lead)
-        self.script = Path(script)
+        self.source = Path(script)
         self.rows = read_list(script)
         self.to_come = [row for row in self.rows if row.kind in SHOWN]
         self.unread: list[str] = []
@@ -131,7 +131,7 @@ class Lecture(Page):
         self._name_the_rest()
         folder = Path(sys.argv[1] if len(sys.argv) > 1 else "pages")
         folder.mkdir(parents=True, exist_ok=True)
-        path = self.save(folder / f"{self.script.stem}.html")
+        path = self.save(folder / f"{self.source.stem}.html")
         numbers = sum(len(row.numbers) for row in self.rows)
         shown = sum(row.kind in SHOWN for row in self.rows)
         print(f"{path}: {shown} entries, {numbers} printed numbers asserted")
