@@ -41,6 +41,7 @@ WORDS = (
 BIG = dict(sum="∑", prod="∏", int="∫")
 UNDER = ("max", "min", "sup", "inf", "lim")  # words with their index below, as a sum has it
 ACCENTS = dict(bar="¯", hat="^", widehat="^", dot="˙", tilde="~", vec="→")
+OPENING = ("{", "(", "[", "&", r"\\", "=", "<", ">", ",", ";", "+", "-", "*", "/")
 SPACES = {",": "0.17em", ":": "0.22em", ";": "0.28em", " ": "0.28em", "!": "0em"}
 SPACES |= {"quad": "1em", "qquad": "2em"}
 THIN = Markup('<mspace width="0.17em"></mspace>')  # about a word such as log, as TeX sets it
@@ -162,6 +163,11 @@ class _Reader:
             return applied
         return applied + THIN
 
+    def _is_first(self) -> bool:
+        """Return whether the next token has nothing before it that it could be taken from."""
+        before = self.tokens[self.at - 1] if self.at else ""
+        return before in ("", *OPENING) or before[1:] in (*SIGNS, "quad", "qquad")
+
     def _argument(self) -> Markup:
         """Return what a command or a script applies to: a group, or one part."""
         token = self._peek()
@@ -179,7 +185,10 @@ class _Reader:
         token = self._peek()
         if token == "{":
             return self._group()
+        is_sign = token in ("+", "-") and self._is_first()
         self._take()
+        if is_sign:  # a sign of what follows: a browser would set it as a difference
+            return Markup('<mo form="prefix">{}</mo>').format("−" if token == "-" else token)
         if (said := re.fullmatch(TEXT, token)) is not None:
             return _element("mtext", re.sub(r"^ | $", "\u00a0", said[1]))
         if token.startswith("\\"):
