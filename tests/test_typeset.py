@@ -17,7 +17,7 @@ SHOWN = [
     (r"\log p", '<mi>log</mi><mo>\u2061</mo><mspace width="0.17em"></mspace><mi>p</mi>'),
     (r"y \log p", '<mi>y</mi><mspace width="0.17em"></mspace><mi>log</mi>'),
     (r"(y) \log p", '>)</mo><mspace width="0.17em"></mspace><mi>log</mi>'),
-    (r"-\log p", "<mo>−</mo><mi>log</mi>"),
+    (r"a-\log p", "<mo>−</mo><mi>log</mi>"),
     (r"\log(p)", '<mi>log</mi><mo>\u2061</mo><mo stretchy="false">(</mo>'),
     (r"\sum_i^n", "<munderover><mo>∑</mo><mi>i</mi><mi>n</mi></munderover>"),
     (r"\max_k s_k", "<munder><mi>max</mi><mi>k</mi></munder><mo>\u2061</mo>"),
