@@ -781,6 +781,7 @@ def batch_step(k, w, after):
     axes.plot(
         [w, after], [on_one(x, z[b], AHD[b]) for x in (w, after)], "o-", color="C3", markersize=4
     )
+    axes.set_ylim(0.4, 2.0)
     axes.legend(loc="upper center")
     return plotted(figure, f"Step {k + 1}: full loss, loss of batch {k + 1}, and the step on it")
 
@@ -1053,8 +1054,8 @@ page.judge(one_patient, "db0 = p - y\ndb1 = x * (p - y)", ("b0", "b1"), PATIENT)
 
 page.begin("slide 62", "figure")
 page.add(
-    symgrad.draw(two_neurons, *NETWORK, wrt=WEIGHTS, level="layer", edges="local"),
-    "W1, W2, W3 between X and Y, with the local derivatives on the edges.",
+    symgrad.draw(two_neurons, *NETWORK, wrt=WEIGHTS, level="line"),
+    "W1, W2, W3 between X and Y.",
 )
 train = symgrad.compile(two_neurons, wrt=WEIGHTS)
 before, grads = train.value_and_grad(*NETWORK)
