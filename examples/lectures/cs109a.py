@@ -9,8 +9,10 @@ order; what the slides print is asserted, and where they slip it is said so.
 import ast
 import csv
 import inspect
+from collections.abc import Callable
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import mpmath
 import numpy as np
@@ -417,15 +419,26 @@ page.formula(
 )
 
 
-def squares(b0, b1, x, y):
-    return np.sum((y - b0 - b1 * x) ** 2)
+def squares(beta_0, beta_1, x, y):
+    return np.sum((y - beta_0 - beta_1 * x) ** 2)
 
 
 line = (0.5, -1.5, np.array([0.0, 1.0, 2.0, 4.0]), np.array([1.0, 0.5, -1.0, 2.0]))
-page.text("The derivative by b1 is right as printed; that by b0 lacks its inner derivative, -1:")
-page.judge(squares, "db1 = np.sum(2 * (y - b0 - b1 * x) * (-x))", "b1", line)
-page.judge(squares, "db0 = 2 * np.sum(y - b0 - b1 * x)", "b0", line, right=False)
-page.judge(squares, "db0 = -2 * np.sum(y - b0 - b1 * x)", "b0", line)
+page.text("The judge: the derivative by b1 is right; that by b0 lacks its inner derivative, -1.")
+page.judge(
+    squares, r"\frac{df}{d\beta_1} = 2\sum_i (y_i - \beta_0 - \beta_1 x_i)(-x_i)", "beta_1", line
+)
+page.judge(
+    squares,
+    r"\frac{df}{d\beta_0} = 2\sum_i (y_i - \beta_0 - \beta_1 x_i)",
+    "beta_0", line, right=False,
+)  # fmt: skip
+page.judge(squares, r"\frac{df}{d\beta_0} = -2\sum_i (y_i - \beta_0 - \beta_1 x_i)", "beta_0", line)
+page.judge(
+    squares,
+    r"\frac{df}{d\beta_1} = 2(-\sum_i x_i y_i + \beta_0 \sum_i x_i + \beta_1 \sum_i x_i^2)",
+    "beta_1", line,
+)  # fmt: skip
 page.slip(
     "df/db0 = 2 sum(y - b0 - b1 x)",
     "The sign is wrong, which changes nothing where the derivative is set to 0.",
@@ -555,38 +568,66 @@ page.text(
 )
 
 
-# The rows of the tables as the slides print them: variable, local derivative, the same in X and W,
-# and what the last says in Python
+class Printed(NamedTuple):
+    """A row of a table: what is printed, what its last formula says in Python, and its gate."""
+
+    variable: str
+    derivative: str
+    in_X_and_W: str
+    value: Callable
+    gate: Callable
+
+
 E = "e^{-W^T X}"
 ROWS = [
-    (r"\xi_1 = -W^T X", r"\frac{\partial \xi_1}{\partial W} = -X", "-X",
-     lambda W, X, y: -X),
-    (rf"\xi_2 = e^{{\xi_1}} = {E}", r"\frac{\partial \xi_2}{\partial \xi_1} = e^{\xi_1}", E,
-     lambda W, X, y: np.exp(-W * X)),
-    (rf"\xi_3 = 1 + \xi_2 = 1 + {E}", r"\frac{\partial \xi_3}{\partial \xi_2} = 1", "1",
-     lambda W, X, y: 1.0),
-    (rf"\xi_4 = \frac{{1}}{{\xi_3}} = \frac{{1}}{{1+{E}}} = p",
-     r"\frac{\partial \xi_4}{\partial \xi_3} = -\frac{1}{\xi_3}", rf"-\frac{{1}}{{(1+{E})^2}}",
-     lambda W, X, y: -1 / (1 + np.exp(-W * X)) ** 2),
+    Printed(
+        r"\xi_1 = -W^T X", r"\frac{\partial \xi_1}{\partial W} = -X", "-X",
+        lambda W, X, y: -X, lambda W, X: -W * X,
+    ),
+    Printed(
+        rf"\xi_2 = e^{{\xi_1}} = {E}", r"\frac{\partial \xi_2}{\partial \xi_1} = e^{\xi_1}", E,
+        lambda W, X, y: np.exp(-W * X), lambda xi_1: np.exp(xi_1),
+    ),
+    Printed(
+        rf"\xi_3 = 1 + \xi_2 = 1 + {E}", r"\frac{\partial \xi_3}{\partial \xi_2} = 1", "1",
+        lambda W, X, y: 1.0, lambda xi_2: 1 + xi_2,
+    ),
+    Printed(
+        rf"\xi_4 = \frac{{1}}{{\xi_3}} = \frac{{1}}{{1+{E}}} = p",
+        r"\frac{\partial \xi_4}{\partial \xi_3} = -\frac{1}{\xi_3}",
+        rf"-\frac{{1}}{{(1+{E})^2}}",
+        lambda W, X, y: -1 / (1 + np.exp(-W * X)) ** 2, lambda xi_3: 1 / xi_3,
+    ),
 ]  # fmt: skip
 FIRST = [
     *ROWS,
-    (rf"\xi_5 = \log \xi_4 = \log p = \log \frac{{1}}{{1+{E}}}",
-     r"\frac{\partial \xi_5}{\partial \xi_4} = \frac{1}{\xi_4}", rf"1+{E}",
-     lambda W, X, y: 1 + np.exp(-W * X)),
-    (r"\mathcal{L}_i^A = -y \xi_5", r"\frac{\partial \mathcal{L}}{\partial \xi_5} = -y", "-y",
-     lambda W, X, y: -y),
+    Printed(
+        rf"\xi_5 = \log \xi_4 = \log p = \log \frac{{1}}{{1+{E}}}",
+        r"\frac{\partial \xi_5}{\partial \xi_4} = \frac{1}{\xi_4}", rf"1+{E}",
+        lambda W, X, y: 1 + np.exp(-W * X), lambda xi_4: np.log(xi_4),
+    ),
+    Printed(
+        r"\mathcal{L}_i^A = -y \xi_5", r"\frac{\partial \mathcal{L}}{\partial \xi_5} = -y", "-y",
+        lambda W, X, y: -y, lambda xi_5, y: -y * xi_5,
+    ),
 ]  # fmt: skip
 SECOND = [
     *ROWS,
-    (rf"\xi_5 = 1 - \xi_4 = 1 - \frac{{1}}{{1+{E}}}",
-     r"\frac{\partial \xi_5}{\partial \xi_4} = -1", "-1",
-     lambda W, X, y: -1.0),
-    (rf"\xi_6 = \log \xi_5 = \log(1-p) = \log \frac{{1}}{{1+{E}}}",
-     r"\frac{\partial \xi_6}{\partial \xi_5} = \frac{1}{\xi_5}", rf"\frac{{1+{E}}}{{{E}}}",
-     lambda W, X, y: (1 + np.exp(-W * X)) / np.exp(-W * X)),
-    (r"\mathcal{L}_i^B = (1-y) \xi_6", r"\frac{\partial \mathcal{L}}{\partial \xi_6} = 1-y", "1-y",
-     lambda W, X, y: 1 - y),
+    Printed(
+        rf"\xi_5 = 1 - \xi_4 = 1 - \frac{{1}}{{1+{E}}}",
+        r"\frac{\partial \xi_5}{\partial \xi_4} = -1", "-1",
+        lambda W, X, y: -1.0, lambda xi_4: 1 - xi_4,
+    ),
+    Printed(
+        rf"\xi_6 = \log \xi_5 = \log(1-p) = \log \frac{{1}}{{1+{E}}}",
+        r"\frac{\partial \xi_6}{\partial \xi_5} = \frac{1}{\xi_5}", rf"\frac{{1+{E}}}{{{E}}}",
+        lambda W, X, y: (1 + np.exp(-W * X)) / np.exp(-W * X), lambda xi_5: np.log(xi_5),
+    ),
+    Printed(
+        r"\mathcal{L}_i^B = (1-y) \xi_6",
+        r"\frac{\partial \mathcal{L}}{\partial \xi_6} = 1-y", "1-y",
+        lambda W, X, y: 1 - y, lambda xi_6, y: -(1 - y) * xi_6,
+    ),
 ]  # fmt: skip
 
 
@@ -604,27 +645,35 @@ def wrong_rows(half, rows):
     wrong = set()
     for at in [(3.0, 3.0, 1.0), (0.4, -1.3, 0.2), (-0.6, 2.0, 0.0)]:
         _, locals_ = chain(half, *at)
-        printed = [row[3](*at) for row in rows]
+        printed = [row.value(*at) for row in rows]
         same = np.isclose(printed, locals_, rtol=1e-13)
         wrong |= set(np.flatnonzero(~same) + 1)
     return wrong
 
 
-def in_symbols(rows):
+def in_symbols(rows, wrong):
+    """Show a table in symbols, with the judge's verdict on each local derivative."""
+    cells = []
+    for k, row in enumerate(rows, 1):
+        arguments = (0.3, 0.7)[: len(inspect.signature(row.gate).parameters)]
+        verdict = symgrad.compare(row.gate, row.derivative, 0, arguments)
+        assert bool(verdict) == (k not in wrong)
+        said = "✓" if verdict else f"✗ {verdict.mistake}: `{verdict.correction}`"
+        cells.append([*(f"${tex}$" for tex in row[:3]), said])
     page.table(
-        ["Variables", "Partial derivatives", "Partial derivatives in X, W"],
-        [[f"${tex}$" for tex in row[:3]] for row in rows],
-        "As printed.",
+        ["Variables", "Partial derivatives", "Partial derivatives in X, W", "the judge"],
+        cells,
+        "As printed, and the judge on the partial derivatives.",
     )
 
 
 page.begin("slide 31", "table")
 page.formula(r"\mathcal{L}_i^A = -y_i \log \frac{1}{1+e^{-W^T X}}")
-in_symbols(FIRST)
+in_symbols(FIRST, {4})
 assert not wrong_rows(first_half, FIRST)
 page.text(
-    "The right column is symgrad's local derivative in every row, at three points. The same table "
-    "as symgrad makes it from the function:"
+    "The column in X and W is symgrad's local derivative in every row, at three points. The same "
+    "table as symgrad makes it from the function:"
 )
 page.code(inspect.getsource(first_half))
 page.add(symgrad.table(first_half, 3.0, 3.0, 1.0, wrt="W", level="line", notation="partial"))
@@ -642,12 +691,14 @@ page.formula(
     r"\frac{\partial \xi_1}{\partial W} = -y X e^{-W^T X} \frac{1}{1+e^{-W^T X}}"
 )
 page.judge(
-    first_half, "dW = -y * X * np.exp(-W * X) * (1 / (1 + np.exp(-W * X)))", "W", (3.0, 3.0, 1.0)
-)
+    first_half,
+    r"\frac{\partial \mathcal{L}}{\partial W} = -y X e^{-W^T X} \frac{1}{1+e^{-W^T X}}",
+    "W", (3.0, 3.0, 1.0),
+)  # fmt: skip
 
 page.begin("slide 32", "table")
 page.formula(r"\mathcal{L}_i^B = -(1-y_i) \log\left[1 - \frac{1}{1+e^{-W^T X}}\right]")
-in_symbols(SECOND)
+in_symbols(SECOND, {4, 7})
 assert wrong_rows(second_half, SECOND) == {7}
 page.slip(
     "L_B = (1 - y) xi6, dL/dxi6 = 1 - y",
@@ -671,7 +722,11 @@ page.formula(
     r"\frac{\partial \xi_2}{\partial \xi_1} \frac{\partial \xi_1}{\partial W}"
     r" = (1-y) X \frac{1}{1+e^{-W^T X}}"
 )
-page.judge(second_half, "dW = (1 - y) * X * (1 / (1 + np.exp(-W * X)))", "W", (3.0, 3.0, 0.0))
+page.judge(
+    second_half,
+    r"\frac{\partial \mathcal{L}}{\partial W} = (1-y) X \frac{1}{1+e^{-W^T X}}",
+    "W", (3.0, 3.0, 0.0),
+)  # fmt: skip
 page.text("The product of the rows as printed:")
 ROWS_OF_SLIDE_32 = """
 dxi6 = 1 - y
@@ -804,8 +859,8 @@ assert abs(w - best) < 0.2
 page.section("Artificial neural networks")
 
 
-def one_patient(b0, b1, x, y):
-    h = b0 + b1 * x
+def one_patient(beta_0, beta_1, X, y):
+    h = beta_0 + beta_1 * X
     p = 1 / (1 + np.exp(-h))
     L = -y * np.log(p) - (1 - y) * np.log(1 - p)
     return L
@@ -848,8 +903,8 @@ each = [one_patient(b0, b1, *patient) for patient in zip(z, AHD, strict=True)]
 assert np.isclose(sum(each), all_patients(b0, b1, z, AHD), rtol=1e-12)
 page.judge(
     one_patient,
-    "dp = -y / p + (1 - y) / (1 - p)\ndh = dp * p * (1 - p)\ndb0 = dh\ndb1 = dh * x",
-    ("b0", "b1"), (0.3, -0.7, 1.2, 1.0),
+    "dp = -y / p + (1 - y) / (1 - p)\ndh = dp * p * (1 - p)\ndbeta_0 = dh\ndbeta_1 = dh * X",
+    ("beta_0", "beta_1"), (0.3, -0.7, 1.2, 1.0),
 )  # fmt: skip
 page.slip(
     "p_i = 1 / (1 + exp(-h_k)) in the row of patient k",
@@ -1023,34 +1078,39 @@ def of_h(h):
     return p
 
 
-def affine(b0, b1, X):
-    h = b0 + b1 * X
+def affine(beta_0, beta_1, X):
+    h = beta_0 + beta_1 * X
     return h
 
 
 PATIENT = (0.3, -0.7, 1.2, 0.0)
-page.judge(of_h, "dh = p * (1 - p)", "h", (0.4,))
-page.judge(affine, "db0 = 1\ndb1 = X", ("b0", "b1"), PATIENT[:3])
-page.judge(of_p, "dp = -y / p - (1 - y) / (1 - p)", "p", (0.4, 0.0), right=False)
-page.judge(of_p, "dp = -y / p + (1 - y) / (1 - p)", "p", (0.4, 0.0))
+SLOPE = r"\sigma(h)(1-\sigma(h))"
+BRACKET = r"\left[ y\frac{1}{p} %s (1-y)\frac{1}{1-p} \right]"
+DP = r"\frac{\partial \mathcal{L}}{\partial p} = -y\frac{1}{p} %s (1-y)\frac{1}{1-p}"
+DB0 = rf"\frac{{\partial \mathcal{{L}}}}{{\partial \beta_0}} = -{SLOPE} {BRACKET}"
+DB1 = rf"\frac{{\partial \mathcal{{L}}}}{{\partial \beta_1}} = -X {SLOPE} {BRACKET}"
+page.judge(of_h, rf"\frac{{\partial p}}{{\partial h}} = {SLOPE}", "h", (0.4,))
+page.judge(of_p, DP % "-", "p", (0.4, 0.0), right=False)
 page.slip(
     "dL/dp = -y/p - (1-y)/(1-p)",
     "log(1 - p) has the inner derivative -1, which turns the second sign. At y = 1 nobody sees it.",
     "dL/dp = -y/p + (1-y)/(1-p)",
 )
+page.judge(of_p, DP % "+", "p", (0.4, 0.0))
+page.judge(affine, r"\frac{\partial h}{\partial \beta_1} = X", "beta_1", PATIENT[:3])
+page.judge(one_patient, r"\frac{d \mathcal{L}}{d \beta_0} = 1", "beta_0", PATIENT, right=False)
 page.slip("dL/db0 = 1", "It is the affine part, h, whose derivative by b0 is 1.", "dh/db0 = 1")
-BRACKET = "p * (1 - p) * (y / p + (1 - y) / (1 - p))"
-for name, factor in (("b1", "-x * "), ("b0", "-")):
-    printed, corrected = f"d{name} = {factor}{BRACKET}", f"d{name} = {factor}{BRACKET}"
-    corrected = corrected.replace("y / p + ", "y / p - ")
-    page.judge(one_patient, printed, name, PATIENT, right=False)
-    page.judge(one_patient, corrected, name, PATIENT)
+page.judge(affine, r"\frac{\partial h}{\partial \beta_0} = 1", "beta_0", PATIENT[:3])
+for name, formula in (("beta_1", DB1), ("beta_0", DB0)):
+    page.judge(one_patient, formula % "+", name, PATIENT, right=False)
 page.slip(
     "dL/db1 = -X s(h) (1 - s(h)) [y/p + (1-y)/(1-p)], and so for b0",
     "The bracket carries the wrong sign on. Right, it shortens to what programs compute.",
     "[y/p - (1-y)/(1-p)], so dL/db1 = X (p - y) and dL/db0 = p - y",
 )
-page.judge(one_patient, "db0 = p - y\ndb1 = x * (p - y)", ("b0", "b1"), PATIENT)
+for name, formula in (("beta_1", DB1), ("beta_0", DB0)):
+    page.judge(one_patient, formula % "-", name, PATIENT)
+page.judge(one_patient, "dbeta_0 = p - y\ndbeta_1 = X * (p - y)", ("beta_0", "beta_1"), PATIENT)
 
 page.begin("slide 62", "figure")
 page.add(

@@ -111,12 +111,14 @@ class Lecture(Page):
     ) -> None:
         """Show a claim about a gradient with the judge's verdict, which must be ``right``.
 
-        The claim is text, or a function that computes the gradient; without ``show`` it stands on
-        the page already.
+        The claim is NumPy code, LaTeX, or a function that computes the gradient; without ``show``
+        it stands on the page already.
         """
         verdict = symgrad.compare(fn, claim, wrt, args)
         assert bool(verdict) == right, f"{claim}\n{verdict}"
-        if show:
+        if show and isinstance(claim, str) and "\\" in claim:
+            self.formula(claim)
+        elif show:
             self.code((inspect.getsource(claim) if callable(claim) else claim).strip("\n"))
         self.add(verdict)
 
