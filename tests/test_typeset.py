@@ -42,6 +42,13 @@ SHOWN = [
         r"\begin{bmatrix} 1 & 2 \\ 3 & 4 \end{bmatrix}",
         "<mo>[</mo><mtable><mtr><mtd><mrow><mn>1</mn></mrow></mtd>",
     ),
+    (
+        r"\begin{aligned} a &= 1 \\ b &= 2 \\ \end{aligned}",
+        '<mtable displaystyle="true"><mtr><mtd style="text-align: right; padding-inline: 0 .3em">'
+        "<mrow><mi>a</mi></mrow></mtd>"
+        '<mtd style="text-align: left; padding-inline: 0 1em"><mrow><mo>=</mo><mn>1</mn></mrow>',
+    ),
+    (r"\begin{aligned} a \\ \end{aligned}", "<mi>a</mi></mrow></mtd></mtr></mtable>"),
     ("{}^T", "<msup><mrow></mrow><mi>T</mi></msup>"),
     (r"a < b", "<mo>&lt;</mo>"),
     (r"\text{<script>}", "<mtext>&lt;script&gt;</mtext>"),

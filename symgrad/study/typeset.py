@@ -47,6 +47,8 @@ SPACES |= {"quad": "1em", "qquad": "2em"}
 THIN = Markup('<mspace width="0.17em"></mspace>')  # about a word such as log, as TeX sets it
 BRACKETS = {"matrix": "", "pmatrix": "()", "bmatrix": "[]", "vmatrix": "||", "cases": "{ "}
 BRACKETS |= {"aligned": "", "align*": "", "array": ""}
+SIDES = {"aligned": ("right", "left"), "align*": ("right", "left"), "cases": ("left", "left")}
+PADDING = {"right": "0 .3em", "left": "0 1em"}
 SHAPES = {"mathbf": "bold", "boldsymbol": "bold", "mathrm": "normal"}
 DOUBLE = {"R": "ℝ", "N": "ℕ", "Z": "ℤ", "E": "𝔼", "1": "𝟙", "L": "ℒ"}
 CALLIGRAPHIC = {"L": "ℒ", "N": "𝒩", "D": "𝒟", "B": "ℬ", "X": "𝒳", "Y": "𝒴"}
@@ -86,6 +88,23 @@ def _small(sign: str) -> Markup:
 def _ends(part: Markup) -> bool:
     """Return whether a part is no sign that goes on: a name, a number, a closing bracket."""
     return not part.startswith("<mo") or part.endswith((")</mo>", "]</mo>"))
+
+
+def _table(rows: list[list[Markup]], sides: tuple[str, ...]) -> Markup:
+    """Return cells as a table, its columns in turn at these sides; equations at full size."""
+    style = Markup(' style="text-align: {}; padding-inline: {}"')
+    looks = [style.format(side, PADDING[side]) for side in sides] or [Markup("")]
+    made = [
+        Markup("").join(
+            Markup("<mtd{}>{}</mtd>").format(looks[k % len(looks)], cell)
+            for k, cell in enumerate(row)
+        )
+        for row in rows
+        if row != [_element("mrow")]  # what a last line break begins
+    ]
+    full = Markup(' displaystyle="true"') if "right" in sides else Markup("")
+    inside = Markup("").join(_element("mtr", row) for row in made)
+    return Markup("<mtable{}>{}</mtable>").format(full, inside)
 
 
 def _row(children: list[Markup]) -> Markup:
@@ -296,9 +315,9 @@ class _Reader:
                 rows.append([self._cell()])
         if token != r"\end" or self._plain() != name:
             raise self._wrong(f"`\\begin{{{name}}}` is not closed by `\\end{{{name}}}`")
-        made = _element("mtable", *(_element("mtr", *cells) for cells in rows if any(cells)))
+        made = _table(rows, SIDES.get(name, ()))
         fences = [_element("mo", sign) for sign in BRACKETS[name] if sign != " "]
         return _element("mrow", *fences[:1], made, *fences[1:])
 
     def _cell(self) -> Markup:
-        return _element("mtd", _element("mrow", *self._until(())))
+        return _element("mrow", *self._until(()))
