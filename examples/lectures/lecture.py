@@ -28,6 +28,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import matplotlib
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -79,7 +80,7 @@ class Lecture(Page):
         row = self.to_come.pop(0)
         assert (row.place, row.kind) == (place, kind), f"the list goes on with {row.heading}"
         self.unread = list(row.numbers)
-        self.heading(row.heading)
+        self.blocks.append(Markup('<h3 class="entry">{}</h3>').format(row.heading))
 
     def prints(self, number: str, value: float, exact: object = None) -> None:
         """Assert that a printed number is this value, to the digits printed.
