@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import mpmath
 import numpy as np
-from lecture import Lecture, curves, plotted
+from lecture import WIDE, Lecture, curves, plotted
 from matplotlib.figure import Figure
 
 import symgrad
@@ -1022,7 +1022,7 @@ WEIGHTS = ("W1", "W2", "W3")
 
 page.begin("slide 58", "figure")
 page.add(
-    symgrad.draw(two_neurons, *NETWORK, wrt=WEIGHTS, level="line"),
+    symgrad.draw(two_neurons, *NETWORK, wrt=WEIGHTS, level="line", width=WIDE),
     "h1 and h2 are what the third neuron sums.",
 )
 page.begin("slide 58", "formula")
@@ -1114,7 +1114,7 @@ page.judge(one_patient, "dbeta_0 = p - y\ndbeta_1 = X * (p - y)", ("beta_0", "be
 
 page.begin("slide 62", "figure")
 page.add(
-    symgrad.draw(two_neurons, *NETWORK, wrt=WEIGHTS, level="line"),
+    symgrad.draw(two_neurons, *NETWORK, wrt=WEIGHTS, level="line", width=WIDE),
     "W1, W2, W3 between X and Y.",
 )
 train = symgrad.compile(two_neurons, wrt=WEIGHTS)
@@ -1145,7 +1145,7 @@ W4, W5 = np.array([1.0, -2.0, 0.5]), np.array([-1.0, 3.0, -2.0])
 CHANGED = (W1, W2, W3, W4, W5, *NETWORK[3:])
 MORE = (*WEIGHTS, "W4", "W5")
 page.add(
-    symgrad.draw(changed, *CHANGED, wrt=MORE, level="line"),
+    symgrad.draw(changed, *CHANGED, wrt=MORE, level="line", width=WIDE),
     "The network with W4 and W5.",
 )
 page.text(
@@ -1339,7 +1339,7 @@ page.judge(x4, "dx = -1 / x", "x", (0.3,), right=False)
 # %% Slides 68 to 72: putting it together
 page.begin("slide 68", "figure")
 page.add(
-    symgrad.draw(changed, *CHANGED, wrt=MORE, level="line"),
+    symgrad.draw(changed, *CHANGED, wrt=MORE, level="line", width=WIDE),
     "The structure is the function; its lines are the nodes.",
 )
 page.code(inspect.getsource(changed))
@@ -1353,7 +1353,7 @@ def negative_loss(W, X, y):
 
 
 page.add(
-    symgrad.draw(negative_loss, *AT.values(), wrt="W", names="xi", edges="local"),
+    symgrad.draw(negative_loss, *AT.values(), wrt="W", names="xi", edges="local", width=WIDE),
     "Times, minus, exp, plus 1, divided into 1, then both logarithms; on the edges the local "
     "derivatives.",
 )
@@ -1374,7 +1374,7 @@ page.slip(
 
 page.begin("slide 70", "figure")
 page.add(
-    symgrad.draw(two_neurons, *NETWORK, wrt=WEIGHTS, level="line", edges="local"),
+    symgrad.draw(two_neurons, *NETWORK, wrt=WEIGHTS, level="line", edges="local", width=WIDE),
     "At each node the value, on each edge the partial derivative: the two functions of each node.",
 )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import mpmath
 import numpy as np
-from lecture import Lecture, curves, plotted
+from lecture import WIDE, Lecture, curves, plotted
 
 import symgrad
 from symgrad.study.circuit import circuit
@@ -412,7 +412,7 @@ def three_modules(W1, W2, x, y):
 
 DEEP = (rng.normal(size=(3, 2)), rng.normal(size=(2, 3)), np.array([1.0, -2.0]), np.zeros(2))
 page.add(
-    symgrad.draw(three_modules, *DEEP, wrt=("W1", "W2"), level="line", steps=True),
+    symgrad.draw(three_modules, *DEEP, wrt=("W1", "W2"), level="line", steps=True, width=WIDE),
     "Start at the loss and go back, module by module; it ends at the input. The loss here is half "
     "the squared error.",
 )
@@ -554,7 +554,7 @@ page.text("With labels -1 and 1, p(y|x) is the sigmoid of y w'x for both.")
 
 page.begin("DAG Logistic Regression (Sigmoid)", "figure")
 page.add(
-    symgrad.draw(minus_log_sigmoid, *POINT, wrt="w", edges="local"),
+    symgrad.draw(minus_log_sigmoid, *POINT, wrt="w", edges="local", width=WIDE),
     "-log(1/(1 + exp(-w'x))), gate by gate.",
 )
 page.add(

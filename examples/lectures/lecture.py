@@ -38,6 +38,7 @@ from symgrad.study.pages import Page
 matplotlib.use("svg")
 
 SHOWN = ("example", "table", "formula", "figure", "code")
+WIDE = 1150  # pixels: a wider picture is hard to read on a page
 INK = "#010203"  # in a plot: the colour of the page's text, which dark mode changes
 
 
