@@ -5,6 +5,7 @@ What is tested here is the page that it leaves, and that the list itself can be 
 """
 
 import csv
+import os
 import re
 import subprocess
 import sys
@@ -90,15 +91,15 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Run a lecture once, in a folder of its own, warnings being errors."""
+    """Run a lecture once for a hash seed, in a folder of its own, warnings being errors."""
 
     @cache
-    def run(path: Path) -> Outcome:
+    def run(path: Path, seed: str = "0") -> Outcome:
         folder = tmp_path_factory.mktemp("anywhere")
         begun = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-W", "error", str(path), "out"],
-            cwd=folder, capture_output=True, text=True, check=False,
+            [sys.executable, "-W", "error", str(path), "out"], cwd=folder,
+            env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]
         page = (folder / "out" / f"{path.stem}.html").read_text(encoding="utf-8")
@@ -166,6 +167,20 @@ def test_the_page_stands_alone(run, path):
     assert len(seen.ids) == len(set(seen.ids))
     assert len(page.encode()) < 1_000_000
     assert str(run(path).folder) not in page
+
+
+@every_lecture
+def test_every_picture_says_what_it_shows(run, path):
+    for picture in re.findall(r"<svg[^>]*>", run(path).page):
+        assert 'role="img"' in picture
+        assert re.search(r'aria-label(ledby)?="[^"]+"', picture)
+
+
+@pytest.mark.slow
+@every_lecture
+def test_a_page_is_the_same_on_every_run_but_for_times(run, path):
+    times = re.compile(r"<table><caption>[^<]*measured when this page was made.*?</table>", re.S)
+    assert times.sub("", run(path).page) == times.sub("", run(path, "7").page)
 
 
 @every_lecture

@@ -1223,8 +1223,8 @@ def slips_of_the_table():
     )
     page.slip(
         "row xi5: -3 exp(-9)/(1 + exp(-9)); row L: 3 exp(-9)/(1 + exp(-9)), so 0.00037018372",
-        "The sign that row xi4 lost is missing in every row below. W = 3 explains y = 1 already "
-        "and more of it would explain it better, so the loss falls.",
+        "The sign that row xi4 lost is missing in every row below. A larger W would explain y = 1 "
+        "better still, so the loss falls. (The last digit is cut: it is 0.000370183728.)",
         "row xi5: 3 exp(-9)/(1 + exp(-9)); row L: -3 exp(-9)/(1 + exp(-9)) = -0.00037018372",
     )
 
@@ -1237,7 +1237,7 @@ as_printed([*LOCAL, r"$\frac{d\xi_n}{dW}$"], FORWARD)
 forward_table()
 slips_of_the_table()
 page.text("The table as it comes out, at the same point:")
-page.add(symgrad.table(first_half, *AT.values(), wrt="W", level="line", mode="forward"))
+page.add(symgrad.table(first_half, *AT.values(), wrt="W", level="line", mode="forward", digits=11))
 
 page.begin("slide 66", "table")
 as_printed([*LOCAL, r"$\frac{d\xi_n}{dW}$"], FORWARD)
@@ -1283,12 +1283,28 @@ assert [line[4:].partition("(")[0] for line in no_python] == ["x1", "derx5", "de
 names = [line[4:].partition("(")[0] for line in lines]
 assert [name for name in dict.fromkeys(names) if names.count(name) > 1] == ["der1"]
 assert names.count("der1") == 3
-page.points(
-    "Three lines are no Python: a dash in the place of the minus in `x1` and in the last `der1`, "
-    "a colon missing in `derx5`.",
-    "`der1` is defined three times; the values they return are those of x4, x5 and L.",
-    "`x0` and `x1` read `X`, a name that is not theirs; `derx0` lacks its argument.",
-    "The derivative printed beside x4, -1/xi3, lacks its square; the code under it has it.",
+page.slip(
+    "return –a*X, return –y*x",
+    "A dash stands in the place of the minus: these lines are no Python.",
+    "return -a*x, return -y*x",
+)
+page.slip(
+    "def derx5(x) return 1/x", "Without its colon it is no Python.", "def derx5(x): return 1/x"
+)
+page.slip(
+    "def der1 for three functions",
+    "Three functions of one name; what they return are the values of xi4, xi5 and L.",
+    "def x4, def x5, def L",
+)
+page.slip(
+    "def x0(x): return X, def derx0(), and X in x1",
+    "X is not an argument of theirs, and derx0 has none.",
+    "def x0(x): return x, def derx0(x), and x in x1",
+)
+page.slip(
+    "dxi4/dxi3 = -1/xi3, beside derx4",
+    "The formula lacks its square; the code under it has it.",
+    "dxi4/dxi3 = -1/xi3**2",
 )
 page.text("Corrected, and used for the table of slide 65:")
 

@@ -74,6 +74,8 @@ class Lecture(Page):
         self.rows = read_list(script)
         self.to_come = [row for row in self.rows if row.kind in SHOWN]
         self.unread: list[str] = []
+        self.place = ""
+        self.slips: list[tuple[str, str, str]] = []
 
     def begin(self, place: str, kind: str) -> None:
         """Begin the next row of the list, which must be this one."""
@@ -81,6 +83,7 @@ class Lecture(Page):
         row = self.to_come.pop(0)
         assert (row.place, row.kind) == (place, kind), f"the list goes on with {row.heading}"
         self.unread = list(row.numbers)
+        self.place = place
         self.blocks.append(Markup('<h3 class="entry">{}</h3>').format(row.heading))
 
     def prints(self, number: str, value: float, exact: object = None) -> None:
@@ -126,12 +129,16 @@ class Lecture(Page):
 
     def slip(self, printed: str, verdict: str, corrected: str) -> None:
         """Show a slip of the document: as printed, what is said of it, and corrected."""
+        self.slips.append((self.place, f"`{printed}`", f"`{corrected}`"))
         self.note(f"Printed: `{printed}`", f"A slip. {verdict}", f"Right: `{corrected}`")
 
     def finish(self) -> Path:
         """Write the page, once everything was shown; return its path."""
         self._close()
         assert not self.to_come, f"not shown: {[row.heading for row in self.to_come]}"
+        if self.slips:
+            self.section("Slips of the document")
+            self.table(["place", "printed", "right"], self.slips)
         self._name_the_rest()
         folder = Path(sys.argv[1] if len(sys.argv) > 1 else "pages")
         folder.mkdir(parents=True, exist_ok=True)
