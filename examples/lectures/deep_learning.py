@@ -558,7 +558,7 @@ page.add(
     "-log(1/(1 + exp(-w'x))), gate by gate.",
 )
 page.add(
-    symgrad.draw(penalised, *POINT, 1.0, 2.0, wrt="w", level="line", edges="local"),
+    symgrad.draw(penalised, *POINT, 1.0, 2.0, wrt="w", level="line", edges="local", width=WIDE),
     "The loss with its penalty: w is read twice.",
 )
 

@@ -138,7 +138,8 @@ class Lecture(Page):
         assert not self.to_come, f"not shown: {[row.heading for row in self.to_come]}"
         if self.slips:
             self.section("Slips of the document")
-            self.table(["place", "printed", "right"], self.slips)
+            rows = [(place.replace(" ", "\u00a0"), *rest) for place, *rest in self.slips]
+            self.table(["place", "printed", "right"], rows)
         self._name_the_rest()
         folder = Path(sys.argv[1] if len(sys.argv) > 1 else "pages")
         folder.mkdir(parents=True, exist_ok=True)
