@@ -1303,6 +1303,11 @@ page.slip(
     "def x0(x): return x, def derx0(x), and x in x1",
 )
 page.slip(
+    "def derx1(a,x): return -a, beside dxi1/dW = -X",
+    "With W for a and X for x, as in xi1 = -W'X, that is the derivative by x.",
+    "-x is the derivative by a; or call it with X for a and W for x, as below",
+)
+page.slip(
     "dxi4/dxi3 = -1/xi3, beside derx4",
     "The formula lacks its square; the code under it has it.",
     "dxi4/dxi3 = -1/xi3**2",
