@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 
 import symgrad
 from symgrad.study.circuit import circuit
+from symgrad.study.derivations import explain
 
 page = Lecture(
     __file__,
@@ -1247,7 +1248,7 @@ page.text(
     "The slips are those of slide 65. The derivatives in the second column are what is still to be "
     "derived; symgrad reads each from its table of functions:"
 )
-page.add(symgrad.explain(first_half, *AT.values(), wrt="W"))
+page.add(explain(first_half, *AT.values(), wrt="W"))
 
 # %% Slide 67: basic functions
 page.begin("slide 67", "code")
