@@ -335,7 +335,8 @@ for start in (-3.0, -1.5, best, 0.0, 1.0):
     assert where == ("right" if start < best else "left" if start > best else "stay")
     after = start - 0.5 * slope_there
     assert start == best or on_one(after, z, AHD) < on_one(start, z, AHD)
-    steps.append([f"{start:.4g}", f"{slope_there:+.4f}", where, f"{after:.4g}"])
+    shown = "0" if start == best else f"{slope_there:+.4f}"
+    steps.append([f"{start:.4g}", shown, where, f"{after:.4g}"])
 page.table(["w", "slope", "go", "w after a step of half the slope"], steps)
 page.text(
     "Start from any point, take the slope, go right if it is negative and left if it is positive, "
@@ -751,7 +752,7 @@ RATES = (0.3, 4.0, 18.0)
 
 def three_rates():
     figure = Figure(figsize=(10, 3.2))
-    w = np.linspace(-6, 5, 300)
+    w = np.linspace(-7, 5, 300)
     curve = [on_one(at, z, AHD) for at in w]
     for k, rate in enumerate(RATES, 1):
         axes = figure.add_subplot(1, 3, k, xlabel="w", ylabel="L", title=f"λ = {rate:g}")
@@ -885,13 +886,14 @@ def fit(start=(0.0, 0.0), steps=12):
 
 
 b0, b1 = fit()
+EARLY = (0.2, -0.5)  # on the way there
 page.begin("slide 51", "figure")
 page.add(
-    symgrad.draw(one_patient, b0, b1, z[0], AHD[0], level="layer"),
+    symgrad.draw(one_patient, *EARLY, z[0], AHD[0], level="layer"),
     "One patient: affine, activation, loss, with the numbers of the first patient.",
 )
 page.add(
-    symgrad.draw(all_patients, b0, b1, z, AHD, level="layer"),
+    symgrad.draw(all_patients, *EARLY, z, AHD, level="layer"),
     "All patients: the same nodes, with arrays of 297.",
 )
 page.begin("slide 51", "formula")
@@ -924,12 +926,12 @@ def with_ones(beta, X, y):
 
 
 ones = np.stack([np.ones(297), z], axis=1)
-value, (db0, db1) = symgrad.value_and_grad(all_patients, wrt=("b0", "b1"))(0.2, -0.5, z, AHD)
-other, dbeta = symgrad.value_and_grad(with_ones)(np.array([0.2, -0.5]), ones, AHD)
+value, (db0, db1) = symgrad.value_and_grad(all_patients, wrt=("b0", "b1"))(*EARLY, z, AHD)
+other, dbeta = symgrad.value_and_grad(with_ones)(np.array(EARLY), ones, AHD)
 assert np.isclose(value, other, rtol=1e-13)
 np.testing.assert_allclose(dbeta, (db0, db1), rtol=1e-12)
-page.add(symgrad.draw(all_patients, b0, b1, z, AHD, level="line"), "h = b0 + b1 X")
-page.add(symgrad.draw(with_ones, np.array([b0, b1]), ones, AHD, level="line"), "h = b'X")
+page.add(symgrad.draw(all_patients, *EARLY, z, AHD, level="line"), "h = b0 + b1 X")
+page.add(symgrad.draw(with_ones, np.array(EARLY), ones, AHD, level="line"), "h = b'X")
 
 
 def with_weights(W, X, y):
@@ -939,7 +941,7 @@ def with_weights(W, X, y):
     return L
 
 
-page.add(symgrad.draw(with_weights, np.array([b0, b1]), ones, AHD, level="line"), "h = W'X")
+page.add(symgrad.draw(with_weights, np.array(EARLY), ones, AHD, level="line"), "h = W'X")
 page.text(
     "A column of ones in X makes b0 a weight like the others; the values and the derivatives are "
     "the same. The slide calls the activation of the third network y, the name of the answer that "
@@ -949,7 +951,7 @@ page.text(
 
 page.begin("slide 53", "figure")
 page.add(
-    symgrad.draw(classification, np.array([b0, b1]), ones[0], level="layer"),
+    symgrad.draw(classification, np.array(EARLY), ones[0], level="layer"),
     "One neuron: affine and activation between X and Y.",
 )
 
