@@ -384,3 +384,14 @@ def test_a_known_slip_is_found(row):
 @pytest.mark.parametrize("row", IN_LATEX, ids=lambda row: row.name)
 def test_a_gradient_printed_in_latex_is_judged_as_known(row):
     assert bool(judged_as_printed(row, row.latex)) == (not row.slip)
+
+
+def test_the_variable_of_an_inner_loop_is_known_after_the_outer_one():
+    claim = """
+    dX = 0 * X
+    for i in range(X.shape[0]):
+        for j in range(X.shape[1]):
+            dX[i, j] = 2 * X[i, j]
+    last = j
+    """
+    assert symgrad.compare(lambda X: np.sum(X**2), claim, "X", (np.ones((2, 3)),))

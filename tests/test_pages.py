@@ -47,6 +47,7 @@ def whole_page():
     page.figure(CIRCLE)
     page.folded(HOSTILE, HOSTILE)
     page.image(b"no picture", HOSTILE, HOSTILE)
+    page.table([HOSTILE], [[HOSTILE]], HOSTILE)
     return page
 
 
@@ -100,3 +101,33 @@ def test_a_single_backtick_is_a_backtick(text):
     page = Page("Title")
     page.text(text)
     assert text in page.html
+
+
+def test_a_table_shows_formulas_and_code():
+    page = Page("Title")
+    page.table(["$x_1$", "costs 3 $"], [["`a * b`", 2.5]], "A caption")
+    shown = page.html
+    assert "<math><mrow><msub><mi>x</mi><mn>1</mn></msub></mrow></math></th>" in shown
+    assert "costs 3 $</th>" in shown
+    assert "<td><code>a * b</code></td><td>2.5</td>" in shown
+    assert "<caption>A caption</caption>" in shown
+
+
+def test_a_formula_stands_on_a_line_of_its_own():
+    page = Page("Title")
+    page.formula(r"\frac{a}{b}")
+    assert '<math display="block"><mrow><mfrac>' in page.html
+
+
+def test_a_link_inside_a_picture_is_one_that_html_knows():
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:l="http://www.w3.org/1999/xlink">'
+        '<path id="m" d="M0 0"/><use l:href="#m"/></svg>'
+    )
+    assert 'xlink:href="#p-m"' in with_own_ids(svg, "p-")
+
+
+def test_the_look_of_line_numbers_does_not_reach_tables():
+    rules = Page("").html.partition("<style>")[2].partition("</style>")[0]
+    assert ".code .number {" in rules
+    assert "\n.number" not in rules

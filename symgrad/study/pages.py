@@ -7,6 +7,7 @@ with ids of its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup, escape
 
+from symgrad.study.typeset import mathml
 from symgrad.templating import environment
 
 SVG = "http://www.w3.org/2000/svg"
+XLINK = "http://www.w3.org/1999/xlink"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +61,35 @@ class Page:
         inside = Markup("").join(Markup("<li>{}</li>").format(with_code(i)) for i in items)
         self.blocks.append(Markup("<ul>{}</ul>").format(inside))
 
-    def note(self, text: str) -> None:
+    def note(self, *paragraphs: str) -> None:
         """Add a remark that stands out, such as a slip in the source and its correction."""
-        self.blocks.append(Markup("<aside><p>{}</p></aside>").format(with_code(text)))
+        inside = Markup("").join(Markup("<p>{}</p>").format(with_code(p)) for p in paragraphs)
+        self.blocks.append(Markup("<aside>{}</aside>").format(inside))
 
     def code(self, text: str) -> None:
         """Add program text or output."""
         self.blocks.append(Markup("<pre>{}</pre>").format(text.rstrip("\n")))
+
+    def formula(self, tex: str) -> None:
+        """Add a formula on a line of its own, given as LaTeX."""
+        self.blocks.append(Markup('<div class="formula">{}</div>').format(mathml(tex)))
+
+    def table(self, head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "") -> None:
+        """Add a table of texts; what stands between dollars is LaTeX, between backticks code."""
+        said = Markup("<caption>{}</caption>").format(with_code(caption)) if caption else ""
+        top = Markup("").join(Markup('<th scope="col">{}</th>').format(with_math(h)) for h in head)
+        body = Markup("\n").join(
+            Markup("<tr>{}</tr>").format(
+                Markup("").join(Markup("<td>{}</td>").format(with_math(str(x))) for x in row)
+            )
+            for row in rows
+        )
+        self.blocks.append(
+            Markup(
+                '<div class="scroll"><table>{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
+                "</div>"
+            ).format(said, top, body)
+        )
 
     def add(self, thing: Any, caption: str = "") -> None:
         """Add what shows itself: by ``_repr_svg_``, ``_repr_html_`` or as text."""
@@ -137,12 +162,23 @@ def with_code(text: str) -> Markup:
     )
 
 
+def with_math(text: str) -> Markup:
+    """Return text, escaped, with what stands between dollars as a formula, backticks as code."""
+    parts = text.split("$")
+    if len(parts) % 2 == 0:
+        return with_code(text)
+    return Markup("").join(
+        mathml(part, display=False) if k % 2 else with_code(part) for k, part in enumerate(parts)
+    )
+
+
 def with_own_ids(svg: str, prefix: str) -> str:
     """Return a picture whose ids, and what refers to them, begin with ``prefix``.
 
     A page may hold a picture several times; ids must be unique in it.
     """
     ElementTree.register_namespace("", SVG)
+    ElementTree.register_namespace("xlink", XLINK)  # HTML knows it by this prefix alone
     root = ElementTree.fromstring(svg)
     for element in root.iter():
         for name, value in element.attrib.items():

@@ -75,7 +75,8 @@ def lines_of(statements: Sequence[Statement]) -> Iterator[Line]:
 def assigned_by(statement: Statement) -> list[str]:
     """Return the names that a statement gives a value, or changes a part of."""
     if isinstance(statement, Loop):
-        return [name for part in statement.body for name in assigned_by(part)]
+        inside = (name for part in statement.body for name in assigned_by(part))
+        return [statement.variable, *inside]
     if isinstance(statement.target, (ast.Tuple, ast.List)):
         return [part.id for part in statement.target.elts if isinstance(part, ast.Name)]
     return [statement.name] if statement.name else []
