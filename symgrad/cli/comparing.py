@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from symgrad.cli.targets import parse_specs, parse_wrt, user_function
-from symgrad.errors import ClaimError, SpecError
+from symgrad.cli.options import ARGS, AUX, examples_for
+from symgrad.cli.targets import parse_specs, parse_wrt, user_module
+from symgrad.errors import ClaimError
 
 HELP = "judge a gradient that was derived by hand"
 DESCRIPTION = (
@@ -35,10 +35,10 @@ def add_question(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     wrt = "differentiated by this, a name or a position; repeat it or use commas (default: what "
     spec = 'sizes by name or number; "lam:" is a scalar, "y: n int" has a dtype; repeat it'
-    example = "the name of a tuple of example arguments in FILE.py"
     add("--wrt", action="append", default=[], metavar="NAME", help=wrt + "the claim answers for)")
+    add("--args", metavar="ARGS", help=ARGS)
     add("--spec", action="append", default=[], metavar='"X: n d"', help=spec)
-    add("--args", metavar="NAME", help=example)
+    add("--aux", action="store_true", help=AUX)
     add("--latex", action="store_true", help="the claim is LaTeX (default: see if it looks so)")
 
 
@@ -52,23 +52,17 @@ def run(options: argparse.Namespace) -> int:
 def judge(options: argparse.Namespace, claim: str) -> Any:
     """Return the verdict on a claim's text."""
     specs = parse_specs(options.spec)
-    with user_function(options.target) as function:
+    with user_module(options.target) as (module, function):
         from symgrad.study.judge import compare
 
+        has_example = hasattr(module, "example_args") and not specs
+        args = None
+        if options.args is not None or has_example:
+            args = tuple(examples_for(function, module, options).bound(function).values())
         return compare(
             function, claim, wrt=parse_wrt(options.wrt) if options.wrt else None, specs=specs,
-            args=example(function, options.args), latex=options.latex or None,
+            args=args, latex=options.latex or None, has_aux=options.aux,
         )  # fmt: skip
-
-
-def example(function: Any, name: str | None) -> Sequence[Any] | None:
-    """Return the example arguments that the user's file holds under a name."""
-    if name is None:
-        return None
-    found = getattr(function, "__globals__", {}).get(name)
-    if not isinstance(found, (tuple, list)):
-        raise SpecError(f"--args {name}: the function's file holds no tuple of that name")
-    return found
 
 
 def read_claim(file: str) -> str:

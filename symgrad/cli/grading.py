@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
+from pathlib import Path
 
 from symgrad.cli import comparing
 from symgrad.cli.targets import STDIN, user_function
@@ -74,7 +75,7 @@ def graded(options: argparse.Namespace, file: str) -> Grade:
     try:
         done = subprocess.run(
             command(options, file), capture_output=True, timeout=options.seconds,
-            stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            stdin=subprocess.DEVNULL, env=environment(),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         said = f"no verdict after {options.seconds:g} seconds"
@@ -88,6 +89,16 @@ def graded(options: argparse.Namespace, file: str) -> Grade:
     return Grade(
         file, verdict["verdict"], verdict["mistake"] or "", line, seconds, verdict["feedback"]
     )
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a process that runs this very symgrad, wherever it stands."""
+    import symgrad
+
+    here = str(Path(symgrad.__file__).resolve().parent.parent)
+    before = [path] if (path := os.environ.get("PYTHONPATH")) else []
+    paths = os.pathsep.join([here, *before])
+    return {**os.environ, "PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8"}
 
 
 def found(output: str) -> dict[str, str] | None:
@@ -108,6 +119,8 @@ def command(options: argparse.Namespace, file: str) -> list[str]:
         words += ["--spec", spec]
     if options.args is not None:
         words += ["--args", options.args]
+    if options.aux:
+        words.append("--aux")
     if options.latex:
         words.append("--latex")
     return [*words, "--", options.target, file]

@@ -8,7 +8,6 @@ with the truth at every point.
 from __future__ import annotations
 
 import ast
-import copy
 import dataclasses
 import functools
 import inspect
@@ -18,10 +17,12 @@ from typing import Any
 
 from symgrad.compiled import Compiled
 from symgrad.errors import ArgumentError, ClaimError, SpecError, did_you_mean
+from symgrad.study.examples import example_arguments
 from symgrad.study.judge.advice import sentence, spelled
-from symgrad.study.judge.claims import Claim, Line, Loop, Statement, assigned_by, lines_of, sides_of
+from symgrad.study.judge.claims import Claim, Line, assigned_by, lines_of, sides_of
 from symgrad.study.judge.interpreter import Failed, Interpreter
 from symgrad.study.judge.judging import (
+    FEWER_EDITS,
     Difference,
     Judge,
     Repair,
@@ -30,10 +31,11 @@ from symgrad.study.judge.judging import (
     needed_lines,
     trial_of,
 )
-from symgrad.study.judge.language import FUNCTIONS, NUMPY, check_name, function_name
+from symgrad.study.judge.language import NUMPY
 from symgrad.study.judge.layout import Layout, rearranged, relaid, reread
-from symgrad.study.judge.mathematics import CALLS, lowered
-from symgrad.study.judge.points import ASSUMED, Point, Sampler
+from symgrad.study.judge.mathematics import lowered
+from symgrad.study.judge.naming import as_answers, elements_of, names_read, renamed, spoken_sizes
+from symgrad.study.judge.points import ASSUMED, Sampler
 from symgrad.study.judge.proof import compared, known
 from symgrad.study.judge.reading import Known, names_called, parse, read, read_function, source_of
 from symgrad.study.judge.truth import answered
@@ -61,8 +63,9 @@ def compare(
     intermediates, their gradients (``dz``), the number of examples ``n``, ``m`` or ``N``.
 
     ``wrt`` is what is differentiated by; without it, what the claim answers for.  ``args`` are
-    example arguments, ``specs`` sizes by name as in `compile`; one of them is needed unless the
-    annotations say the sizes.  ``latex`` tells a text's language where it could be either.
+    example arguments, ``specs`` sizes by name as in `compile`; where neither they nor annotations
+    say what the function takes, arguments are made up, and the verdict says so.  ``latex`` tells
+    a text's language where it could be either.
 
     Returns a `Verdict`, which is true if the claim is equal.  A claim may be equal up to its
     layout (transposed, a column for a row, ``\delta x^T`` for an outer product): in LaTeX, where
@@ -87,16 +90,19 @@ def compare(
 
 
 def _sampler(compiled: Compiled, args: Sequence[Any] | None, claim: Claim) -> Sampler:
+    """Return what draws points; arguments are made up where nothing says what they are."""
     if args is not None and not isinstance(args, (tuple, list)):
         raise ArgumentError("args is a tuple of example arguments, one for each parameter")
+    spoken = spoken_sizes(claim)
     try:
-        return Sampler(compiled, args, spoken_sizes(claim))
+        return Sampler(compiled, args, spoken=spoken)
     except SpecError as error:
-        if args is None and not compiled.specs and "nothing is known of" in str(error):
-            raise SpecError(
-                f"{error.args[0]}; or give example arguments: compare(fn, claim, args=(...))"
-            ) from None
-        raise
+        if args is not None or "nothing is known of" not in str(error):
+            raise
+    made = example_arguments(
+        compiled.function, specs=compiled.specs, wrt=compiled.wrt, has_aux=compiled.has_aux
+    )
+    return Sampler(compiled, made.args, made.kwargs, spoken, made.notes)
 
 
 def _parameters(fn: Callable[..., Any]) -> list[str]:
@@ -161,8 +167,8 @@ class _Comparison:
         self.points = sampler.points()
         known = list(self.points[0].ground)
         self.wrt = list(self.points[0].truths.answers)
-        self.claim = _renamed(claim, known, list(sampler.compiled.signature.parameters))
-        self.trial = trial_of(_as_answers(self.claim, self.wrt), self.wrt, known)
+        self.claim = renamed(claim, known, list(sampler.compiled.signature.parameters))
+        self.trial = trial_of(as_answers(self.claim, self.wrt), self.wrt, known)
         if claim.is_latex:
             self.trial = dataclasses.replace(
                 self.trial, statements=elements_of(self.trial.statements, known)
@@ -235,7 +241,7 @@ class _Comparison:
             said = f"{said}, where {condition}"
         return Verdict(
             self.name, True, said, layout.words if layout else "", layout.code if layout else "",
-            given=self.given,
+            given=self.given, notes=self.sampler.notes,
         )  # fmt: skip
 
     def _layout(self, judge: Judge, differences: Sequence[Difference]) -> Layout | None:
@@ -290,9 +296,10 @@ class _Comparison:
     # --- wrong
 
     def _missing(self, missing: Sequence[str]) -> Verdict:
+        said = f"the claim gives no answer for {listed(missing)}; what it gives is right"
         return Verdict(
-            self.name, False, mistake="missing answer", answer=missing[0], given=self.given,
-            advice=f"the claim gives no answer for {listed(missing)}; what it gives is right",
+            self.name, False, mistake="missing answer", answer=missing[0], advice=said,
+            given=self.given, notes=self.sampler.notes,
         )  # fmt: skip
 
     def _different(self, judge: Judge, differences: Sequence[Difference]) -> Verdict:
@@ -301,28 +308,11 @@ class _Comparison:
         wrong = [d.answer for d in differences]
         first = differences[0]
         repair = judge.repair(wrong)
-        for condition, other in self._judges if repair is None else []:
-            found = other.differences()
-            repair = other.repair([d.answer for d in found]) if found else None
-            if repair is not None:
-                name = _step_name(repair.line, other)
-                return self._verdict(
-                    other, found[0], repair.line, (f"(taken that {condition})",),
-                    mistake=repair.edit.kind, advice=_advice(repair),
-                    correction=_correction(repair), intermediate=name,
-                )  # fmt: skip
-        for other in relaid(as_claimed) if repair is None and self.claim.is_latex else []:
-            found = other.differences()
-            repair = other.repair([d.answer for d in found]) if found else None
-            if repair is not None:
-                return self._verdict(
-                    judge, first, repair.line, mistake=repair.edit.kind, advice=_advice(repair),
-                    correction=_correction(repair), intermediate=_step_name(repair.line, other),
-                    more=("(read with vectors as columns)",),
-                )  # fmt: skip
+        if repair is None and (verdict := self._otherwise(as_claimed)) is not None:
+            return verdict
         more: list[str] = []
         if repair is None and len(wrong) > 1:
-            repairs = [judge.repair([answer]) for answer in wrong]
+            repairs = [judge.repair([answer], FEWER_EDITS) for answer in wrong]
             for difference, one in zip(differences, repairs, strict=True):
                 if one is not None and repair is None:
                     repair, first = one, difference
@@ -340,6 +330,22 @@ class _Comparison:
             correction=_correction(repair),
             intermediate=_step_name(step, judge),
         )  # fmt: skip
+
+    def _otherwise(self, as_claimed: Judge) -> Verdict | None:
+        """Name the mistake of a claim that takes the kind or layout of its data for granted."""
+        others = [(f"(taken that {condition})", judge) for condition, judge in self._judges]
+        if self.claim.is_latex:
+            others += [("(read with vectors as columns)", judge) for judge in relaid(as_claimed)]
+        for words, judge in others:
+            found = judge.differences()
+            repair = judge.repair([d.answer for d in found], FEWER_EDITS) if found else None
+            if repair is not None:
+                return self._verdict(
+                    judge, found[0], repair.line, (words,), mistake=repair.edit.kind,
+                    advice=_advice(repair), correction=_correction(repair),
+                    intermediate=_step_name(repair.line, judge),
+                )  # fmt: skip
+        return None
 
     def _unexplained(
         self, judge: Judge, first: Difference, intermediate: Line | None, more: Sequence[str]
@@ -370,7 +376,7 @@ class _Comparison:
             line=line.line if line else None, text=line.text if line else "",
             claimed=None if isinstance(smallest.claimed, Failed) else smallest.claimed,
             true=smallest.true, reason=getattr(smallest.claimed, "reason", ""),
-            given=self.given, more=more, **said,
+            given=self.given, more=more, notes=self.sampler.notes, **said,
         )  # fmt: skip
 
 
@@ -406,135 +412,3 @@ def _last_of(judge: Judge, answer: str) -> Line | None:
 def _is_upstream(name: str, truths: Any) -> bool:
     of = answered(name, list(truths.cotangents))
     return of is not None and of != name
-
-
-def names_read(
-    statements: Sequence[Statement], before: frozenset[str] = frozenset()
-) -> list[tuple[str, int, frozenset[str]]]:
-    """Return every name that a claim reads as a value, with its line and what is assigned by then.
-
-    A loop may read what its own last round assigned.
-    """
-    found: list[tuple[str, int, frozenset[str]]] = []
-    for s in statements:
-        if isinstance(s, Loop):
-            found += [(n, s.line, before) for x in s.times for n in _names(x)]
-            found += names_read(s.body, before | {s.variable, *assigned_by(s)})
-            before |= {s.variable, *assigned_by(s)}
-            continue
-        parts = [s.formula]
-        if s.target is not None and (s.update is not None or isinstance(s.target, ast.Subscript)):
-            parts.append(s.target)
-        found += [(n, s.line, before) for part in parts for n in _names(part)]
-        before |= set(assigned_by(s))
-    return found
-
-
-def elements_of(statements: Sequence[Statement], known: Sequence[str]) -> tuple[Statement, ...]:
-    """Return the statements with ``X[i, j]`` for ``x_{ij}``, where the function has no ``x``."""
-    assigned = {name for s in statements for name in assigned_by(s)}
-
-    class Elements(ast.NodeTransformer):
-        def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-            self.generic_visit(node)
-            word = node.value.id if isinstance(node.value, ast.Name) else ""
-            if word and word not in known and word not in assigned and word.upper() in known:
-                return ast.Subscript(ast.Name(word.upper()), node.slice)
-            return node
-
-    found: list[Statement] = []
-    for s in statements:
-        if isinstance(s, Line):
-            s = dataclasses.replace(s, formula=Elements().visit(copy.deepcopy(s.formula)))
-        found.append(s)
-    return tuple(found)
-
-
-SIZED = frozenset({
-    "eye", "identity", "zeros", "ones", "full", "arange", "one_hot", "reshape", "broadcast_to",
-})  # fmt: skip
-
-
-def spoken_sizes(claim: Claim) -> set[int]:
-    """Return the numbers that a claim gives as sizes, as in ``np.eye(3)[y]``."""
-    found: set[int] = set()
-    lines = [*lines_of(claim.statements), *claim.returned, *claim.named.values()]
-    for node in (node for line in lines for node in ast.walk(line.formula)):
-        if isinstance(node, ast.Call):
-            word = function_name(node.func) or getattr(node.func, "attr", "")
-            parts = [x for a in node.args for x in (a.elts if isinstance(a, ast.Tuple) else [a])]
-            if word in SIZED:
-                found |= {x.value for x in parts if _is_whole(x)}  # type: ignore[attr-defined]
-    for loop in claim.statements:
-        if isinstance(loop, Loop):
-            found |= {x.value for x in loop.times if _is_whole(x)}  # type: ignore[attr-defined]
-    return {size for size in found if size > 1}
-
-
-def _is_whole(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and type(node.value) is int
-
-
-def _names(node: ast.AST) -> list[str]:
-    """Return the names of values in a formula: not those of functions, NumPy or dtypes."""
-    if isinstance(node, ast.Name):
-        return [] if node.id in NUMPY or node.id in _NO_VALUES else [node.id]
-    if isinstance(node, ast.Call):
-        inner = [*node.args, *(k.value for k in node.keywords)]
-        if isinstance(node.func, ast.Name) and node.func.id in CALLS:
-            return _names_of_mathematics(node.func.id, node.args)
-        is_named = isinstance(node.func, ast.Name) or function_name(node.func) is not None
-        owner = [] if is_named else _names(node.func)
-        return owner + [n for x in inner for n in _names(x)]
-    return [n for child in ast.iter_child_nodes(node) for n in _names(child)]
-
-
-def _names_of_mathematics(call: str, args: Sequence[ast.expr]) -> list[str]:
-    """Return the names of values in a call of mathematics: not indices and functions."""
-    if call in ("local",):
-        return []
-    if call == "derivative":
-        return _names(args[1])
-    bound = {"total": args[:1], "each": args[:-1]}.get(call, [])
-    hidden = {ast.unparse(x) for x in bound}
-    return [n for x in args[len(bound) :] for n in _names(x) if n not in hidden]
-
-
-_NO_VALUES = frozenset({"float", "int", "bool"})
-
-
-def _as_answers(claim: Claim, wrt: Sequence[str]) -> Claim:
-    """Take ``W = ...`` for an answer where the claim never says ``dW``: a dict of formulas."""
-    lines = list(lines_of(claim.statements))
-    is_answered = any(answered(line.name, wrt) for line in lines if line.name not in wrt)
-    if is_answered or claim.returned or claim.named:
-        return claim
-    statements = tuple(
-        dataclasses.replace(s, target=ast.Name(f"d{s.name}"))
-        if isinstance(s, Line) and s.name in wrt and isinstance(s.target, ast.Name)
-        else s
-        for s in claim.statements
-    )
-    return dataclasses.replace(claim, statements=statements)
-
-
-def _renamed(claim: Claim, known: Sequence[str], parameters: Sequence[str]) -> Claim:
-    """Give parameters that the claim calls otherwise their meaning by place."""
-    own = claim.parameters
-    strange = [name for name in own if name not in known]
-    if not strange:
-        return claim
-    if len(own) != len(parameters):
-        raise ClaimError(
-            f"the claim's parameter `{strange[0]}` is no name of the function's"
-            f"{did_you_mean(strange[0], known)}"
-        )
-    lines = [
-        Line(ast.Name(check_name(mine, "the claim")), None, ast.Name(theirs), 1, "")
-        for mine, theirs in zip(own, parameters, strict=True)
-        if mine != theirs
-    ]
-    return dataclasses.replace(claim, statements=(*lines, *claim.statements))
-
-
-__all__ = ["FUNCTIONS", "Point", "compare"]

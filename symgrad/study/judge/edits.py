@@ -278,7 +278,7 @@ def _factors(node: ast.expr) -> Found:
         case ast.BinOp(right=ast.Constant(value=(int() | float()) as c), op=ast.Div() | ast.Mult()):
             yield _of_number(c), 14, node.left
         case ast.BinOp(right=ast.Constant(value=(int() | float()) as c), op=ast.Pow()):
-            for other in {c - 1, c + 1, 2, 0.5, -1} - {c}:
+            for other in {c - 1, c + 1, 1, 2, 0.5, -1} - {c}:
                 new = node.left if other == 1 else changed(node, right=number(other))
                 yield POWER, 32, new
             yield FACTOR if c == 2 else POWER, 33, binary(number(c), ast.Mult(), node.left)
@@ -389,7 +389,7 @@ def _axes(node: ast.expr) -> Found:
         mine = [] if axis is None else [ast.keyword("axis", ast.Constant(axis))]
         new = changed(node, args=rest, keywords=[*mine, *keepdims])
         if ast.dump(new) != ast.dump(node):
-            yield WRONG_SUM, 27, new
+            yield WRONG_SUM, 22, new
     yield "sum that is not there", 40, owner
 
 
@@ -403,9 +403,9 @@ def _layouts(node: ast.expr, shape: Any, scope: Scope) -> Found:
         return
     match node:
         case ast.Subscript() if len(scope.shape(node.value) or shape) < len(shape):
-            yield COLUMN, 20, node.value
+            yield COLUMN, 16, node.value
         case ast.Call(func=ast.Attribute(attr="reshape", value=whole)):
-            yield COLUMN, 20, whole
+            yield COLUMN, 16, whole
     if len(shape) == 1:
         yield COLUMN, 21, column(node)
         yield COLUMN, 22, ast.Subscript(node, ast.Tuple([ast.Constant(None), ast.Slice()]))
@@ -567,7 +567,7 @@ def _functions(node: ast.expr) -> Found:
                 yield FUNCTION, 58, node.args[0]
         case ast.Compare(ops=[op]):
             for flipped in _FLIPS.get(type(op), ()):
-                yield COMPARISON, 40, changed(node, ops=[flipped()])
+                yield COMPARISON, 8, changed(node, ops=[flipped()])
 
 
 _FLIPS: dict[type, tuple[type, ...]] = {

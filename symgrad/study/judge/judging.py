@@ -33,7 +33,9 @@ from symgrad.study.judge.points import Point
 from symgrad.study.judge.truth import answered
 
 TOLERANCE = 1e-7
-MOST_EDITS = 6_000
+MOST_EDITS = 4_000  # that are tried for all wrong answers together
+FEWER_EDITS = 1_500  # where that has failed
+RIGHT_ALREADY = 100  # added to the rank of an edit of a step that has its true value
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +233,8 @@ class Judge:
         """Return the edit that gives the first wrong step its true value."""
         scope = self.scope(list(self.trial.answers))
         candidates = enumerate(repairs_of(line, scope))
-        for _, repair in sorted(candidates, key=lambda found: (found[1].edit.rank, found[0])):
+        ranked = sorted(candidates, key=lambda found: (found[1].edit.rank, found[0]))
+        for _, repair in ranked[:FEWER_EDITS]:
             trial = self.trial.replaced(line, repair.right)
             judge = Judge(trial, self._order, self.helpers)
             try:
@@ -241,11 +244,12 @@ class Judge:
                 continue
         return None
 
-    def repair(self, wrong: Sequence[str]) -> Repair | None:
+    def repair(self, wrong: Sequence[str], most: int = MOST_EDITS) -> Repair | None:
         """Return the likeliest single edit that makes all these answers right."""
-        right = [a for a in self.trial.answers if a not in wrong]
+        different = {difference.answer for difference in self.differences()}
+        right = [a for a in self.trial.answers if a not in different]
         candidates = sorted(self._candidates(wrong), key=lambda found: found[0])
-        for _, repair in candidates[:MOST_EDITS]:
+        for _, repair in candidates[:most]:
             trial = self.trial.replaced(repair.line, repair.right)
             try:
                 if self.works(trial, [*wrong, *right]):
@@ -275,12 +279,14 @@ class Judge:
         scope = self.scope(wrong)
         first = self.first_wrong
         for k, line in enumerate(needed_lines(self.trial, wrong)):
+            is_right = not passes_on(line) and self.is_right(line.name) is True
             in_loop = any(line is x for x in self._in_loops)
             is_later = first is not None and line is not first and not passes_on(line)
             for j, repair in enumerate(repairs_of(line, scope, in_loop)):
                 edit = repair.edit
+                rank = edit.rank + (RIGHT_ALREADY if is_right else 0)
                 is_new = len(repair.right) > 1  # a line added explains less than one changed
-                yield (edit.rank + 3 * is_new, int(is_later or in_loop), edit.depth, k, j), repair
+                yield (rank + 3 * is_new, int(is_later or in_loop), edit.depth, k, j), repair
 
     @functools.cached_property
     def _in_loops(self) -> list[Line]:
@@ -297,7 +303,7 @@ class Judge:
         answers = set(self.trial.answers.values())
         names = [
             word
-            for word in {**point.ground, **dict.fromkeys(assigned)}
+            for word in reversed({**dict.fromkeys(assigned), **point.ground})
             if word.isidentifier() and word not in answers
         ]
         terms = {
@@ -311,7 +317,7 @@ class Judge:
 
 def usual_terms(answer: str, point: Point) -> Iterator[ast.expr]:
     """Return what the gradient of a penalty usually is: ``2 * lam * W`` and the like."""
-    numbers = [k for k, v in point.arguments.items() if np.ndim(v) == 0 and k != answer]
+    numbers = [k for k, v in point.ground.items() if type(v) is float and k.isidentifier()]
     weights = [*numbers, *(f"{k} / {n}" for k in numbers for n in point.hidden.sizes[:1]), ""]
     for weight in weights:
         for factor in ("", "2 * ", "0.5 * "):

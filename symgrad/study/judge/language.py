@@ -335,7 +335,7 @@ def _called(called: ast.expr) -> str:
     if isinstance(called, ast.Attribute):
         inner = called.value.id if isinstance(called.value, ast.Name) else ""
         return f"{shown(inner)}.{shown(called.attr)}"
-    return type(called).__name__
+    return _words(called)
 
 
 def _known(called: ast.expr) -> str:

@@ -157,19 +157,25 @@ def _is_spread(x: np.ndarray) -> bool:
 class Sampler:
     """Draws points for one function.
 
-    ``spoken`` are sizes that the claim holds as numbers: an example that has them keeps them.
+    ``notes`` say that an example was made up, which shows nothing of the data then.  ``spoken``
+    are sizes that the claim holds as numbers: an example that has them keeps them.
 
     Raises SpecError where neither arguments nor specs say what the function takes.
     """
 
     def __init__(
-        self, compiled: Compiled, args: Sequence[Any] | None, spoken: Collection[int] = ()
+        self,
+        compiled: Compiled,
+        args: Sequence[Any] | None,
+        kwargs: Mapping[str, Any] = {},
+        spoken: Collection[int] = (),
+        notes: tuple[str, ...] = (),
     ):
-        self.compiled = compiled
+        self.compiled, self.notes = compiled, notes
         self.rng = np.random.default_rng(SEED)
         self.example: Mapping[str, Any] | None = None
         if args is not None:
-            values = bind(compiled.signature, compiled._name, tuple(args), {})
+            values = bind(compiled.signature, compiled._name, tuple(args), kwargs)
             self.example = {name: as_doubles(value) for name, value in values.items()}
         self.first = self.specialised(self.example)
         self.witnesses: dict[int, Witness] = {}
@@ -217,13 +223,21 @@ class Sampler:
 
     @property
     def data_leaves(self) -> list[Sym]:
-        """The float arrays outside of wrt, of which text books assume something."""
-        graph, wrt = self.first.traced.graph, self.first.wrt_symbols
-        return [
+        """The arrays of which text books assume something, where no example shows what they are.
+
+        What a parameter is multiplied with is not among them: any features are possible.
+        """
+        if self.example is not None and not self.notes:
+            return []
+        graph, wrt = self.first.traced.graph, set(self.first.wrt_symbols)
+        features = {
             x
-            for x in self.first.leaves.values()
-            if x not in wrt and graph.avals[x].inexact and x not in self.styles
-        ]
+            for eqn in graph.equations
+            if eqn.rhs.name in ("contract", "multiply") and not wrt.isdisjoint(eqn.rhs.operands)
+            for x in eqn.rhs.operands
+        }
+        inputs = [x for x in self.first.leaves.values() if x not in wrt and x not in features]
+        return [x for x in inputs if graph.avals[x].inexact and graph.avals[x].shape]
 
     def _draw(self, x: Sym, shape: tuple[int, ...], dims: Mapping[Dim, int], style: Style) -> Any:
         graph = self.first.traced.graph

@@ -49,6 +49,7 @@ class Verdict:
     reason: str = ""
     given: tuple[str, ...] = ()
     more: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
 
     def __bool__(self) -> bool:
         return self.equal
@@ -94,10 +95,11 @@ class Verdict:
         return lines + self._given()
 
     def _given(self) -> list[str]:
+        notes = [f"  {note}" for note in self.notes]
         if not self.given:
-            return []
+            return notes
         names = ", ".join(self.given)
-        return [f"  taken from the function, as the claim does not define it: {names}"]
+        return [f"  taken from the function, as the claim does not define it: {names}", *notes]
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain data."""
@@ -124,6 +126,7 @@ class Verdict:
             "reason": self.reason,
             "given": list(self.given),
             "more": list(self.more),
+            "notes": list(self.notes),
             "feedback": str(self),
         }
 
