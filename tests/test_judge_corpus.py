@@ -18,7 +18,7 @@ import pytest
 
 import symgrad
 from tests.judge_corpus import FORMULAS, SUBJECTS, hostile
-from tests.judge_corpus.lectures import EQUATIONS, NOTES, PRINTED
+from tests.judge_corpus.lectures import EQUATIONS, NOTES, PRINTED, loss_of_z
 from tests.judge_corpus.plants import KINDS, names_kind, plants
 from tests.judge_corpus.rewrites import EVERY, HOW_MANY, rewritten
 from tests.judge_corpus.special import SPECIAL
@@ -395,3 +395,27 @@ def test_the_variable_of_an_inner_loop_is_known_after_the_outer_one():
     last = j
     """
     assert symgrad.compare(lambda X: np.sum(X**2), claim, "X", (np.ones((2, 3)),))
+
+
+CHAINS = [  # equations of several sides about dz, and whether all are right
+    (r"\frac{\partial L}{\partial z} = \hat{y} - y = -(y - \hat{y})", True),
+    (r"\frac{\partial L}{\partial z} = \hat{y} + y = \hat{y} - y", False),
+    (r"\frac{\partial L}{\partial z} = \hat{y} - y = \hat{y} + y", False),
+    (
+        r"\frac{\partial L}{\partial z} = \hat{y}(1-\hat{y}) \cdot -\frac{y}{\hat{y}} + "
+        r"\frac{1-y}{1-\hat{y}} = \hat{y} - y",
+        False,
+    ),
+    (
+        r"\frac{\partial L}{\partial z} = \hat{y}(1-\hat{y}) \left(-\frac{y}{\hat{y}} + "
+        r"\frac{1-y}{1-\hat{y}}\right) = \hat{y} - y",
+        True,
+    ),
+    (r"r = y - \hat{y} = \hat{y} - y, \quad \frac{\partial L}{\partial z} = r", False),
+    (r"r = \hat{y} - y = -(y - \hat{y}), \quad \frac{\partial L}{\partial z} = r", True),
+]
+
+
+@pytest.mark.parametrize(("latex", "right"), CHAINS)
+def test_every_side_of_an_equation_is_judged(latex, right):
+    assert bool(symgrad.compare(loss_of_z, latex, "z", (0.6, 0.25))) == right

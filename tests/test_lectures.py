@@ -9,13 +9,17 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import time
 from functools import cache
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from tests.judge_corpus.lectures import PRINTED
 
 LECTURES = Path(__file__).resolve().parent.parent / "examples" / "lectures"
 SCRIPTS = sorted(path for path in LECTURES.glob("*.py") if path.with_suffix(".csv").exists())
@@ -30,7 +34,10 @@ HAS = {  # what stands on the page under an entry of this kind
 }
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
-ENTRIES = {"cs109a": 57, "deep_learning": 34}
+ENTRIES = {
+    "cs109a": 57, "deep_learning": 34, "fundamentals": 52, "inf721": 28, "introduction": 19,
+}  # fmt: skip
+DOCUMENTS = {"introduction": "001", "inf721": "003"}  # those with slips that are claims
 SLIDES = {"cs109a": 72}
 
 
@@ -213,3 +220,16 @@ def test_a_page_is_the_same_on_every_run(run, path, tmp_path):
 @every_lecture
 def test_a_lecture_is_in_cells(path):
     assert path.read_text(encoding="utf-8").count("# %%") > 5
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_known_slip_of_a_gradient_is_on_the_page_with_its_correction(run, name):
+    page = run(LECTURES / f"{name}.py").page
+    slips = [row for row in PRINTED if row.document == DOCUMENTS[name] and row.slip]
+    assert slips
+    shown = [
+        " ".join(unescape(code).split()) for code in re.findall(r"<pre>(.*?)</pre>", page, re.S)
+    ]
+    for row in slips:
+        for claim in (row.claim, row.corrected):
+            assert any(" ".join(textwrap.dedent(claim).split()) in code for code in shown), claim

@@ -28,6 +28,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -99,6 +100,12 @@ class Lecture(Page):
         """Assert some printed numbers, with blanks between them."""
         for number, value in zip(numbers.split(), values, strict=True):
             self.prints(number, value)
+
+    def prints_single(self, number: str, value: float) -> None:
+        """Assert that a number of single precision is this value, to six decimals."""
+        self.unread.remove(number)
+        assert str(float(np.float32(number))) == number, f"{number} is not of single precision"
+        assert round(value, 6) == round(float(number), 6), f"{number} is printed for {value!r}"
 
     def misprints(self, number: str, value: float, exact: object = None) -> None:
         """Assert that a printed number is wrong: the value is not what was printed."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from symgrad.errors import ClaimError
 from symgrad.study.judge.steps import Step
@@ -70,6 +70,19 @@ def lines_of(statements: Sequence[Statement]) -> Iterator[Line]:
             yield from lines_of(statement.body)
         else:
             yield statement
+
+
+def sides_of(claim: Claim) -> Iterator[Claim]:
+    """Return the claim once for each side of its equations, as it stands last.
+
+    In mathematics ``a = b = c`` claims both sides, where an assignment would only count the last.
+    """
+    lines = claim.statements if claim.is_latex else ()
+    for k, line in enumerate(lines):
+        again = {id(x) for x in lines[k + 1 :] if assigned_by(x) == assigned_by(line)}
+        if again:
+            yield replace(claim, statements=tuple(x for x in lines if id(x) not in again))
+    yield claim
 
 
 def assigned_by(statement: Statement) -> list[str]:

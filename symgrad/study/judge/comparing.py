@@ -19,7 +19,7 @@ from symgrad.compiled import Compiled
 from symgrad.errors import ArgumentError, ClaimError, SpecError, did_you_mean
 from symgrad.study.examples import example_arguments
 from symgrad.study.judge.advice import sentence, spelled
-from symgrad.study.judge.claims import Claim, Line, assigned_by, lines_of
+from symgrad.study.judge.claims import Claim, Line, assigned_by, lines_of, sides_of
 from symgrad.study.judge.interpreter import Failed, Interpreter
 from symgrad.study.judge.judging import (
     FEWER_EDITS,
@@ -85,7 +85,8 @@ def compare(
     found = dataclasses.replace(found, helpers={**helpers, **found.helpers})
     given = _wrt_of(found, parameters) if wrt is None else wrt
     sampler = _sampler(Compiled(fn, given, specs=specs, has_aux=has_aux), args, found)
-    return _Comparison(fn, found, sampler).verdict()
+    verdicts = [_Comparison(fn, side, sampler).verdict() for side in sides_of(found)]
+    return next((verdict for verdict in verdicts if not verdict), verdicts[-1])
 
 
 def _sampler(compiled: Compiled, args: Sequence[Any] | None, claim: Claim) -> Sampler:
