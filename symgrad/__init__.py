@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # the names of __all__ once more, for type checkers and edito
         WrtError,
     )
     from symgrad.study.checking_gradients import GradientCheck, check
+    from symgrad.study.derivations import Derivation, explain
     from symgrad.study.differences import Difference, diff
     from symgrad.study.judge import Verdict, compare
     from symgrad.study.picture import Drawing, Frames, draw
@@ -42,6 +43,7 @@ __all__ = [
     "CheckError",
     "ClaimError",
     "Compiled",
+    "Derivation",
     "Difference",
     "Drawing",
     "Frames",
@@ -64,6 +66,7 @@ __all__ = [
     "compile",
     "diff",
     "draw",
+    "explain",
     "grad",
     "hessian",
     "hvp",
@@ -75,6 +78,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "Compiled": "symgrad.compiled",
+    "Derivation": "symgrad.study.derivations",
     "Difference": "symgrad.study.differences",
     "Drawing": "symgrad.study.picture",
     "Frames": "symgrad.study.picture",
@@ -85,6 +89,7 @@ _ELSEWHERE = {
     "compile": "symgrad.compiled",
     "diff": "symgrad.study.differences",
     "draw": "symgrad.study.picture",
+    "explain": "symgrad.study.derivations",
     "grad": "symgrad.transforms",
     "hessian": "symgrad.transforms",
     "hvp": "symgrad.transforms",

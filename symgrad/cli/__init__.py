@@ -17,6 +17,7 @@ from symgrad.cli import (
     comparing,
     compiling,
     differing,
+    explaining,
     grading,
     verifying,
 )
@@ -32,6 +33,7 @@ COMMANDS = {
     "check": checking,
     "verify": verifying,
     "diff": differing,
+    "explain": explaining,
 }
 
 
