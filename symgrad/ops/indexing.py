@@ -212,8 +212,10 @@ def _entries_as_written(s: Any, first: int) -> list[maths.Math]:
             found.append(maths.Slice(ends[0], ends[1], entry.step))
         elif entry == ARRAY:
             found.append(s.whole(next(arrays)))
-        else:
-            found.append(maths.number(entry))
+        elif entry is not None:
+            axis = len([e for e in s["key"][: len(found)] if e is not None])
+            size = s.aval(0).shape[axis] if entry < 0 and first == 1 else 0
+            found.append(s.size(size + entry))
     return found
 
 
@@ -247,8 +249,14 @@ def _places(s: Any, shape: Shape, indices: Sequence[Any], first: int) -> list[An
 def _place(s: Any, k: int, indices: Sequence[Any]) -> Any:
     """Return an element of an index array; of 0, 1, 2 ... it is the index itself."""
     eqn = s.definition(k)
-    is_count = eqn is not None and eqn.rhs.name == "arange" and eqn.rhs.setting("start") == 0
-    return indices[0] if is_count else s.element(k, indices)
+    return indices[0] if eqn is not None and _is_count(eqn.rhs) else s.element(k, indices)
+
+
+def _is_count(rhs: Op) -> bool:
+    if rhs.name == "constant":
+        value = rhs.setting("value")
+        return bool(value == tuple(range(len(value)))) if isinstance(value, tuple) else False
+    return rhs.name == "arange" and bool(rhs.setting("start") == 0)
 
 
 def _block_start(key: Sequence[Any], count: int) -> int:
@@ -300,21 +308,20 @@ def rows_added(s: Any, indices: Sequence[Any]) -> maths.Math | None:
     if eqn is None or eqn.rhs.name != "add_at" or eqn.rhs.setting("key") != (ARRAY,):
         return None
     sums = s.inside(0, (None,))
-    cells, value = sums.definition(2), sums.definition(1)
-    if cells is None or cells.rhs.name != "cells_of_rows" or value is None:
+    cells = sums.definition(2)
+    if cells is None or cells.rhs.name != "cells_of_rows":
         return None
-    if value.rhs.name != "reshape" or sums.element(0, (None,)) != maths.Number(0):
+    if sums.element(0, (None,)) != maths.Number(0):
         return None
-    rows, values = sums.inside(2, (None,)), sums.inside(1, (None,))
-    letters = s.fresh(values.aval(0).shape[:-1])
+    rows = sums.inside(2, (None,))
     ravelled = rows.definition(0)
     if ravelled is not None and ravelled.rhs.name == "reshape":
         rows = rows.inside(0, (None,))
-    if len(rows.aval(0).shape) != len(letters):
-        return None
+    letters = s.fresh(rows.aval(0).shape)
     meant = maths.equals(rows.element(0, letters), s.counts(indices[0]))
     shown = maths.joined([letter for letter in letters if letter is not None])
-    body = values.element(0, (*letters, *indices[1:]))
+    place = maths.Flat(tuple(x for x in (*letters, *indices[1:]) if x is not None))
+    body = sums.element(1, (place,) if sums.aval(1).shape else ())
     return maths.Big(maths.Sign("∑"), maths.Relation((shown, meant), ":"), None, body)
 
 
@@ -336,13 +343,13 @@ def _element_written(s: Any, adds: bool) -> maths.Math:
     key, shape, indices = s["key"], s.aval(0).shape, s.indices
     count = sum(entry == ARRAY for entry in key)
     shapes = [s.aval(2 + k).shape for k in range(count)]
-    widest = max(shapes, key=len, default=())
+    widest = _widest(shapes)
     block = list(s.fresh(widest))
     sizes = dict(zip(block, widest, strict=True))
     conditions: list[maths.Math] = []
     kept: list[Any] = []  # the indices of the value that slices and the axes after the key give
     arrays = itertools.count(2)
-    known = _rows_of(s, block, indices)
+    known = _rows_of(s, block, widest, indices)
     block = [known.get(letter, letter) for letter in block]
     axis = 0
     for entry in key:
@@ -369,8 +376,22 @@ def _element_written(s: Any, adds: bool) -> maths.Math:
     return _written_where(s, adds, value, conditions, free)
 
 
-def _rows_of(s: Any, block: Sequence[Any], indices: Sequence[Any]) -> dict[Any, Any]:
-    """Return the letters of index arrays that count along an axis: of ``x[arange(n), y]``."""
+def _widest(shapes: Sequence[Shape]) -> Shape:
+    """Return the shape of index arrays that meet, of sizes that are known to agree."""
+    ndim = max(map(len, shapes), default=0)
+    found: list[Size] = [1] * ndim
+    for shape in shapes:
+        for axis, size in enumerate(shape, ndim - len(shape)):
+            if not (isinstance(size, int) and size == 1):
+                found[axis] = size
+    return tuple(found)
+
+
+def _rows_of(s: Any, block: Sequence[Any], sizes: Shape, indices: Sequence[Any]) -> dict[Any, Any]:
+    """Return the letters of index arrays that count along an axis: of ``x[arange(n), y]``.
+
+    They do if they count to its end: else there are rows that are not meant.
+    """
     found: dict[Any, Any] = {}
     arrays = itertools.count(2)
     consuming = [entry for entry in s["key"] if entry is not None]
@@ -380,7 +401,10 @@ def _rows_of(s: Any, block: Sequence[Any], indices: Sequence[Any]) -> dict[Any, 
         k = next(arrays)
         mine = block[len(block) - len(s.aval(k).shape) :]
         letters = [letter for letter in mine if letter is not None]
-        if len(letters) == 1 and indices[axis] is not None and _place(s, k, mine) == letters[0]:
+        if len(letters) != 1 or indices[axis] is None or _place(s, k, mine) != letters[0]:
+            continue
+        size = sizes[list(block).index(letters[0])]
+        if s.formulas.graph.shapes.same(size, s.aval(0).shape[axis]):
             found.setdefault(letters[0], indices[axis])
     return found
 
@@ -691,12 +715,18 @@ def _triangle_aval(shapes: Shapes, x: Aval, k: int) -> Aval:
     return x
 
 
+def _triangle_of(s: Any, name: str) -> maths.Math:
+    word = maths.Word(name)
+    function = maths.Script(word, maths.number(s["k"])) if s["k"] else word
+    return s.of_whole(maths.Apply(function, (s[0],)))  # type: ignore[no-any-return]
+
+
 def _triangle(name: str, function: Any, word: str) -> None:
     structural(
         name, f"The {word} triangle of a matrix, zeros elsewhere.", params=("k",),
         aval=_triangle_aval, vjp=lambda ct, y, x, k: getattr(op, name)(ct, k=k),
         numpy=lambda s: f"{s.np}.{name}({s[0]}{keyword_text(k=s['k'] or None)})",
-        notation=lambda s: s.of_whole(maths.apply(name, s[0])),
+        notation=lambda s: _triangle_of(s, name),
     )  # fmt: skip
 
     @accept(function)

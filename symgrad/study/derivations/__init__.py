@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from symgrad.compiled import Compiled
+from symgrad.dims import dims_in
 from symgrad.errors import ArgumentError
 from symgrad.notation import Math
 from symgrad.specialise import Specialisation
@@ -25,6 +26,7 @@ from symgrad.study.derivations.final import Final
 from symgrad.study.derivations.points import Points
 from symgrad.study.derivations.steps import Line, Step, Words
 from symgrad.study.examples import example_arguments
+from symgrad.study.identifiers import parts_of
 from symgrad.study.mathml import mathml
 from symgrad.study.plain import plain
 from symgrad.study.tex import tex
@@ -66,7 +68,8 @@ class Derivation:
 
     @property
     def title(self) -> str:
-        return f"Gradient of {self.name} by {', '.join(self.wrt)}"
+        *others, last = self.wrt
+        return f"Gradient of {self.name} by {', '.join(others)}{' and ' if others else ''}{last}"
 
     def __str__(self) -> str:
         from symgrad.study.derivations.as_text import as_text
@@ -182,7 +185,8 @@ def explain(
     deriving = Deriving(found, points)
     final = Final(_made(fn, found, args, given, has_aux), found, points)
     steps = [
-        deriving.composition(), deriving.locals(), deriving.chain(), deriving.substituted(),
+        deriving.composition(), deriving.locals(), deriving.chain(level == "short"),
+        deriving.substituted(),
         final.rewrites(), final.emitted(forward=level in ("full", "gates")),
     ]  # fmt: skip
     shown = tuple(s for s in steps if s is not None and s.key in KEPT[level])
@@ -213,12 +217,16 @@ def _circuit(fn: Any, args: Any, kwargs: Any, wrt: Any, level: str) -> Circuit:
 def _letters(found: Circuit) -> dict[str, str]:
     """Return letters for the values that the user named not: y for the output, u for the next."""
     notes = found.made.primal.notes.names
+    graph = found.made.primal
     taken = {node.name for node in found.nodes if node.symbol in notes}
+    sizes = dims_in(size for aval in graph.avals.values() for size in aval.shape)
+    taken.update(map(graph.shapes.label, sizes))
     unnamed = [
         node for node in found.nodes
         if node.kind == "op" and node.symbol not in notes and node.number != found.output
     ]  # fmt: skip
-    letters = [letter for letter in LETTERS if letter not in taken]
+    alike = {parts_of(name).letter for name in taken}  # w beside w0 would be confused with it
+    letters = [letter for letter in LETTERS if letter not in alike]
     if len(unnamed) > len(letters):
         letters = [f"u{k}" for k in range(1, len(unnamed) + 1) if f"u{k}" not in taken]
         letters += [f"v{k}" for k in range(len(unnamed))]
