@@ -27,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "gates: every single operation (default: full)"
     )
     add("target", metavar="FILE.py:FUNCTION", help="the function; FILE may be - for stdin")
-    add_subject(parser)
+    add_subject(parser, "all that are real numbers")
     add("--level", choices=LEVELS, default="full", help=level)
     add("--seed", type=int, default=0, metavar="N", help="draw the random points with this seed")
     add("--document", action="store_true", help="with --format latex: a whole document")
