@@ -452,7 +452,7 @@ def _expand_sum_of_squares(x: Value, axis: Any, keepdims: bool) -> Value:
 
 structural(
     "sum_of_squares", "x . x, which makes no array of squares.", params=REDUCE, defaults=WHOLE,
-    rule="power rule, sum copies",
+    rule="power rule",
     aval=_reduced, expand=_expand_sum_of_squares,
     vjp=lambda ct, y, x, axis, keepdims: 2 * (kept(ct, x, axis, keepdims) * x),
     numpy=None, notation=sum_of_squares, role="total",

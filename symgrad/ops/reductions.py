@@ -212,7 +212,7 @@ def _is_number(value: Any, number: int) -> bool:
 
 structural(
     "mean", "Arithmetic mean along axes.", params=REDUCE, defaults=WHOLE,
-    rule="mean copies, divided by the count",
+    rule="mean copies and divides by the count",
     aval=_reduce_aval(_float_dtype),
     vjp=lambda ct, y, x, axis, keepdims: spread(ct / count(x, axis), x, axis, keepdims),
     numpy=_spell("mean"), notation=lambda s: _mean(s), role="mean", flops=each_read(then=1),

@@ -29,7 +29,7 @@ COMMANDS = {
     "·": r"\cdot", "⊙": r"\odot", "×": r"\times", ",": ",", "∞": r"\infty", "⊤": r"\top",
     "∂": r"\partial", "∑": r"\sum", "∏": r"\prod", "𝟙": r"\mathbb{1}", "e": "e", "π": r"\pi",
     "∧": r"\land", "∨": r"\lor", "¬": r"\lnot", "⊕": r"\oplus", "σ": r"\sigma", "I": "I",
-    "…": r"\dots", "mod": r"\bmod", "'": "'", "∈": r"\in", ":": r"\colon", "∘": r"\circ",
+    "…": r"\dots", "mod": r"\bmod", "′": r"\prime", "δ": r"\delta", "∈": r"\in", ":": r"\colon", "∘": r"\circ",
     "←": r"\leftarrow", "→": r"\to", "↦": r"\mapsto", "←+": r"\mathrel{+}=", "ℝ": r"\mathbb{R}", "d": r"\mathrm{d}",
     "∇": r"\nabla",
     "|": r"\mid",
@@ -139,7 +139,11 @@ class TexWriter(Writer):
         found = base if below is None else f"{base}_{{{below}}}"
         if above is None:
             return found
-        return f"{found}^{{{above}}}" if len(above) > 1 and above != r"\top" else f"{found}^{above}"
+        return (
+            f"{found}^{{{above}}}"
+            if len(above) > 1 and above not in (r"\top", r"\prime")
+            else f"{found}^{above}"
+        )
 
     def fenced(self, inside: str, left: str = "(", right: str = ")") -> str:
         closing = right + ")" if left == right else right

@@ -66,7 +66,8 @@ class Derivation:
 
     @property
     def title(self) -> str:
-        return f"Gradient of {self.name} by {', '.join(self.wrt)}"
+        *others, last = self.wrt
+        return f"Gradient of {self.name} by {', '.join(others)}{' and ' if others else ''}{last}"
 
     def __str__(self) -> str:
         from symgrad.study.derivations.as_text import as_text
@@ -182,7 +183,7 @@ def explain(
     deriving = Deriving(found, points)
     final = Final(_made(fn, found, args, given, has_aux), found, points)
     steps = [
-        deriving.composition(), deriving.locals(), deriving.chain(), deriving.substituted(),
+        deriving.composition(), deriving.locals(), deriving.chain(level == "short"), deriving.substituted(),
         final.rewrites(), final.emitted(forward=level in ("full", "gates")),
     ]  # fmt: skip
     shown = tuple(s for s in steps if s is not None and s.key in KEPT[level])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from symgrad.notation import Math, Relation
@@ -20,9 +21,10 @@ def as_text(derivation: Derivation) -> str:
     for number, step in enumerate(derivation.steps, 1):
         lines += [f"{number}. {step.title}"]
         if step.words:
-            lines += [f"   {words(step.words)}"]
+            lines += textwrap.wrap(words(step.words), WIDTH, initial_indent=" " * 3,
+                                   subsequent_indent=" " * 3)  # fmt: skip
         lines += [*_lines(step), ""]
-    lines += [words(derivation.convention), checked(derivation.steps)]
+    lines += [*textwrap.wrap(words(derivation.convention), WIDTH), checked(derivation.steps)]
     return "\n".join([*lines, *derivation.notes])
 
 
@@ -41,7 +43,8 @@ def _lines(step: Step) -> list[str]:
         shown = _equation(line, width)
         rule = f"   [{line.rule}]" if line.rule else ""
         if len(shown[-1]) + len(rule) > WIDTH:
-            found += [*shown, f"{' ' * 10}[{line.rule}]"]
+            said = textwrap.wrap(f"[{line.rule}]", WIDTH - 10)
+            found += [*shown, *(" " * 10 + part for part in said)]
         else:
             found += [*shown[:-1], shown[-1] + rule]
         if step.key == "gradient":

@@ -23,6 +23,7 @@ from symgrad.notation import (
     Number,
     Product,
     Relation,
+    Sign,
     derivative,
     equals,
     plus,
@@ -49,7 +50,8 @@ class Deriving:
         self.groups: Mapping[Sym, Group] = self.words.groups
         self.parts = [node for node in circuit.nodes if node.kind == "op"]
         self.output = circuit.nodes[circuit.output]
-        self.delta = "delta" if not {"delta", "δ"} & set(self.words.names.values()) else "G"
+        is_taken = not {"delta", "δ"}.isdisjoint(self.words.names.values())
+        self.delta: Math = Name("G") if is_taken else Sign("δ")
 
     # --- the composition
 
@@ -110,9 +112,9 @@ class Deriving:
         words: Words = ("Each part is differentiated by what it reads.",)
         if any(isinstance(line.math, Relation) and line.math.sign == ":" for line in lines):
             words = (
-                "Each part is differentiated by what it reads.  Where that is no number an "
-                "element, it is said what becomes of the derivative ", Name(self.delta),
-                " by the part on its way back.",
+                "Each part is differentiated by what it reads.  Where that is not one number for "
+                "each element, the line says what becomes of ", self.delta,
+                ", the derivative by the part, on its way back.",
             )  # fmt: skip
         return Step("local", "Local derivatives", words, tuple(lines))
 
@@ -136,9 +138,9 @@ class Deriving:
             )
             said: Math = equals(with_indices(partial, _shown(indices)), right)
         else:
-            formulas = self.words.reading(self.pulls, {node.symbol: Name(self.delta)})
+            formulas = self.words.reading(self.pulls, {node.symbol: self.delta})
             indices, right = formulas.total([e.pull.passed_plain for e in edges])
-            back = Relation((Name(self.delta), right), "↦")
+            back = Relation((self.delta, right), "↦")
             said = Relation((with_indices(partial, _shown(indices)), back), ":")
             points = self.points.pullback(
                 node.symbol, source.symbol, leaves, [e.pull.passed for e in edges]
@@ -183,13 +185,15 @@ class Deriving:
 
     # --- the chain rule
 
-    def chain(self) -> Step:
+    def chain(self, with_rules: bool) -> Step:
         """Return the derivative of the output by each value, from the output to the variables."""
         lines = []
         products = self._products()
         for node in self._backward():
             product = products.get(node.number)
-            lines.append(self._by_paths(node, product) if product else self._by_readers(node))
+            lines.append(
+                self._by_paths(node, product) if product else self._by_readers(node, with_rules)
+            )
         is_summed = any(len(self._targets(node)) > 1 for node in self._backward())
         words: Words = (
             "From the output back to the variables: upstream derivative times local derivative"
@@ -217,7 +221,7 @@ class Deriving:
     def _targets(self, node: Node) -> list[int]:
         return list(dict.fromkeys(e.target for e in self.circuit.edges_from[node.number]))
 
-    def _by_readers(self, node: Node) -> Line:
+    def _by_readers(self, node: Node, with_rules: bool) -> Line:
         """Return the derivative as the sum of what every reader passes back."""
         edges = self.circuit.edges_from[node.number]
         upstream = {
@@ -228,12 +232,12 @@ class Deriving:
         indices, right = formulas.total([e.pull.passed_plain for e in edges])
         left = with_indices(self.words.derivative_math(node.symbol), _shown(indices))
         sides = [left, *self._symbolic(node), right]
-        rules = [
-            f"from {self.circuit.nodes[t].name}: {self._rule(self.circuit.nodes[t], node)}"
-            for t in self._targets(node)
-        ]
+        targets = [self.circuit.nodes[t] for t in self._targets(node)]
+        rule = "" if len(targets) == 1 else f"read by {_listed([t.name for t in targets])}"
+        if with_rules:
+            rule = "; ".join(f"from {t.name}: {self._rule(t, node)}" for t in targets)
         points = self.points.upstream(node.symbol, self._total(edges))
-        return Line(equals(*sides), "; ".join(rules), of=node.name, points=points)
+        return Line(equals(*sides), rule, of=node.name, points=points)
 
     def _symbolic(self, node: Node) -> list[Math]:
         """Return the chain rule in symbols, where every factor is a number."""
@@ -363,6 +367,10 @@ def _sum(terms: Sequence[Math]) -> Math:
     for term in terms[1:]:
         found = plus(found, term)
     return found
+
+
+def _listed(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
 
 
 def _count(x: Any) -> int:

@@ -16,9 +16,9 @@ import numpy as np
 from symgrad.differentiate import differentiate
 from symgrad.emit import ModuleWriter
 from symgrad.emit.body import Writer
-from symgrad.errors import Location
+from symgrad.errors import GraphError, Location
 from symgrad.graph import Equation, Operand, Static, Sym
-from symgrad.notation import Math, Name, Script, Sign, equals, with_indices
+from symgrad.notation import Math, Name, Script, Sign, derivative, equals, with_indices
 from symgrad.regions import rewrite_regions
 from symgrad.simplify import simplify
 from symgrad.specialise import Specialisation
@@ -95,17 +95,44 @@ class Final:
 
     def _lines(self, forward: bool) -> list[Line]:
         slots = self._slots()
-        self._evaluate([members[-1][1] for members in slots])
-        names = self._names([members[-1][1] for members in slots])
-        found = []
+        symbols = [members[-1][1] for members in slots]
+        self._evaluate(symbols)
+        names = self._names(symbols)
+        constants = self._constants(slots)
+        inside = {m[1]: m[0] for members in constants.values() for m in members}
+        found: list[Line] = []
         for members in slots:
             eqn, y = members[-1][0], members[-1][1]
-            own = {m[1]: m[0] for m in members[:-1]}
-            is_known = y in self.half.primal and y in self._nodes()
-            if is_known and not forward:
+            own = inside | {m[1]: m[0] for m in members[:-1]}
+            is_known = y in self.half.primal and names[y] in self._node_names()
+            if y in constants or (is_known and not forward):
                 continue
-            found.append(self._line(eqn, y, own, names, [line for m in members for line in m[2]]))
+            code = [line for m in members for line in m[2]]
+            read = _leaves([x for m in members for x in m[0].rhs.operands], self._inlined())
+            for x in dict.fromkeys(read):
+                if x in constants:  # stands above its first reader
+                    code = [line for m in constants.pop(x) for line in m[2]] + code
+            found.append(self._line(eqn, y, own, names, code))
         return [*found, *self._without_lines(names)]
+
+    def _inlined(self) -> Mapping[Sym, Equation]:
+        return self.writer.plan.inlined
+
+    def _constants(self, slots: Sequence[Any]) -> dict[Sym, Any]:
+        """Return the statements that no input reaches: row numbers, tables, zeros."""
+        reached = set(self.graph.inputs)
+        for eqn in self.graph.equations:
+            if not reached.isdisjoint(eqn.rhs.operands):
+                reached.update(eqn.lhs)
+        outputs = set(self.graph.outputs)
+        return {
+            members[-1][1]: members
+            for members in slots
+            if members[-1][1] not in reached and members[-1][1] not in outputs
+        }
+
+    def _node_names(self) -> set[Math]:
+        return {self.circuit.wording.math(node.symbol) for node in self.circuit.nodes}
 
     def _slots(self) -> list[list[tuple[Equation, Sym, list[str]]]]:
         """Return the statements in groups: those that update one array, nobody reading between."""
@@ -182,7 +209,7 @@ class Final:
         """Return names: as in the composition, as a derivative, or as in the code."""
         words = self.circuit.wording
         found: dict[Sym, Math] = {}
-        taken = set(words.names.values())
+        nodes = {node.name: node.symbol for node in self.circuit.nodes}
         inputs = zip(self.made.leaves.values(), map(self._primal, self.made.leaves.values()),
                      strict=True)  # fmt: skip
         found.update((mine, Name(words.names[their])) for mine, their in inputs
@@ -191,30 +218,33 @@ class Final:
             found.setdefault(x, Name(self.writer.name(x)))
         used: set[Math] = set(found.values())
         for y in symbols:
-            of = self._stands_for(y)
-            if y in self.half.primal and y in self._nodes() and self._agrees(y):
-                name: Math = words.math(y)
-            elif of is not None:
-                name = self._derivative(of)
-            else:
-                name = Name(self.writer.name(y))
-                if self.writer.name(y) in taken:
-                    name = Script(name, None, Sign("'"))
+            name = self._named(y, nodes, found)
             while name in used:
-                name = Script(name, None, Sign("'"))
+                name = Script(name, None, Sign("′"))
             used.add(name)
             found[y] = name
         for slot in self.writer.plan.slot:
             found.setdefault(slot, Name(self.writer.name(slot)))
         return found
 
-    def _agrees(self, y: Sym) -> bool:
-        """Return whether a value of this graph is that of the circuit which has its symbol."""
-        return all(
-            np.shape(self.known[k][y]) == np.shape(self.points.value(k, y))
-            and np.allclose(self.known[k][y], self.points.value(k, y), rtol=1e-3, equal_nan=True)
-            for k in range(COUNT)
-        )
+    def _named(self, y: Sym, nodes: Mapping[str, Sym], known: Mapping[Sym, Math]) -> Math:
+        words, code = self.circuit.wording, self.writer.name(y)
+        if y not in self.half.primal:
+            if (of := self._stands_for(y)) is not None:
+                return self._derivative(of)
+            of = self.graph.notes.cotangent_of.get(y)
+            if of is not None and of in known and self._is_derivative(y, of):
+                return derivative(words.math(words.result), known[of], words.sign)
+        same = [words.result] if y is self.graph.outputs[0] else []
+        for node in [*same, y, nodes.get(code)]:
+            if node is not None and node in words.is_node and self._agrees(y, node):
+                return words.math(node)
+        name: Math = Name(code)
+        return Script(name, None, Sign("′")) if code in nodes else name
+
+    def _agrees(self, y: Sym, of: Sym) -> bool:
+        """Return whether a value of this graph is the same as one of the circuit's."""
+        return all(_same(self.known[k][y], self.points.value(k, of)) for k in range(COUNT))
 
     def _stands_for(self, y: Sym) -> Sym | None:
         """Return the value by which ``y`` is the derivative of the output, if a reader knows it."""
@@ -226,12 +256,19 @@ class Final:
         upstream = self.circuit.pulls.upstream.get(of)
         if upstream is None or upstream not in self.points.known[0] or of not in self._nodes():
             return None
-        is_it = all(
-            np.shape(self.known[k][y]) == np.shape(self.points.value(k, upstream))
-            and np.allclose(self.known[k][y], self.points.value(k, upstream), rtol=1e-3)
-            for k in range(COUNT)
-        )
-        return of if is_it else None
+        return of if self._agrees(y, upstream) else None
+
+    def _is_derivative(self, y: Sym, of: Sym) -> bool:
+        """Return whether ``y`` is the derivative of the value by a value of this graph."""
+        if of not in self.known[0]:
+            return False
+        try:
+            count = self.points.derivative(
+                of, lambda k: self.known[k][y], self.graph, self.values, lambda k: self.known[k][of]
+            )
+        except GraphError:
+            return False
+        return count == COUNT
 
     def _derivative(self, x: Sym) -> Math:
         return self.circuit.wording.derivative_math(self._primal(x))
@@ -285,6 +322,10 @@ def _leaves(operands: Sequence[Operand], inlined: Mapping[Sym, Equation]) -> lis
         else:
             found.append(x)
     return found
+
+
+def _same(a: Any, b: Any) -> bool:
+    return np.shape(a) == np.shape(b) and bool(np.allclose(a, b, rtol=1e-3, equal_nan=True))
 
 
 def _place(location: Location | None) -> str:

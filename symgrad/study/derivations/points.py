@@ -89,7 +89,9 @@ class Points:
         def total(k: int) -> Any:
             return sum(np.asarray(self.value(k, p)) for p in passed)
 
-        return self._along(x, values, total, f"what {self._name(y)} passes to {self._name(x)}")
+        return self._along(
+            values, self._at(x), total, f"what {self._name(y)} passes to {self._name(x)}"
+        )
 
     def local(self, y: Sym, x: Sym, leaves: Sequence[Sym], local: Sequence[Operand]) -> int:
         """Compare a local derivative with differences of y along a direction."""
@@ -104,24 +106,40 @@ class Points:
 
         said = f"the derivative of {self._name(y)} by {self._name(x)}"
         is_scalar = not self.circuit.made.primal.avals[y].shape
-        return self._along(x, values, total, said, is_scalar)
+        return self._along(values, self._at(x), total, said, is_scalar)
 
-    def upstream(self, x: Sym, derivative: Callable[[int], Any], graph: Graph | None = None) -> int:
+    def upstream(self, x: Sym, derivative: Callable[[int], Any]) -> int:
         """Compare the derivative of the output by a value with differences of the output."""
-        graph = graph or self.circuit.made.primal
-        output = graph.outputs[0]
-        run = self._given(graph, [x], [output])
+        graph = self.circuit.made.primal
 
-        def values(k: int, at: Any) -> Any:
-            return run(self.inputs[k], [at])[0]
+        def at(k: int) -> Any:
+            known = self.known[k].get(x)
+            return evaluate(self.graph, self.inputs[k], [x])[0] if known is None else known
+
+        return self.derivative(x, derivative, graph, self.inputs, at)
+
+    def derivative(
+        self,
+        x: Sym,
+        derivative: Callable[[int], Any],
+        graph: Graph,
+        inputs: Sequence[Mapping[Sym, Any]],
+        at: Callable[[int], Any],
+    ) -> int:
+        """Compare a derivative of the first output of a graph with differences of that output."""
+        others = [y for y in inputs[0] if y is not x]
+        run = evaluator(graph, [*others, x], [graph.outputs[0]])
+
+        def values(k: int, moved: Any) -> Any:
+            return run(*[inputs[k][y] for y in others], moved)[0]
 
         said = f"the derivative of the output by {self._name(x)}"
-        return self._along(x, values, derivative, said)
+        return self._along(values, at, derivative, said)
 
     def _along(
         self,
-        x: Sym,
         values: Callable[[int, Any], Any],
+        where: Callable[[int], Any],
         derivative: Callable[[int], Any],
         said: str,
         is_summed: bool = True,
@@ -132,9 +150,7 @@ class Points:
         """
         count = 0
         for k in range(COUNT):
-            at = self.known[k].get(x)
-            at = evaluate(self.graph, self.inputs[k], [x])[0] if at is None else at
-            at = np.asarray(at)
+            at = np.asarray(where(k))
             scale = float(np.max(np.abs(at), initial=0.0)) or 1.0
             v = self.random.standard_normal(at.shape).astype(at.dtype)
             h = self.step * scale
@@ -162,6 +178,9 @@ class Points:
         if not _near(a, b, self.tolerance, self.tolerance * scale):
             raise GraphError(f"{said} does not hold at a random point: please report this")
         return True
+
+    def _at(self, x: Sym) -> Callable[[int], Any]:
+        return lambda k: self.value(k, x)
 
     def _given(
         self, graph: Graph, leaves: Sequence[Sym], wanted: Sequence[Operand]
