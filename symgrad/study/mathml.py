@@ -23,7 +23,7 @@ from symgrad.study.identifiers import GREEK, is_word, parts_of
 from symgrad.study.writing import Writer, named
 
 ABOVE = {"hat": "^", "bar": "¯", "tilde": "~", "dot": "˙"}
-LETTERS_OF_ALPHABETS = frozenset("eπσδI∞𝟙∂dℝ")
+LETTERS_OF_ALPHABETS = frozenset("eπσδI∞𝟙∂d")
 THIN = '<mspace width="0.167em"></mspace>'
 
 

@@ -27,12 +27,11 @@ from symgrad.study.writing import Writer, named
 COMMANDS = {
     "+": "+", "-": "-", "=": "=", "<": "<", ">": ">", "≤": r"\le", "≥": r"\ge", "≠": r"\ne",
     "·": r"\cdot", "⊙": r"\odot", "×": r"\times", ",": ",", "∞": r"\infty", "⊤": r"\top",
-    "∂": r"\partial", "∑": r"\sum", "∏": r"\prod", "𝟙": r"\mathbb{1}", "e": "e", "π": r"\pi",
+    "∂": r"\partial", "∑": r"\sum", "∏": r"\prod", "𝟙": r"\mathbf{1}", "e": "e", "π": r"\pi",
     "∧": r"\land", "∨": r"\lor", "¬": r"\lnot", "⊕": r"\oplus", "σ": r"\sigma", "I": "I",
-    "…": r"\dots", "mod": r"\bmod", "′": r"\prime", "δ": r"\delta", "∈": r"\in", ":": r"\colon", "∘": r"\circ",
-    "←": r"\leftarrow", "→": r"\to", "↦": r"\mapsto", "←+": r"\mathrel{+}=", "ℝ": r"\mathbb{R}", "d": r"\mathrm{d}",
-    "∇": r"\nabla",
-    "|": r"\mid",
+    "…": r"\dots", "mod": r"\bmod", "′": r"\prime", "δ": r"\delta",
+    ":": r"\colon", "←": r"\leftarrow", "↦": r"\mapsto", "←+": r"\mathrel{+}=",
+    "d": r"\mathrm{d}",
 }  # fmt: skip
 FENCES = {
     "(": r"\left(", ")": r"\right)", "[": r"\left[", "]": r"\right]", "{": r"\left\{",

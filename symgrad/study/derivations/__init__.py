@@ -183,7 +183,8 @@ def explain(
     deriving = Deriving(found, points)
     final = Final(_made(fn, found, args, given, has_aux), found, points)
     steps = [
-        deriving.composition(), deriving.locals(), deriving.chain(level == "short"), deriving.substituted(),
+        deriving.composition(), deriving.locals(), deriving.chain(level == "short"),
+        deriving.substituted(),
         final.rewrites(), final.emitted(forward=level in ("full", "gates")),
     ]  # fmt: skip
     shown = tuple(s for s in steps if s is not None and s.key in KEPT[level])

@@ -16,7 +16,7 @@ import numpy as np
 from symgrad.differentiate import differentiate
 from symgrad.emit import ModuleWriter
 from symgrad.emit.body import Writer
-from symgrad.errors import GraphError, Location
+from symgrad.errors import ArgumentError, GraphError, Location
 from symgrad.graph import Equation, Operand, Static, Sym
 from symgrad.notation import Math, Name, Script, Sign, derivative, equals, with_indices
 from symgrad.regions import rewrite_regions
@@ -266,7 +266,7 @@ class Final:
             count = self.points.derivative(
                 of, lambda k: self.known[k][y], self.graph, self.values, lambda k: self.known[k][of]
             )
-        except GraphError:
+        except (ArgumentError, GraphError):
             return False
         return count == COUNT
 
@@ -301,7 +301,7 @@ class Final:
             count += self.points.same(self.known[k][y], again, f"`{self.writer.name(y)}`")
         of = self._stands_for(y)
         if of is None:
-            return count
+            return self.points.counted(count, f"`{self.writer.name(y)}`")
         return self.points.upstream(self._primal(of), lambda k: self.known[k][y])
 
     def _check_gradient(self, x: Sym, ct: Operand) -> int:
