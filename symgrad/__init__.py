@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # the names of __all__ once more, for type checkers and edito
         WrtError,
     )
     from symgrad.study.checking_gradients import GradientCheck, check
+    from symgrad.study.derivations import Derivation, explain
     from symgrad.study.differences import Difference, diff
     from symgrad.study.gatewise import Gates, gates
     from symgrad.study.judge import Verdict, compare
@@ -44,6 +45,7 @@ __all__ = [
     "CheckError",
     "ClaimError",
     "Compiled",
+    "Derivation",
     "Difference",
     "Drawing",
     "Frames",
@@ -68,6 +70,7 @@ __all__ = [
     "compile",
     "diff",
     "draw",
+    "explain",
     "gates",
     "grad",
     "hessian",
@@ -81,6 +84,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "Compiled": "symgrad.compiled",
+    "Derivation": "symgrad.study.derivations",
     "Difference": "symgrad.study.differences",
     "Drawing": "symgrad.study.picture",
     "Frames": "symgrad.study.picture",
@@ -93,6 +97,7 @@ _ELSEWHERE = {
     "compile": "symgrad.compiled",
     "diff": "symgrad.study.differences",
     "draw": "symgrad.study.picture",
+    "explain": "symgrad.study.derivations",
     "gates": "symgrad.study.gatewise",
     "grad": "symgrad.transforms",
     "hessian": "symgrad.transforms",

@@ -285,10 +285,15 @@ def _product_of_numbers(a: Math, b: Math) -> Math:
     if isinstance(a, Number) and isinstance(b, Number):
         return Number(a.value * b.value)
     if isinstance(a, Fraction) and isinstance(b, Fraction):
-        return Fraction(_product_of_numbers(a.above, b.above), times(a.below, b.below))
+        return Fraction(_product_of_numbers(a.above, b.above), _below(a.below, b.below))
     fraction, other = (a, b) if isinstance(a, Fraction) else (b, a)
     assert isinstance(fraction, Fraction)
     return Fraction(_product_of_numbers(fraction.above, other), fraction.below)
+
+
+def _below(a: Math, b: Math) -> Math:
+    """Return the product of two divisors; of one twice its square."""
+    return power(a, Number(2)) if a == b and not isinstance(a, Number) else times(a, b)
 
 
 def _beside(number: Math, factors: tuple[Math, ...]) -> Math:
@@ -302,8 +307,10 @@ def over(a: Math, b: Math) -> Math:
     above = _factors(a, "")
     tall = tuple(x for x in above if isinstance(x, Big) or is_derivative(x))
     rest = tuple(x for x in above if x not in tall)
-    if tall:
-        found: Math = _beside(Fraction(_beside(Number(1), rest), b), tall)
+    if isinstance(a, Fraction) and not tall:
+        found: Math = Fraction(a.above, _below(a.below, b))
+    elif tall:
+        found = _beside(Fraction(_beside(Number(1), rest), b), tall)
     else:
         found = Fraction(a, b)
     return minus(found) if a_is_minus != b_is_minus else found

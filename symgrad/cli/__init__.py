@@ -18,6 +18,7 @@ from symgrad.cli import (
     compiling,
     differing,
     drawing,
+    explaining,
     grading,
     paging,
     tabling,
@@ -38,6 +39,7 @@ COMMANDS = {
     "check": checking,
     "verify": verifying,
     "diff": differing,
+    "explain": explaining,
 }
 
 

@@ -41,6 +41,8 @@ one = lambda *_: 1  # noqa: E731  the local derivative of a sum
 def _product(s: Any) -> maths.Math:
     """Write a product: numbers in front, a sign only between arrays that meet by elements."""
     a, b = s[0], s[1]
+    if a == b:
+        return maths.power(a, maths.Number(2))
     if s.literal(1) is not None and s.literal(0) is None:
         a, b = b, a
     is_of_arrays = s.indices is None and s.aval(0).shape and s.aval(1).shape

@@ -60,7 +60,8 @@ _function("log2", "Logarithm to base 2.", lambda x: sp.log(x, 2), (math.log2,),
 _function("log10", "Logarithm to base 10.", lambda x: sp.log(x, 10), (math.log10,),
           lambda y, x: 1 / (LN10 * x), domain=(0.5, 2.0), notation=_log_to(10))  # fmt: skip
 _function("sqrt", "Square root.", sp.sqrt, (math.sqrt,), lambda y, x: 0.5 / y,
-          domain=(0.5, 2.0), rule="power rule", notation=lambda s: maths.Root(s[0]), cost="cheap")  # fmt: skip
+          domain=(0.5, 2.0), rule="power rule",
+          notation=lambda s: maths.Root(s[0]), cost="cheap")  # fmt: skip
 _function("cbrt", "Cube root.", lambda x: sp.cbrt(x), (getattr(math, "cbrt", None),),
           lambda y, x: 1 / (3 * op.square(y)), domain=(0.5, 2.0),
           rule="power rule", notation=lambda s: maths.Root(s[0], 3))  # fmt: skip

@@ -133,7 +133,7 @@ def _identifier(word: str) -> str:
 _write = MathmlWriter()
 
 
-def mathml(x: Math, is_display: bool = False) -> str:
-    """Write a formula as a ``<math>`` element."""
-    kind = ' display="block"' if is_display else ""
-    return f'<math xmlns="http://www.w3.org/1998/Math/MathML"{kind}>{_write(x)}</math>'
+def mathml(x: Math, is_tall: bool = False) -> str:
+    """Write a formula as a ``<math>`` element; a tall one has its fractions in full size."""
+    tall = ' displaystyle="true"' if is_tall else ""
+    return f'<math xmlns="http://www.w3.org/1998/Math/MathML"{tall}>{_write(x)}</math>'

@@ -25,6 +25,7 @@ from symgrad.study.derivations.final import Final
 from symgrad.study.derivations.points import Points
 from symgrad.study.derivations.steps import Line, Step, Words
 from symgrad.study.examples import example_arguments
+from symgrad.study.identifiers import parts_of
 from symgrad.study.mathml import mathml
 from symgrad.study.plain import plain
 from symgrad.study.tex import tex
@@ -220,7 +221,8 @@ def _letters(found: Circuit) -> dict[str, str]:
         node for node in found.nodes
         if node.kind == "op" and node.symbol not in notes and node.number != found.output
     ]  # fmt: skip
-    letters = [letter for letter in LETTERS if letter not in taken]
+    alike = {parts_of(name).letter for name in taken}  # w beside w0 would be confused with it
+    letters = [letter for letter in LETTERS if letter not in alike]
     if len(unnamed) > len(letters):
         letters = [f"u{k}" for k in range(1, len(unnamed) + 1) if f"u{k}" not in taken]
         letters += [f"v{k}" for k in range(len(unnamed))]

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 STYLE = """\
 body { font-family: sans-serif; margin: 2em; max-width: 60em; }
 .symgrad-derivation ul { list-style: none; padding-left: 1em; }
-.symgrad-derivation li { margin: 0.6em 0; overflow-x: auto; }
+.symgrad-derivation li { margin: 0.6em 0; overflow: auto hidden; padding-bottom: 0.1em; }
+.symgrad-derivation li math { font-size: 1.1em; }
 .symgrad-derivation .rule { color: #555; font-style: italic; padding-left: 1.5em; }
 .symgrad-derivation pre { margin: 0.3em 0 0 1.5em; padding: 0.3em 0.6em; background: #f4f4f4; }
 .symgrad-derivation .note { color: #555; }
@@ -58,7 +59,7 @@ def _item(line: Line, has_code: bool) -> str:
         reason = f": {escape(line.code)}" if line.code else ""
         place = f", at <code>{escape(line.place)}</code>" if line.place else ""
         return f"<code>{escape(line.rule)}</code> ({escape(line.of)}{reason}){place}"
-    found = mathml(line.math, is_display=False)
+    found = mathml(line.math, is_tall=True)
     if line.rule:
         found += f'<span class="rule">{escape(line.rule)}</span>'
     if has_code:

@@ -32,8 +32,11 @@ def as_latex(derivation: Derivation) -> str:
         if step.words:
             parts.append(words(step.words))
         parts.append(_list(step))
-    parts += ["", words(derivation.convention), "", escaped(checked(derivation.steps))]
-    parts += [f"\n{escaped(note)}" for note in derivation.notes]
+    said = [
+        words(derivation.convention),
+        *map(escaped, (checked(derivation.steps), *derivation.notes)),
+    ]
+    parts += [rf"\par\noindent {sentence}" for sentence in said if sentence]
     return "\n".join(parts) + "\n"
 
 
@@ -56,7 +59,7 @@ def _item(line: Line, has_code: bool) -> str:
     if line.rule:
         found += rf" \quad\textit{{{escaped(line.rule)}}}"
     if has_code:
-        found += "".join(rf"\\ {_code(part)}" for part in line.code.splitlines())
+        found += "".join(rf"\\[2pt] {_code(part)}" for part in line.code.splitlines())
     return found
 
 

@@ -42,7 +42,7 @@ def _lines(step: Step) -> list[str]:
             continue
         shown = _equation(line, width)
         rule = f"   [{line.rule}]" if line.rule else ""
-        if len(shown[-1]) + len(rule) > WIDTH:
+        if rule and len(shown[-1]) + len(rule) > WIDTH:
             said = textwrap.wrap(f"[{line.rule}]", WIDTH - 10)
             found += [*shown, *(" " * 10 + part for part in said)]
         else:

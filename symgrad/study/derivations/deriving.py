@@ -26,8 +26,10 @@ from symgrad.notation import (
     Sign,
     derivative,
     equals,
+    minus,
     plus,
     with_indices,
+    without_sign,
 )
 from symgrad.ops.table import rule_of
 from symgrad.study.circuit import Circuit, Edge, Group, Node
@@ -324,11 +326,7 @@ class Deriving:
         lines = []
         for number, paths in self._products().items():
             node = self.circuit.nodes[number]
-            terms = [
-                _product([self._local_formula(edges, everything=True)[1] for edges in path])
-                for path in paths
-            ]
-            right = _sum(terms)
+            right = _sum([self._tidy(path) for path in paths])
             if _count(right) > MOST_WRITTEN:
                 return None
             points = self.points.upstream(node.symbol, self._product_at(paths))
@@ -338,6 +336,14 @@ class Deriving:
             return None
         words: Words = ("With the parts put back in:",)
         return Step("substitution", "Substituted back", words, tuple(lines))
+
+    def _tidy(self, path: Sequence[Sequence[Edge]]) -> Math:
+        """Return the product of a path, written out: its sign in front, and no factor 1."""
+        factors = [self._local_formula(edges, everything=True)[1] for edges in path]
+        signed = [without_sign(factor) for factor in factors]
+        rest = [factor for _, factor in signed if factor != Number(1)] or [Number(1)]
+        is_minus = sum(is_minus for is_minus, _ in signed) % 2 == 1
+        return minus(_product(rest)) if is_minus else _product(rest)
 
     # --- names
 

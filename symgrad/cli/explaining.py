@@ -1,0 +1,55 @@
+"""``symgrad explain``: the derivation of a function's gradient, step by step."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from symgrad.cli.options import add_format, add_subject, examples_for, wrt_of
+from symgrad.cli.targets import user_module
+
+HELP = "derive a gradient step by step"
+DESCRIPTION = (
+    "Derive a function's gradient step by step: the parts with names, the local derivatives with "
+    "the names of their rules, the chain rule, the rewrites that fired, and the emitted NumPy "
+    "lines as mathematics.  Each equation is checked at random points before it is shown."
+)
+EPILOG = "Exit code 0: done; 2: an error."
+
+LEVELS = ("full", "lines", "short", "gates")
+DONE = 0
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    level = (
+        "short: composition, chain rule, result; lines: local derivatives too; full: rewrites too; "
+        "gates: every single operation (default: full)"
+    )
+    add("target", metavar="FILE.py:FUNCTION", help="the function; FILE may be - for stdin")
+    add_subject(parser)
+    add("--level", choices=LEVELS, default="full", help=level)
+    add("--seed", type=int, default=0, metavar="N", help="draw the random points with this seed")
+    add("--document", action="store_true", help="with --format latex: a whole document")
+    add_format(parser, ("text", "markdown", "latex", "html", "json"))
+
+
+def run(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from symgrad.study.derivations import explain
+
+    with user_module(options.target) as (module, function):
+        example = examples_for(function, module, options)
+        found = explain(
+            function, *example.args, wrt=wrt_of(options), level=options.level,
+            has_aux=options.aux, kwargs=example.kwargs, seed=options.seed,
+        )  # fmt: skip
+    found = replace(found, notes=(*example.notes, *found.notes))
+    if options.format == "latex":
+        text = found.latex(document=options.document)
+    else:
+        text = getattr(found, options.format)()
+    print(text.rstrip("\n"))
+    sys.stdout.flush()
+    return DONE
