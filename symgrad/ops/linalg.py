@@ -139,7 +139,7 @@ def op_outer(a: Value, b: Value) -> Value:
 
 structural(
     "solve", "Solution x of a @ x = b.", aval=_solve_aval,
-    rule=("implicit differentiation of a linear system: matrix", "implicit differentiation of a linear system: right side"),
+    rule=("a linear system, differentiated: matrix", "a linear system, differentiated: right side"),
     vjp=(_solve_matrix_vjp, lambda ct, y, a, b: op.solve(_turned(a), ct)),
     numpy="np.linalg.solve({0}, {1})",
     notation=lambda s: s.of_whole(maths.times(maths.power(s[0], maths.number(-1)), s[1])),

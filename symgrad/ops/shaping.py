@@ -77,6 +77,8 @@ def _with_axes(s: Any) -> maths.Math:
 
 def _without_axes(s: Any) -> maths.Math:
     if s.indices is None:
+        if s["axis"] != tuple(range(len(s["axis"]))):
+            raise maths.NeedsIndices
         return s.whole(0)  # type: ignore[no-any-return]
     given = iter(s.indices)
     ndim = len(s.aval(0).shape)
@@ -94,15 +96,21 @@ def _turned(s: Any) -> maths.Math:
 
 def _copied(s: Any) -> maths.Math:
     """Write nothing for copies: an element of them is the element that was copied."""
-    ndim = len(s.aval(0).shape)
+    shape = s.aval(0).shape
     if s.indices is None:
+        if shape and tuple(shape) != tuple(s["shape"]):
+            raise maths.NeedsIndices
         return s.whole(0)  # type: ignore[no-any-return]
-    return s.element(0, s.indices[len(s.indices) - ndim :])  # type: ignore[no-any-return]
+    return s.element(0, s.indices[len(s.indices) - len(shape) :])  # type: ignore[no-any-return]
 
 
-def _between_brackets(s: Any) -> maths.Math:
-    inside = maths.Listed(tuple(s.whole(k) for k in range(len(s))))
-    return s.of_whole(maths.Fenced(inside, "[", "]"))  # type: ignore[no-any-return]
+def _joined(s: Any, word: str) -> maths.Math:
+    """Write numbers, or vectors end to end, between brackets; else say along which axis."""
+    parts = tuple(s.whole(k) for k in range(len(s)))
+    if all(len(s.aval(k).shape) == (word == "concatenate") for k in range(len(s))):
+        return s.of_whole(maths.Fenced(maths.Listed(parts), "[", "]"))  # type: ignore[no-any-return]
+    function = maths.Script(maths.Word(word), maths.Number(s["axis"]))
+    return s.of_whole(maths.Apply(function, parts))  # type: ignore[no-any-return]
 
 
 def _flipped(s: Any) -> maths.Math:
@@ -458,7 +466,7 @@ structural(
         f"{s.np}.concatenate([{', '.join(str(x) for x in s)}]"
         f"{', axis=' + str(s['axis']) if s['axis'] else ''})"
     ),
-    notation=lambda s: _between_brackets(s), role="joined",
+    notation=lambda s: _joined(s, "concatenate"), role="joined",
 )  # fmt: skip
 
 
@@ -505,7 +513,7 @@ structural(
     "stack", "Arrays of one shape along a new axis.", params=("axis",),
     rule="what was joined is cut apart",
     aval=_stack_aval, vjp=_stack_vjp, numpy=_spell_stack, role="stacked",
-    notation=lambda s: _between_brackets(s),
+    notation=lambda s: _joined(s, "stack"),
 )  # fmt: skip
 
 

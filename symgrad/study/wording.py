@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from symgrad.dims import Dim
+from symgrad.dims import Dim, dims_in
 from symgrad.emit.spell import TARGET, Speller, Spelling, Text
 from symgrad.errors import ArgumentError, did_you_mean
 from symgrad.graph import OPS, Equation, Graph, Operand, Static, Sym
@@ -279,6 +279,8 @@ def _names(
     found: dict[Sym, str] = {}
     for x in [*inputs, *(g.result for g in groups if g.result in notes.names)]:
         names.of[x] = found[x] = names.claim(notes.names.get(x, "x"), True)
+    sizes = dims_in(size for aval in graph.avals.values() for size in aval.shape)
+    names.taken.update(map(graph.shapes.label, sizes))  # a letter is a size or a value
     rest = [g.result for g in groups if g.result not in found]
     if rename not in (None, "xi") and not isinstance(rename, Mapping):
         raise ArgumentError(f"names={rename!r}: 'xi', or a dict from names to names")

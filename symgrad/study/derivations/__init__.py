@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from symgrad.compiled import Compiled
+from symgrad.dims import dims_in
 from symgrad.errors import ArgumentError
 from symgrad.notation import Math
 from symgrad.specialise import Specialisation
@@ -216,7 +217,10 @@ def _circuit(fn: Any, args: Any, kwargs: Any, wrt: Any, level: str) -> Circuit:
 def _letters(found: Circuit) -> dict[str, str]:
     """Return letters for the values that the user named not: y for the output, u for the next."""
     notes = found.made.primal.notes.names
+    graph = found.made.primal
     taken = {node.name for node in found.nodes if node.symbol in notes}
+    sizes = dims_in(size for aval in graph.avals.values() for size in aval.shape)
+    taken.update(map(graph.shapes.label, sizes))
     unnamed = [
         node for node in found.nodes
         if node.kind == "op" and node.symbol not in notes and node.number != found.output

@@ -46,7 +46,13 @@ def conventions(circuit: Circuit, steps: tuple[Step, ...]) -> Words:
             "  Indices stand for the axes in order; one that stands for a place counts from 0."
         )
     if "𝟙" in signs:
-        found += ["  ", indicator(Name("c")), " is 1 where ", Name("c"), " holds, else 0."]
+        found += [
+            "  ",
+            indicator(Name("c")),
+            " is 1 where ",
+            Name("c"),
+            " holds, else 0, whatever it is multiplied by.",
+        ]
     return tuple(found)
 
 
