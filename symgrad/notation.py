@@ -90,10 +90,11 @@ class Product(Math):
 
     factors: tuple[Math, ...]
     sign: str = ""
+    is_number: bool = False  # an inner product of vectors, which other factors must not tear apart
 
     @property
     def precedence(self) -> float:
-        return HADAMARD if self.sign else PRODUCT
+        return HADAMARD if self.sign or self.is_number else PRODUCT
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,13 @@ class Indices(Math):
 
 
 @dataclass(frozen=True, slots=True)
+class Flat(Math):
+    """The place of an element in an array that was laid out flat, by its indices before."""
+
+    items: tuple[Math, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Slice(Math):
     """A range of places as NumPy writes it: ``1:n``."""
 
@@ -268,7 +276,8 @@ def times(a: Math, b: Math, sign: str = "") -> Math:
 
 
 def _factors(a: Math, sign: str) -> tuple[Math, ...]:
-    return a.factors if isinstance(a, Product) and a.sign == sign else (a,)
+    is_open = isinstance(a, Product) and a.sign == sign and not a.is_number
+    return a.factors if is_open else (a,)  # type: ignore[attr-defined]
 
 
 def _with_number(a: Math) -> tuple[Math, tuple[Math, ...]]:
@@ -382,13 +391,18 @@ def function(word: str) -> Notation:
     return lambda s: apply(word, *s)
 
 
+def between(sign: str) -> Notation:
+    """Return the notation of a sign between two operands that is no relation: ``a mod b``."""
+    return lambda s: Product((s[0], s[1]), sign)
+
+
 def relation(sign: str) -> Notation:
     return lambda s: Relation((s[0], s[1]), sign)
 
 
 def same(s: Any) -> Math:
-    """Write the first operand alone: the op changes nothing that mathematics shows."""
-    return s[0]  # type: ignore[no-any-return]
+    """Write the operand alone: the op changes nothing that mathematics shows."""
+    return s.alike(0)  # type: ignore[no-any-return]
 
 
 def bracketed(left: str, right: str) -> Notation:

@@ -9,31 +9,25 @@ import math
 
 import numpy as np
 
+from symgrad.dims import Dim
 from symgrad.notation import (
     Apply,
-    Big,
-    Cases,
-    Code,
     Fenced,
-    Fraction,
     Indices,
     Label,
     Listed,
-    Name,
     Number,
     Product,
     Relation,
-    Root,
     Script,
     Sign,
     Slice,
-    Sum,
     Word,
     is_derivative,
+    with_indices,
 )
 
 SIGNS = {"e": math.e, "π": math.pi, "∞": math.inf}
-HEAVISIDE = "H"
 FUNCTIONS = {
     "exp": np.exp, "log": np.log, "sin": np.sin, "cos": np.cos, "tan": np.tan, "tanh": np.tanh,
     "sinh": np.sinh, "cosh": np.cosh, "arcsin": np.arcsin, "arccos": np.arccos,
@@ -41,11 +35,17 @@ FUNCTIONS = {
     "sign": np.sign, "max": np.maximum, "min": np.minimum, "det": np.linalg.det, "tr": np.trace,
     "ravel": np.ravel, "sinc": np.sinc, "atan2": np.arctan2, "clip": np.clip, "rint": np.rint,
     "trunc": np.trunc, "expm1": np.expm1, "fmax": np.fmax, "fmin": np.fmin, "tril": np.tril,
-    "triu": np.triu, "copysign": np.copysign, "fmod": np.fmod, "argsort": np.argsort,
+    "triu": np.triu, "isfinite": np.isfinite, "isnan": np.isnan, "isinf": np.isinf,
+    "H": np.heaviside, "signbit": np.signbit, "bitand": np.bitwise_and, "bitor": np.bitwise_or,
+    "bitxor": np.bitwise_xor, "bitnot": np.invert, "copysign": np.copysign, "fmod": np.fmod, "argsort": np.argsort,
+}  # fmt: skip
+ALONG = {
+    Word("argsort"): np.argsort, Word("round"): np.round, Word("tril"): np.tril,
+    Word("triu"): np.triu,
 }  # fmt: skip
 COMPARE = {
     "<": np.less, ">": np.greater, "≤": np.less_equal, "≥": np.greater_equal, "=": np.equal,
-    "≠": np.not_equal, "∧": np.logical_and, "∨": np.logical_or, "mod": np.mod,
+    "≠": np.not_equal, "⊕": np.logical_xor, "∧": np.logical_and, "∨": np.logical_or, "mod": np.mod,
 }  # fmt: skip
 
 
@@ -66,6 +66,38 @@ def _bare(x):
     return x.base if isinstance(x, Script) and isinstance(x.below, Indices) else x
 
 
+def surroundings(circuit):
+    """Return the reader of a circuit's formulas: its values, derivatives and sizes."""
+    names = {node.name: node.value for node in circuit.nodes}
+    output = circuit.nodes[circuit.output].name
+    names |= {(output, n.name): n.upstream for n in circuit.nodes if n.upstream is not None}
+    graph, sizes = circuit.made.primal, {}
+    known = [(node.symbol, node.value) for node in circuit.nodes]
+    for x, value in [*known, *circuit.given.items()]:
+        for size, number in zip(graph.avals[x].shape, np.shape(value), strict=True):
+            if isinstance(size, Dim):
+                sizes[graph.shapes.label(size)] = number
+    return Reader(names, sizes)
+
+
+def backward_equations(circuit):
+    """Yield for each value the derivative by it and what its readers pass back."""
+    words = circuit.wording
+    for node in circuit.nodes:
+        edges = circuit.edges_from[node.number]
+        if not edges or node.upstream is None or node.number == circuit.output:
+            continue
+        targets = [circuit.nodes[edge.target] for edge in edges]
+        upstream = {
+            t.symbol: Number(1) if t.number == circuit.output else words.derivative_math(t.symbol)
+            for t in targets
+        }
+        formulas = words.reading(circuit.pulls, upstream)
+        indices, right = formulas.total([edge.pull.passed_plain for edge in edges])
+        shown = [index for index in indices if index is not None]
+        yield with_indices(words.derivative_math(node.symbol), shown), right
+
+
 class Reader:
     """Calculates formulas, given what names stand for (derivatives by pairs of names)."""
 
@@ -81,7 +113,9 @@ class Reader:
 
     def agrees(self, left, right, tolerance=1e-9):
         letters = [x for x in self.indices_of(left) if isinstance(x, Label)]
-        value = np.squeeze(np.asarray(self.named(left), dtype=float))
+        value = np.asarray(self.named(left), dtype=float)
+        self.order, self.shape = value.shape[-1] if value.ndim else 1, value.shape
+        value = np.squeeze(value)
         for place in np.ndindex(*value.shape) if letters else [()]:
             at = dict(zip((x.letter for x in letters), place, strict=True))
             found = np.squeeze(np.asarray(self.read(right, at), dtype=float))
@@ -107,6 +141,8 @@ class Reader:
         return getattr(self, f"_{type(x).__name__.lower()}")(x, at)
 
     def _name(self, x, at):
+        if x.name not in self.names and x.name not in self.sizes:
+            raise Unreadable(f"{x.name}: how many a mask selects")
         return self.names[x.name] if x.name in self.names else self.sizes[x.name]
 
     def _label(self, x, at):
@@ -120,7 +156,7 @@ class Reader:
 
     def _sign(self, x, at):
         if x.character == "I":
-            return "I"
+            return np.eye(self.order)
         if x.character not in SIGNS:
             raise Unreadable(x.character)
         return SIGNS[x.character]
@@ -129,8 +165,6 @@ class Reader:
         total = 0
         for is_minus, term in x.terms:
             value = self.read(term, at)
-            if isinstance(value, str):
-                value = np.eye(np.shape(total)[0])
             total = total - value if is_minus else total + value
         return total
 
@@ -139,11 +173,13 @@ class Reader:
         if any(np.ndim(v) == 0 and v == 0 for v in (self.read(c, at) for c in conditions)):
             return 0.0  # whatever it is multiplied by, though it be not there
         values = [self.read(factor, at) for factor in x.factors]
-        if any(np.ndim(v) == 0 and v == 0 for v in values if not isinstance(v, str)):
+        if Number(0) in x.factors:
             return 0.0
         found = values[0]
         for value in values[1:]:
-            if x.sign == "×":
+            if x.sign == "mod":
+                found = np.mod(found, value)
+            elif x.sign == "×":
                 found = np.cross(found, value)
             elif x.sign or not np.ndim(found) or not np.ndim(value):
                 found = found * value
@@ -171,7 +207,8 @@ class Reader:
         return np.sqrt(inside) if x.degree == 2 else np.cbrt(inside)
 
     def _script(self, x, at):
-        if isinstance(x.below, Indices) and isinstance(x.base, Fenced) and x.base.left == "[":
+        is_array = isinstance(x.base, Fenced) and x.base.left == "["
+        if isinstance(x.below, Indices) and is_array and not isinstance(x.base.inside, Listed):
             return self.built(x, at)
         base = self.read(x.base, at)
         if isinstance(x.below, Indices):
@@ -185,7 +222,7 @@ class Reader:
         if x.above == Sign("′"):
             raise Unreadable("a name with a prime")
         exponent = self.read(x.above, at)
-        is_matrix = np.ndim(base) == 2 and isinstance(exponent, int) and exponent == -1
+        is_matrix = np.ndim(base) > 1 and isinstance(exponent, int) and exponent == -1
         return np.linalg.inv(base) if is_matrix else np.asarray(base, dtype=float) ** exponent
 
     def element(self, value, items, at):
@@ -213,13 +250,14 @@ class Reader:
 
     def built(self, x, at):
         """Return the array of elements ``[x_ij]_ij``."""
-        letters = x.below.items
+        letters = [item for item in x.below.items if isinstance(item, Label)]
         sizes = [self.extent(letter, x.base.inside, at) for letter in letters]
         found = np.zeros(sizes)
         for place in np.ndindex(*sizes):
             inner = {**at, **dict(zip((x.letter for x in letters), place, strict=True))}
             found[place] = self.read(x.base.inside, inner)
-        return found
+        ones = [k for k, item in enumerate(x.below.items) if item == Sign("·")]
+        return np.expand_dims(found, ones)
 
     def _apply(self, x, at):
         function, arguments = x.function, x.arguments
@@ -227,6 +265,8 @@ class Reader:
             condition = arguments[0].inside
             all_of = condition.items if isinstance(condition, Listed) else (condition,)
             return np.where(np.all([self.read(c, at) for c in all_of], axis=0), 1.0, 0.0)
+        if function == Word("scatter"):
+            return self.scattered(*arguments, at)
         values = [self.read(argument, at) for argument in arguments]
         if function == Sign("¬"):
             return np.logical_not(values[0])
@@ -237,11 +277,28 @@ class Reader:
         if isinstance(function, Script) and function.base == Word("reshape"):
             sizes = function.below.factors if isinstance(function.below, Product) else ()
             return np.reshape(values[0], [int(self.read(size, at)) for size in sizes])
+        if isinstance(function, Script) and function.base in ALONG:
+            places = self.read(function.below, at)
+            return ALONG[function.base](values[0], places)
         if isinstance(function, Script) and function.base in (Word("stack"), Word("concatenate")):
             return getattr(np, function.base.word)(values, function.below.value)
         if not isinstance(function, Word) or function.word not in FUNCTIONS:
             raise Unreadable(str(function))
         return FUNCTIONS[function.word](*values)
+
+    def scattered(self, base, said, at):
+        """Return an array after what is said was written to a part of it, or added."""
+        inside, value = said.sides[0].inside, self.read(said.sides[1], at)
+        items = inside.items if isinstance(inside, Listed) else (inside,)
+        key = tuple(self.place(item, at) for item in items)
+        start = self.read(base, at)
+        shape = self.shape if np.ndim(start) == 0 else np.shape(start)
+        found = np.array(np.broadcast_to(start, shape), dtype=float)
+        if said.sign == "←+":
+            np.add.at(found, key, value)
+        else:
+            found[key] = value
+        return found
 
     def _fenced(self, x, at):
         inside = self.read(x.inside, at)
@@ -257,6 +314,8 @@ class Reader:
 
     def _listed(self, x, at):
         values = [self.read(item, at) for item in x.items]
+        if all(isinstance(item, Fenced) for item in x.items):
+            return np.array(values)
         if all(np.ndim(v) == 0 for v in values):
             return np.array(values)
         return np.concatenate([np.atleast_1d(v) for v in values])
@@ -272,7 +331,9 @@ class Reader:
             kept = self.read(value, at)
         except IndexError:  # an element that is not meant
             kept = np.nan
-        return np.where(self.read(condition, at), kept, self.read(otherwise, at))
+        all_of = condition.items if isinstance(condition, Listed) else (condition,)
+        holds = np.all([self.read(c, at) for c in all_of], axis=0)
+        return np.where(holds, kept, self.read(otherwise, at))
 
     # --- sums
 
@@ -328,6 +389,3 @@ class Reader:
             if hasattr(part, "__dataclass_fields__"):
                 todo += [getattr(part, name) for name in part.__dataclass_fields__]
         raise Unreadable("an index without an array")
-
-
-__all__ = ["Apply", "Big", "Cases", "Code", "Fraction", "Name", "Number", "Reader", "Root", "Sum"]

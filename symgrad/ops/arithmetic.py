@@ -49,6 +49,15 @@ def _product(s: Any) -> maths.Math:
     return maths.times(a, b, "⊙" if is_of_arrays else "")
 
 
+def _raised(s: Any) -> maths.Math:
+    """Write a power; a negative one of an array as a fraction, for A^-1 is an inverse."""
+    exponent = s.literal(1)
+    if s.indices is None and s.aval(0).shape and exponent is not None and exponent < 0:
+        below = s[0] if exponent == -1 else maths.power(s[0], maths.number(-exponent))
+        return maths.Fraction(maths.Number(1), below)
+    return maths.power(s[0], s[1])
+
+
 def _quotient(s: Any) -> maths.Math:
     is_of_arrays = s.indices is None and s.aval(1).shape
     return maths.Fraction(s[0], s[1]) if is_of_arrays else maths.over(s[0], s[1])
@@ -117,7 +126,7 @@ elementwise(
     dtype=ufunc_dtype(np.power),
     math=lambda a, b: a**b, partials=(_power_base, _power_exponent),
     numpy="{0:10}**{1:8}", precedence=POWER,
-    notation=lambda s: maths.power(s[0], s[1]),
+    notation=lambda s: _raised(s),
     domain=(0.5, 2.0),
     kinks="0 in b at 0**b", cost="slow",
     kinked=lambda rhs, operands: type(rhs.operands[1]) is not Static,
@@ -304,6 +313,8 @@ _compare("greater_equal", np.greater_equal, ">=", operator.ge, sp.Ge)
 
 
 def _negation(s: Any) -> maths.Math:
+    if s.result.dtype != bool:
+        return maths.apply("bitnot", s[0])
     return maths.Apply(maths.Sign("¬"), (s[0],))
 
 
@@ -323,12 +334,23 @@ def _logic(
     )  # fmt: skip
 
 
+def _bits(sign: str, word: str) -> maths.Notation:
+    """Return the notation of an op on truth values, and of its like on the bits of integers."""
+
+    def write(s: Any) -> maths.Math:
+        if s.result.dtype == bool:
+            return maths.Relation((s[0], s[1]), sign)
+        return maths.apply(word, s[0], s[1])
+
+    return write
+
+
 _logic("bitwise_and", (np.bitwise_and, operator.and_), "{0:4} & {1:5}", AND,
-       notation=maths.relation("∧"))  # fmt: skip
+       notation=_bits("∧", "bitand"))  # fmt: skip
 _logic("bitwise_or", (np.bitwise_or, operator.or_), "{0:2} | {1:3}", OR,
-       notation=maths.relation("∨"))  # fmt: skip
+       notation=_bits("∨", "bitor"))  # fmt: skip
 _logic("bitwise_xor", (np.bitwise_xor, operator.xor), "{0:3} ^ {1:4}", XOR,
-       notation=maths.relation("⊕"))  # fmt: skip
+       notation=_bits("⊕", "bitxor"))  # fmt: skip
 _logic("invert", (np.invert, operator.invert), "~{0:8}", UNARY, 1, _negation)
 _logic("logical_and", (np.logical_and,), "np.logical_and({0}, {1})", 10,
        notation=maths.relation("∧"))  # fmt: skip
@@ -396,10 +418,15 @@ structural(
     numpy=lambda s: (
         f"{'' if s.aval(0).kind == 'python' else s.np + '.'}round({s[0]}, {s['decimals']})"
     ),
-    notation=maths.function("round"), kinks=FLAT,
+    notation=lambda s: _rounded(s), kinks=FLAT,
     # Times a power of ten, rounded, divided.
     flops=lambda shapes, xs, y, decimals: 3 * product(y.shape),
 )  # fmt: skip
+
+
+def _rounded(s: Any) -> maths.Math:
+    function = maths.Script(maths.Word("round"), maths.number(s["decimals"]))
+    return maths.Apply(function, (s.alike(0),))
 
 
 @accept(np.round, np.around, method="round")
@@ -423,7 +450,7 @@ elementwise(
     "remainder", "What is left after floor division.",
     accepts=(np.remainder, np.mod, operator.mod), arity=2,
     math=sp.Mod, partials=(one, lambda y, a, b: -op.floor_divide(a, b)),
-    numpy="{0:7} % {1:8}", precedence=PRODUCT, notation=maths.relation("mod"), domain=(0.5, 2.0),
+    numpy="{0:7} % {1:8}", precedence=PRODUCT, notation=maths.between("mod"), domain=(0.5, 2.0),
     kinks="the one-sided value at the jumps",
 )  # fmt: skip
 elementwise(
@@ -451,8 +478,18 @@ structural(
     vjp=lambda ct, y, x, dtype: ct,  # `differentiate` gives a cotangent its primal's dtype
     kinks="0 to whole numbers and booleans",
     kinked=lambda rhs, operands: np.dtype(rhs.setting("dtype")).kind not in "fc",
-    numpy=lambda s: spell_astype(s), notation=maths.same,
+    numpy=lambda s: spell_astype(s), notation=lambda s: _converted(s),
 )  # fmt: skip
+
+
+def _converted(s: Any) -> maths.Math:
+    """Write nothing for a conversion, unless it rounds."""
+    have, want = s.aval(0).dtype.kind, s.result.dtype.kind
+    if want == "b" and have != "b":
+        return maths.Relation((s.alike(0), maths.Number(0)), "≠")
+    if have == "f" and want in "iu":
+        return maths.apply("trunc", s.alike(0))
+    return s.alike(0)  # type: ignore[no-any-return]
 
 
 def spell_astype(s: Any) -> str:

@@ -21,6 +21,7 @@ from symgrad.ops.reductions import (
     REDUCE,
     SPREAD,
     WHOLE,
+    along,
     each_read,
     freedom,
     kept,
@@ -322,14 +323,14 @@ structural(
     "softmax", "exp(x) normalised to sum 1 along an axis.", params=("axis",), aval=_same,
     rule="derivative of softmax",
     expand=_expand_softmax, vjp=lambda ct, y, x, axis: y * (ct - _sum_over(ct * y, (axis,))),
-    numpy=None, notation=lambda s: s.of_whole(maths.apply("softmax", s[0])), role="p",
+    numpy=None, notation=along("softmax"), role="p",
 )  # fmt: skip
 structural(
     "log_softmax", "log of softmax, without overflow.", params=("axis",), aval=_same,
     rule="derivative of log-softmax",
     expand=_expand_log_softmax,
     vjp=lambda ct, y, x, axis: ct - op.softmax(x, axis=axis) * _sum_over(ct, (axis,)),
-    numpy=None, notation=lambda s: s.of_whole(maths.apply("logsoftmax", s[0])), role="log_p",
+    numpy=None, notation=along("logsoftmax"), role="log_p",
 )  # fmt: skip
 
 
@@ -388,7 +389,7 @@ structural(
     aval=lambda shapes, x, axis: array_aval(
         reduced_shape(x.shape, (axis,), len(x.shape) > 1), x.dtype),
     expand=_expand_shift_in_room, numpy=None,
-    notation=lambda s: s.of_whole(maths.apply("shift", s[0])),
+    notation=along("shift"),
     role="shift",
 )  # fmt: skip
 

@@ -386,7 +386,7 @@ def _matrices(s: Any, terms: Sequence[Labels], out: Labels) -> maths.Math:
     summed = (shared[0],)
     left, right = (tuple(label for label in t if label not in summed) for t in terms)
     if not left and not right:
-        return maths.times(maths.turned(s.whole(0, True)), s.whole(1, True))
+        return maths.Product((maths.turned(s.whole(0, True)), s.whole(1, True)), is_number=True)
     one, two = (0, left), (1, right)
     if not left or out == right + left != left:
         one, two = two, one

@@ -121,7 +121,7 @@ structural(
     "materialise", "A copied view written out as an array of its own.",
     rule="a copy passes everything",
     aval=lambda shapes, x: x, vjp=lambda ct, y, x: ct, numpy="{0:10}.copy()",
-    notation=lambda s: s.whole(0) if s.indices is None else s.element(0, s.indices),
+    notation=maths.same,
 )  # fmt: skip
 
 structural(
@@ -187,7 +187,7 @@ def spell_constant(s: Any) -> str:
     return f"{s.np}.array({_list_text(s, s['value'])}{kind})"
 
 
-MOST_SHOWN = 6  # elements of a constant
+MOST_SHOWN = 12  # elements of a constant
 
 
 def _listed(value: Any) -> maths.Math:

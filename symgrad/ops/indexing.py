@@ -300,21 +300,20 @@ def rows_added(s: Any, indices: Sequence[Any]) -> maths.Math | None:
     if eqn is None or eqn.rhs.name != "add_at" or eqn.rhs.setting("key") != (ARRAY,):
         return None
     sums = s.inside(0, (None,))
-    cells, value = sums.definition(2), sums.definition(1)
-    if cells is None or cells.rhs.name != "cells_of_rows" or value is None:
+    cells = sums.definition(2)
+    if cells is None or cells.rhs.name != "cells_of_rows":
         return None
-    if value.rhs.name != "reshape" or sums.element(0, (None,)) != maths.Number(0):
+    if sums.element(0, (None,)) != maths.Number(0):
         return None
-    rows, values = sums.inside(2, (None,)), sums.inside(1, (None,))
-    letters = s.fresh(values.aval(0).shape[:-1])
+    rows = sums.inside(2, (None,))
     ravelled = rows.definition(0)
     if ravelled is not None and ravelled.rhs.name == "reshape":
         rows = rows.inside(0, (None,))
-    if len(rows.aval(0).shape) != len(letters):
-        return None
+    letters = s.fresh(rows.aval(0).shape)
     meant = maths.equals(rows.element(0, letters), s.counts(indices[0]))
     shown = maths.joined([letter for letter in letters if letter is not None])
-    body = values.element(0, (*letters, *indices[1:]))
+    place = maths.Flat(tuple(x for x in (*letters, *indices[1:]) if x is not None))
+    body = sums.element(1, (place,))
     return maths.Big(maths.Sign("∑"), maths.Relation((shown, meant), ":"), None, body)
 
 
@@ -336,7 +335,7 @@ def _element_written(s: Any, adds: bool) -> maths.Math:
     key, shape, indices = s["key"], s.aval(0).shape, s.indices
     count = sum(entry == ARRAY for entry in key)
     shapes = [s.aval(2 + k).shape for k in range(count)]
-    widest = max(shapes, key=len, default=())
+    widest = _widest(shapes)
     block = list(s.fresh(widest))
     sizes = dict(zip(block, widest, strict=True))
     conditions: list[maths.Math] = []
@@ -367,6 +366,17 @@ def _element_written(s: Any, adds: bool) -> maths.Math:
     value = s.element(1, at[len(at) - len(s.aval(1).shape) :])
     free = [letter for letter in block if letter is not None and letter in sizes]
     return _written_where(s, adds, value, conditions, free)
+
+
+def _widest(shapes: Sequence[Shape]) -> Shape:
+    """Return the shape of index arrays that meet, of sizes that are known to agree."""
+    ndim = max(map(len, shapes), default=0)
+    found: list[Size] = [1] * ndim
+    for shape in shapes:
+        for axis, size in enumerate(shape, ndim - len(shape)):
+            if not (isinstance(size, int) and size == 1):
+                found[axis] = size
+    return tuple(found)
 
 
 def _rows_of(s: Any, block: Sequence[Any], indices: Sequence[Any]) -> dict[Any, Any]:
@@ -691,12 +701,18 @@ def _triangle_aval(shapes: Shapes, x: Aval, k: int) -> Aval:
     return x
 
 
+def _triangle_of(s: Any, name: str) -> maths.Math:
+    word = maths.Word(name)
+    function = maths.Script(word, maths.number(s["k"])) if s["k"] else word
+    return s.of_whole(maths.Apply(function, (s[0],)))  # type: ignore[no-any-return]
+
+
 def _triangle(name: str, function: Any, word: str) -> None:
     structural(
         name, f"The {word} triangle of a matrix, zeros elsewhere.", params=("k",),
         aval=_triangle_aval, vjp=lambda ct, y, x, k: getattr(op, name)(ct, k=k),
         numpy=lambda s: f"{s.np}.{name}({s[0]}{keyword_text(k=s['k'] or None)})",
-        notation=lambda s: s.of_whole(maths.apply(name, s[0])),
+        notation=lambda s: _triangle_of(s, name),
     )  # fmt: skip
 
     @accept(function)

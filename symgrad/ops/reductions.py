@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -118,9 +119,25 @@ def _over(s: Any, sign: maths.Math) -> maths.Math:
     return s.over(sign, *_letters(s))  # type: ignore[no-any-return]
 
 
+NOTHING_OF_ONE = frozenset({"var", "std", "argmax", "argmin"})  # 0 over axes of size 1
+
+
 def over_axes(word: str) -> maths.Notation:
     """Return the notation ``max_j x_ij``: a function with the indices it is taken over."""
-    return lambda s: _over(s, maths.Word(word))
+
+    def write(s: Any) -> maths.Math:
+        letters, body = _letters(s)
+        if not letters and word in NOTHING_OF_ONE:
+            return maths.Number(0)
+        ddof = s["ddof"] if "ddof" in s.rhs.params else 0
+        found = s.over(maths.Word(word), letters, body)
+        if ddof and letters:
+            below = maths.equals(maths.Word("ddof"), maths.number(ddof))
+            listed = found.below.items if len(letters) > 1 else (found.below,)
+            found = replace(found, below=maths.Listed((*listed, below)))
+        return found  # type: ignore[no-any-return]
+
+    return write
 
 
 def _averaged(s: Any, letters: list[tuple[maths.Math, Size]], body: maths.Math) -> maths.Math:
@@ -134,6 +151,18 @@ def _averaged(s: Any, letters: list[tuple[maths.Math, Size]], body: maths.Math) 
 
 def _mean(s: Any) -> maths.Math:
     return _averaged(s, *_letters(s))
+
+
+def along(word: str) -> maths.Notation:
+    """Return the notation of a function along an axis, which is named unless it is the last."""
+
+    def write(s: Any) -> maths.Math:
+        is_last = s["axis"] == len(s.aval(0).shape) - 1
+        name = maths.Word(word)
+        function = name if is_last else maths.Script(name, maths.Number(s["axis"]))
+        return s.of_whole(maths.Apply(function, (s.whole(0),)))  # type: ignore[no-any-return]
+
+    return write
 
 
 def log_of_sum(s: Any, is_mean: bool = False) -> maths.Math:
@@ -487,7 +516,7 @@ def _sorting(name: str, function: Any) -> None:
         numpy=lambda s: method_or_function(
             s, name, keyword_text(axis=s["axis"] if s["axis"] != len(s.aval(0).shape) - 1 else None)
         ),
-        notation=lambda s: s.of_whole(maths.apply(name, s[0])),
+        notation=along(name),
         role="order", kinks="0 everywhere: elements that tie stand as NumPy puts them",
     )  # fmt: skip
 

@@ -50,6 +50,10 @@ def _reshaped(s: Any) -> maths.Math:
         for k, axis in zip(wide, kept, strict=True):
             found[k] = s.indices[axis]
         return s.element(0, found)  # type: ignore[no-any-return]
+    flat = s.indices[0] if s.indices is not None and len(want) == 1 else None
+    if isinstance(flat, maths.Flat) and len(flat.items) == len(wide):
+        places = iter(flat.items)
+        return s.element(0, [next(places) if k in wide else None for k in range(len(have))])  # type: ignore[no-any-return]
     if len(want) == 2 and (row := s.definition(0)) is not None and row.rhs.name == "add_at":
         added = rows_added(s, s.needs_indices())
         if added is not None:
@@ -106,11 +110,29 @@ def _copied(s: Any) -> maths.Math:
 
 def _joined(s: Any, word: str) -> maths.Math:
     """Write numbers, or vectors end to end, between brackets; else say along which axis."""
-    parts = tuple(s.whole(k) for k in range(len(s)))
-    if all(len(s.aval(k).shape) == (word == "concatenate") for k in range(len(s))):
+    definitions = [s.definition(k) for k in range(len(s))]
+    is_stack = word == "concatenate" and all(
+        eqn is not None
+        and eqn.rhs.name == "expand_dims"
+        and eqn.rhs.setting("axis") == (s["axis"],)
+        for eqn in definitions
+    )
+    if is_stack:
+        word, parts = "stack", tuple(s.inside(k).whole(0) for k in range(len(s)))
+    else:
+        parts = tuple(_part(s, k) for k in range(len(s)))
+    if not is_stack and all(len(s.aval(k).shape) == (word == "concatenate") for k in range(len(s))):
         return s.of_whole(maths.Fenced(maths.Listed(parts), "[", "]"))  # type: ignore[no-any-return]
     function = maths.Script(maths.Word(word), maths.Number(s["axis"]))
     return s.of_whole(maths.Apply(function, parts))  # type: ignore[no-any-return]
+
+
+def _part(s: Any, k: int) -> maths.Math:
+    eqn = s.definition(k)
+    if eqn is None or eqn.rhs.name != "expand_dims":
+        return s.whole(k)  # type: ignore[no-any-return]
+    s.needs_indices()
+    return s.built(k)  # type: ignore[no-any-return]
 
 
 def _flipped(s: Any) -> maths.Math:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import sympy as sp
@@ -20,13 +21,16 @@ from symgrad.notation import (
     Apply,
     Big,
     Fenced,
+    Flat,
     Fraction,
     Indices,
     Label,
     Listed,
     Math,
+    Name,
     NeedsIndices,
     Number,
+    Product,
     Relation,
     Root,
     Script,
@@ -182,7 +186,7 @@ class Reading:
         """Return a setting by its name, or an operand: of an elementwise op its element."""
         if isinstance(key, str):
             return self.rhs.setting(key)
-        return self._as_value(self.condition(key))
+        return self._as_value(self.condition(key), key)
 
     def condition(self, k: int) -> Math:
         """Return an operand that may be a truth value, which is a number elsewhere."""
@@ -195,9 +199,15 @@ class Reading:
         mine = self.indices[len(self.indices) - len(shape) :]
         return self.element(k, mine)
 
-    def _as_value(self, x: Math) -> Math:
-        is_truth = self.formulas.graph.avals[self.eqn.lhs[0]].dtype == bool
-        return x if is_truth or not isinstance(x, Relation) else indicator(x)
+    def _as_value(self, x: Math, k: int) -> Math:
+        """Return an operand as a number where the op calculates with a truth value."""
+        is_wanted = self.result.dtype == bool or self.aval(k).dtype != bool
+        return x if is_wanted or isinstance(x, (Name, Script)) else indicator(x)
+
+    def alike(self, k: int) -> Math:
+        """Return an operand of the result's shape: its element, or all of it."""
+        found = self.whole(k) if self.indices is None else self.element(k, self.indices)
+        return self._as_value(found, k)
 
     def __len__(self) -> int:
         return len(self.rhs.operands)
@@ -239,9 +249,13 @@ class Reading:
         except NeedsIndices:
             if strictly or self.indices is None:
                 raise
+        return self.built(k)
+
+    def built(self, k: int) -> Math:
+        """Return an operand as the array of its elements, ``[x_ij]_ij``, with all of its axes."""
         indices = self.fresh(self.aval(k).shape)
-        shown = [index for index in indices if index is not None]
-        return Script(Fenced(self.element(k, indices), "[", "]"), Indices(tuple(shown)))
+        shown = tuple(Sign("·") if index is None else index for index in indices)
+        return Script(Fenced(self.element(k, indices), "[", "]"), Indices(shown))
 
     def element(self, k: int, indices: Sequence[Index]) -> Math:
         """Return an element of an operand; axes of size 1 need no index."""
@@ -307,20 +321,25 @@ class Reading:
             else:
                 index = next(given)
             indices.append(index)
-        return letters, self._as_value(self.element(k, indices))
+        return letters, self._as_value(self.element(k, indices), k)
 
     def over(self, sign: Math, letters: Sequence[tuple[Math, Size]], body: Math) -> Math:
         """Return a sum, product or extreme of ``body`` over letters with their sizes."""
         if not letters:
             return body
-        if len(letters) > 1 or sign not in (Sign("∑"), Sign("∏")):
+        counted = self.formulas.counted.intersection(_letters_in([x for x, _ in letters]))
+        is_reduction = sign not in (Sign("∑"), Sign("∏"))
+        shown = _plain_indices(body)
+        is_clear = not counted and all(letter in shown for letter, _ in letters)
+        if is_reduction or (len(letters) > 1 and is_clear):
             below = Listed(tuple(letter for letter, _ in letters))
             return Big(sign, below if len(letters) > 1 else letters[0][0], None, body)
-        (letter, size), counted = letters[0], self.formulas.counted
-        if counted.isdisjoint(_letters_in((letter,))):
-            return Big(sign, equals(letter, Number(1)), self.size(size), body)
-        last = size - 1
-        return Big(sign, equals(letter, Number(0)), self.size(last), body)
+        for letter, size in reversed(letters):
+            if counted.isdisjoint(_letters_in((letter,))):
+                body = Big(sign, equals(letter, Number(1)), self.size(size), body)
+            else:
+                body = Big(sign, equals(letter, Number(0)), self.size(size - 1), body)
+        return body
 
     def exp(self, x: Math) -> Math:
         """Return e to the power ``x``, as exp where somebody's e is something else."""
@@ -353,8 +372,23 @@ def _letters_in(indices: Sequence[Index]) -> list[str]:
             found.append(x.letter)
         elif isinstance(x, Sum):
             todo += [term for _, term in x.terms]
-        elif isinstance(x, (Script, Fraction, Apply, Fenced, Indices, Listed)):
+        elif isinstance(x, (Script, Fraction, Apply, Fenced, Indices, Listed, Flat)):
             todo += [part for part in _parts(x) if part is not None]
+    return found
+
+
+def _plain_indices(x: Any) -> set[Any]:
+    """Return the letters that stand alone as an index of an array somewhere in a formula."""
+    found: set[Any] = set()
+    todo = [x]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, tuple):
+            todo += part
+        elif isinstance(part, Math):
+            if isinstance(part, Script) and isinstance(part.below, Indices):
+                found.update(part.below.items)
+            todo += [getattr(part, field.name) for field in fields(part)]
     return found
 
 
@@ -376,16 +410,7 @@ def _size(size: Size, name: Callable[[Dim], Math]) -> Math:
         return number(size)
     if isinstance(size, Dim):
         return name(size)
-    parts = [_size(dims.plain(part), name) for part in size.args]
-    if isinstance(size, dims.DimFloorDiv):
-        return Fenced(Fraction(*parts), "⌊", "⌋")
-    if isinstance(size, dims.DimMod):
-        return Relation((parts[0], parts[1]), "mod")
-    if isinstance(size, dims.DimMin):
-        return apply("min", *parts)
-    if isinstance(size, dims.DimMax):
-        return apply("max", *parts)
-    return from_sympy(size, lambda s: name(s))
+    return from_sympy(size, name)
 
 
 def from_sympy(expr: Any, name: Callable[[Any], Math]) -> Math:
@@ -419,6 +444,12 @@ def from_sympy(expr: Any, name: Callable[[Any], Math]) -> Math:
     if expr is sp.E:
         return Sign("e")
     inside = [from_sympy(part, name) for part in expr.args]
+    if isinstance(expr, dims.DimFloorDiv):
+        return Fenced(Fraction(*inside), "⌊", "⌋")
+    if isinstance(expr, dims.DimMod):
+        return Product((inside[0], inside[1]), "mod")
+    if isinstance(expr, (dims.DimMin, dims.DimMax)):
+        return apply("min" if isinstance(expr, dims.DimMin) else "max", *inside)
     if isinstance(expr, sp.Abs):
         return Fenced(inside[0], "|", "|")
     return Apply(Word(_SPOKEN.get(expr.func.__name__, expr.func.__name__.lower())), tuple(inside))

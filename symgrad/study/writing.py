@@ -20,6 +20,7 @@ from symgrad.notation import (
     Cases,
     Code,
     Fenced,
+    Flat,
     Fraction,
     Indices,
     Label,
@@ -197,6 +198,9 @@ class Writer(ABC):
         if all(isinstance(item, Label) for item in x.items):
             return self.row(*map(self, x.items))
         return self._with(x.items, ",")
+
+    def _flat(self, x: Flat) -> str:
+        return self.fenced(self._with(x.items, ","))
 
     def _slice(self, x: Slice) -> str:
         found = ["" if end is None else self(end) for end in (x.start, x.stop)]
