@@ -37,7 +37,8 @@ FUNCTIONS = {
     "trunc": np.trunc, "expm1": np.expm1, "fmax": np.fmax, "fmin": np.fmin, "tril": np.tril,
     "triu": np.triu, "isfinite": np.isfinite, "isnan": np.isnan, "isinf": np.isinf,
     "H": np.heaviside, "signbit": np.signbit, "bitand": np.bitwise_and, "bitor": np.bitwise_or,
-    "bitxor": np.bitwise_xor, "bitnot": np.invert, "copysign": np.copysign, "fmod": np.fmod, "argsort": np.argsort,
+    "bitxor": np.bitwise_xor,
+    "bitnot": np.invert, "copysign": np.copysign, "fmod": np.fmod, "argsort": np.argsort,
 }  # fmt: skip
 ALONG = {
     Word("argsort"): np.argsort, Word("round"): np.round, Word("tril"): np.tril,
@@ -115,7 +116,7 @@ class Reader:
         letters = [x for x in self.indices_of(left) if isinstance(x, Label)]
         value = np.asarray(self.named(left), dtype=float)
         self.order, self.shape = value.shape[-1] if value.ndim else 1, value.shape
-        value = np.squeeze(value)
+        value = np.squeeze(value) if value.ndim > len(letters) else value
         for place in np.ndindex(*value.shape) if letters else [()]:
             at = dict(zip((x.letter for x in letters), place, strict=True))
             found = np.squeeze(np.asarray(self.read(right, at), dtype=float))
@@ -380,12 +381,12 @@ class Reader:
             if is_derivative(part) and label in self.indices_of(part):
                 value = np.squeeze(self.names[derivative_key(part)])
                 return value.shape[list(self.indices_of(part)).index(label)]
-            if isinstance(part, Script) and isinstance(part.below, Indices):
-                if label in part.below.items:
-                    value = np.asarray(self.read(part.base, at))
-                    squeezed = np.squeeze(value)
-                    value = squeezed if value.ndim > len(part.below.items) else value
-                    return value.shape[part.below.items.index(label)]
+            is_element = isinstance(part, Script) and isinstance(part.below, Indices)
+            if is_element and label in part.below.items:
+                value = np.asarray(self.read(part.base, at))
+                squeezed = np.squeeze(value)
+                value = squeezed if value.ndim > len(part.below.items) else value
+                return value.shape[part.below.items.index(label)]
             if hasattr(part, "__dataclass_fields__"):
                 todo += [getattr(part, name) for name in part.__dataclass_fields__]
         raise Unreadable("an index without an array")

@@ -212,8 +212,10 @@ def _entries_as_written(s: Any, first: int) -> list[maths.Math]:
             found.append(maths.Slice(ends[0], ends[1], entry.step))
         elif entry == ARRAY:
             found.append(s.whole(next(arrays)))
-        else:
-            found.append(maths.number(entry))
+        elif entry is not None:
+            axis = len([e for e in s["key"][: len(found)] if e is not None])
+            size = s.aval(0).shape[axis] if entry < 0 and first == 1 else 0
+            found.append(s.size(size + entry))
     return found
 
 
@@ -247,8 +249,14 @@ def _places(s: Any, shape: Shape, indices: Sequence[Any], first: int) -> list[An
 def _place(s: Any, k: int, indices: Sequence[Any]) -> Any:
     """Return an element of an index array; of 0, 1, 2 ... it is the index itself."""
     eqn = s.definition(k)
-    is_count = eqn is not None and eqn.rhs.name == "arange" and eqn.rhs.setting("start") == 0
-    return indices[0] if is_count else s.element(k, indices)
+    return indices[0] if eqn is not None and _is_count(eqn.rhs) else s.element(k, indices)
+
+
+def _is_count(rhs: Op) -> bool:
+    if rhs.name == "constant":
+        value = rhs.setting("value")
+        return bool(value == tuple(range(len(value)))) if isinstance(value, tuple) else False
+    return rhs.name == "arange" and bool(rhs.setting("start") == 0)
 
 
 def _block_start(key: Sequence[Any], count: int) -> int:
@@ -313,7 +321,7 @@ def rows_added(s: Any, indices: Sequence[Any]) -> maths.Math | None:
     meant = maths.equals(rows.element(0, letters), s.counts(indices[0]))
     shown = maths.joined([letter for letter in letters if letter is not None])
     place = maths.Flat(tuple(x for x in (*letters, *indices[1:]) if x is not None))
-    body = sums.element(1, (place,))
+    body = sums.element(1, (place,) if sums.aval(1).shape else ())
     return maths.Big(maths.Sign("∑"), maths.Relation((shown, meant), ":"), None, body)
 
 

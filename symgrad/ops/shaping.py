@@ -80,11 +80,7 @@ def _with_axes(s: Any) -> maths.Math:
 
 
 def _without_axes(s: Any) -> maths.Math:
-    if s.indices is None:
-        if s["axis"] != tuple(range(len(s["axis"]))):
-            raise maths.NeedsIndices
-        return s.whole(0)  # type: ignore[no-any-return]
-    given = iter(s.indices)
+    given = iter(s.needs_indices())
     ndim = len(s.aval(0).shape)
     return s.element(0, [None if k in s["axis"] else next(given) for k in range(ndim)])  # type: ignore[no-any-return]
 

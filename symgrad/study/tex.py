@@ -167,6 +167,7 @@ class TexWriter(Writer):
 
 
 def _is_tall(inside: str) -> bool:
+    inside = inside.replace("^{-1}", "")
     return any(command in inside for command in (r"\frac", r"\sum", r"\prod", r"\begin", "^{"))
 
 
