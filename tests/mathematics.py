@@ -112,6 +112,21 @@ class Reader:
         left, right = relation.sides[0], relation.sides[-1]
         return self.agrees(left, right, tolerance)
 
+    def key(self, left):
+        """Return by what the value of a left-hand side is known."""
+        return derivative_key(left) if is_derivative(left) else _bare(left).name
+
+    def define(self, left, right):
+        """Let a new name stand for what its equation says."""
+        letters = self.indices_of(left)
+        sizes = [self.extent(letter, right, {}) for letter in letters]
+        found = np.zeros(sizes) if letters else self.read(right, {})
+        for place in np.ndindex(*sizes) if letters else ():
+            found[place] = self.read(
+                right, dict(zip((x.letter for x in letters), place, strict=True))
+            )
+        self.names[self.key(left)] = found
+
     def agrees(self, left, right, tolerance=1e-9):
         letters = [x for x in self.indices_of(left) if isinstance(x, Label)]
         value = np.asarray(self.named(left), dtype=float)

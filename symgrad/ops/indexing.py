@@ -349,7 +349,7 @@ def _element_written(s: Any, adds: bool) -> maths.Math:
     conditions: list[maths.Math] = []
     kept: list[Any] = []  # the indices of the value that slices and the axes after the key give
     arrays = itertools.count(2)
-    known = _rows_of(s, block, indices)
+    known = _rows_of(s, block, widest, indices)
     block = [known.get(letter, letter) for letter in block]
     axis = 0
     for entry in key:
@@ -387,8 +387,11 @@ def _widest(shapes: Sequence[Shape]) -> Shape:
     return tuple(found)
 
 
-def _rows_of(s: Any, block: Sequence[Any], indices: Sequence[Any]) -> dict[Any, Any]:
-    """Return the letters of index arrays that count along an axis: of ``x[arange(n), y]``."""
+def _rows_of(s: Any, block: Sequence[Any], sizes: Shape, indices: Sequence[Any]) -> dict[Any, Any]:
+    """Return the letters of index arrays that count along an axis: of ``x[arange(n), y]``.
+
+    They do if they count to its end: else there are rows that are not meant.
+    """
     found: dict[Any, Any] = {}
     arrays = itertools.count(2)
     consuming = [entry for entry in s["key"] if entry is not None]
@@ -398,7 +401,10 @@ def _rows_of(s: Any, block: Sequence[Any], indices: Sequence[Any]) -> dict[Any, 
         k = next(arrays)
         mine = block[len(block) - len(s.aval(k).shape) :]
         letters = [letter for letter in mine if letter is not None]
-        if len(letters) == 1 and indices[axis] is not None and _place(s, k, mine) == letters[0]:
+        if len(letters) != 1 or indices[axis] is None or _place(s, k, mine) != letters[0]:
+            continue
+        size = sizes[list(block).index(letters[0])]
+        if s.formulas.graph.shapes.same(size, s.aval(0).shape[axis]):
             found.setdefault(letters[0], indices[axis])
     return found
 
