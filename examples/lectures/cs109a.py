@@ -21,7 +21,6 @@ from matplotlib.figure import Figure
 
 import symgrad
 from symgrad.study.circuit import circuit
-from symgrad.study.derivations import explain
 
 page = Lecture(
     __file__,
@@ -1250,7 +1249,7 @@ page.text(
     "The slips are those of slide 65. The derivatives in the second column are what is still to be "
     "derived; symgrad reads each from its table of functions:"
 )
-page.add(explain(first_half, *AT.values(), wrt="W"))
+page.add(symgrad.explain(first_half, *AT.values(), wrt="W"))
 
 # %% Slide 67: basic functions
 page.begin("slide 67", "code")

@@ -653,10 +653,14 @@ prints_gradient("0.4", "x0")
 step = 1e-6
 for name, raised in (("w0", (2.0 + step, -1.0)), ("x0", (2.0, -1.0 + step))):
     assert abs((neuron(*raised, *NEURON[2:]) - value["f"]) / step - d[name]) < 1e-6
+page.slip(
+    "increasing w0 slightly will decrease the loss by 0.2 units",
+    "A derivative is a rate: by 0.2 times as much as w0 is increased, and so for x0.",
+    "increasing w0 slightly will decrease the loss by 0.2 times as much",
+)
 page.text(
-    "Raising w0 a little lowers the loss by 0.2 times as much, raising x0 raises it by 0.4 times "
-    f"as much; to more digits {d['w0']:.6f} and {d['x0']:.6f}. The chapter stops at these two. "
-    "The others come out of the same pass:"
+    f"To more digits the two are {d['w0']:.6f} and {d['x0']:.6f}. The chapter stops here; the "
+    "others come out of the same pass:"
 )
 page.add(symgrad.table(neuron, *NEURON, digits=2))
 gate_figure("m0 = w0 * x0", "Multiplication node: w0 gets 0.2 times x0, and x0 gets 0.2 times w0.")

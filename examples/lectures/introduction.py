@@ -18,7 +18,6 @@ import numpy as np
 from lecture import WIDE, Lecture, curves, plotted
 
 import symgrad
-from symgrad.study.derivations import explain
 
 page = Lecture(
     __file__,
@@ -201,7 +200,7 @@ with mpmath.workdps(40):
         exact = mpmath.diff(lambda t: mpmath.exp(mpmath.sin(t**2)), point)
         assert abs(gradient.grad(x) - exact) < 1e-13 * (1 + abs(exact))
 page.text("It agrees with numerical differentiation in 40 digits. The derivation, step by step:")
-page.add(explain(composed, AT))
+page.add(symgrad.explain(composed, AT))
 page.folded("The module that symgrad writes of it", gradient.source)
 
 # %% Section 4: the network

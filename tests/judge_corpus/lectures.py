@@ -425,6 +425,8 @@ gradient("000", f"{EXAMPLE_2}, 6", "dL/dx0 = dL/dq dq/dx0", neuron, "x0", NEURON
 """)
 equation("000", f"{EXAMPLE_2}, 6c", "dL/dw0 = 0.2 (-1.00) = -0.2",
          lambda: (slope(lambda t: neuron(t, *NEURON[1:]), 2.0), -0.2), 1)
+note("000", f"{EXAMPLE_2}, 6c", "increasing w0 slightly will decrease the loss by 0.2 units",
+     "by 0.2 times as much as w0 is increased")
 equation("000", f"{EXAMPLE_2}, 6c", "dL/dx0 = 0.2 * 2.00 = 0.4",
          lambda: (slope(lambda t: neuron(2.0, t, *NEURON[2:]), -1.0), 0.4), 1)
 
