@@ -27,7 +27,7 @@ def derived(name, **more):
     program = by_name(name)
     return symgrad.explain(
         program.function, *program.arguments(program.batches[0]), wrt=program.wrt,
-        kwargs=program.keywords, has_aux=program.options.get("has_aux", False), **more,
+        has_aux=program.options.get("has_aux", False), **program.keywords, **more,
     )  # fmt: skip
 
 

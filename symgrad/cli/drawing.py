@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from symgrad.cli.files import refuse_foreign, write
-from symgrad.cli.options import add_subject, examples_for
-from symgrad.cli.targets import parse_wrt, user_module
+from symgrad.cli.options import add_subject, examples_for, wrt_of
+from symgrad.cli.targets import user_module
 from symgrad.errors import SpecError
 
 HELP = "draw the computational graph of a function"
@@ -90,7 +90,7 @@ def drawn(options: argparse.Namespace) -> Any:
         return draw(
             function,
             *example.args,
-            wrt=parse_wrt(options.wrt) if options.wrt else None,
+            wrt=wrt_of(options, None),
             level=options.level,
             edges=options.edges,
             steps=options.steps,

@@ -42,8 +42,8 @@ def run(options: argparse.Namespace) -> int:
     with user_module(options.target) as (module, function):
         example = examples_for(function, module, options)
         found = explain(
-            function, *example.args, wrt=wrt_of(options), level=options.level,
-            has_aux=options.aux, kwargs=example.kwargs, seed=options.seed,
+            function, *example.args, wrt=wrt_of(options, None), level=options.level,
+            has_aux=options.aux, seed=options.seed, **example.kwargs,
         )  # fmt: skip
     found = replace(found, notes=(*example.notes, *found.notes))
     if options.format == "latex":

@@ -48,9 +48,9 @@ def add_format(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
     )
 
 
-def wrt_of(options: argparse.Namespace) -> Any:
+def wrt_of(options: argparse.Namespace, default: Any = 0) -> Any:
     """Return ``wrt`` as it was typed, by default the first parameter."""
-    return parse_wrt(options.wrt) if options.wrt else 0
+    return parse_wrt(options.wrt) if options.wrt else default
 
 
 def examples_for(

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
 
     with user_module(options.target) as (module, function):
         example = examples_for(function, module, options)
-        wrt = wrt_of(options) if options.wrt else None
+        wrt = wrt_of(options, None)
         page = overview(function, example.args, example.kwargs, wrt, example.notes)
     if options.output in (None, "-"):
         sys.stdout.write(page.html)

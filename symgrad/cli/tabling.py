@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from symgrad.cli.files import write
-from symgrad.cli.options import add_subject, examples_for
-from symgrad.cli.targets import parse_wrt, user_module
+from symgrad.cli.options import add_subject, examples_for, wrt_of
+from symgrad.cli.targets import user_module
 from symgrad.errors import SpecError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def made_for(options: argparse.Namespace) -> Table:
     from symgrad.study.tables import table
 
     with user_module(options.target) as (module, function):
-        wrt: Any = parse_wrt(options.wrt) if options.wrt else None
+        wrt = wrt_of(options, None)
         example = examples_for(function, module, options)
         for note in example.notes:
             print(f"symgrad: {note}", file=sys.stderr)

@@ -152,8 +152,8 @@ def explain(
     level: str = "full",
     specs: Mapping[str, Any] | None = None,
     has_aux: bool = False,
-    kwargs: Mapping[str, Any] | None = None,
     seed: int = 0,
+    **kwargs: Any,
 ) -> Derivation:
     """Return the derivation of the gradient of ``fn``, step by step.
 
@@ -173,7 +173,7 @@ def explain(
         raise ArgumentError(f"level={level!r}: one of {', '.join(map(repr, LEVELS))}")
     notes: tuple[str, ...] = ()
     has_aux = has_aux or (isinstance(fn, Compiled) and fn.has_aux)
-    given = dict(kwargs or {})
+    given = kwargs
     if not args and not given and _needs_arguments(fn):
         names = () if wrt is None else (wrt,) if isinstance(wrt, (str, int)) else tuple(wrt)
         known = specs if specs is not None else getattr(fn, "specs", None)
