@@ -204,6 +204,33 @@ def test_a_function_that_claims_is_never_called():
         judged(logistic, explosive)
 
 
+STEPS = [
+    ("dp = (p - y) / (p * (1 - p)) / len(y)", True, ""),
+    ("dz = (p - y) / len(y)", True, ""),
+    ("dz = (y - p) / len(y)", False, "sign"),
+    ("dz = p - y", False, "missing 1/n"),
+    (r"\frac{\partial L}{\partial z} = \frac{1}{n} (p - y)", True, ""),
+    (
+        r"\frac{\partial L}{\partial z} = \frac{\partial L}{\partial z} \cdot \frac{\partial L}{\partial L}",
+        True,
+        "",
+    ),
+    ("dp = (y - p) / (p * (1 - p)) / len(y)\ndz = dp * p * (1 - p)", False, "sign"),
+]
+
+
+@pytest.mark.parametrize(("claim", "equal", "mistake"), STEPS, ids=[row[0] for row in STEPS])
+def test_a_claim_about_steps_alone_is_judged_too(claim, equal, mistake):
+    verdict = compare(logistic, claim, specs={"w": "d", "b": "", "X": "n d", "y": "n", "lam": ""})
+    assert (verdict.equal, verdict.mistake or "") == (equal, mistake)
+
+
+def test_of_two_wrong_steps_the_first_is_told():
+    claim = "dp = (y - p) / (p * (1 - p)) / len(y)\ndz = dp * p * (1 - p)"
+    verdict = compare(logistic, claim, specs={"w": "d", "b": "", "X": "n d", "y": "n", "lam": ""})
+    assert verdict.line == 1
+
+
 def test_what_the_claim_takes_from_the_function_is_told():
     assert judged(logistic, "db = dz.sum()").given == ("dz",)
     assert judged(logistic, "p = sigmoid(X @ w + b)\ndb = np.mean(p - y)").given == ()

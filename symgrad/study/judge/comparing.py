@@ -40,6 +40,7 @@ from symgrad.study.judge.proof import compared, known
 from symgrad.study.judge.reading import Known, names_called, parse, read, read_function, source_of
 from symgrad.study.judge.truth import answered
 from symgrad.study.judge.verdict import Verdict
+from symgrad.trace import code_of
 
 MOST_ASSUMED = 3
 
@@ -62,7 +63,8 @@ def compare(
     ``wrt``.  Names that the claim does not define mean the function's own: its parameters, its
     intermediates, their gradients (``dz``), the number of examples ``n``, ``m`` or ``N``.
 
-    ``wrt`` is what is differentiated by; without it, what the claim answers for.  ``args`` are
+    ``wrt`` is what is differentiated by; without it, what the claim answers for (intermediates, as
+    in ``dz = p - y``, if it answers for no parameter).  ``args`` are
     example arguments, ``specs`` sizes by name as in `compile`; where neither they nor annotations
     say what the function takes, arguments are made up, and the verdict says so.  ``latex`` tells
     a text's language where it could be either.
@@ -84,25 +86,29 @@ def compare(
     found = read(claim, Known.of(fn, parameters), latex, set(helpers))
     found = dataclasses.replace(found, helpers={**helpers, **found.helpers})
     given = _wrt_of(found, parameters) if wrt is None else wrt
-    sampler = _sampler(Compiled(fn, given, specs=specs, has_aux=has_aux), args, found)
+    asked = _inner(found, fn, parameters) if wrt is None and given == 0 else ()
+    compiled = Compiled(fn, given, specs=specs, has_aux=has_aux)
+    sampler = _sampler(compiled, args, found, asked)
     verdicts = [_Comparison(fn, side, sampler).verdict() for side in sides_of(found)]
     return next((verdict for verdict in verdicts if not verdict), verdicts[-1])
 
 
-def _sampler(compiled: Compiled, args: Sequence[Any] | None, claim: Claim) -> Sampler:
+def _sampler(
+    compiled: Compiled, args: Sequence[Any] | None, claim: Claim, asked: tuple[str, ...]
+) -> Sampler:
     """Return what draws points; arguments are made up where nothing says what they are."""
     if args is not None and not isinstance(args, (tuple, list)):
         raise ArgumentError("args is a tuple of example arguments, one for each parameter")
     spoken = spoken_sizes(claim)
     try:
-        return Sampler(compiled, args, spoken=spoken)
+        return Sampler(compiled, args, spoken=spoken, asked=asked)
     except SpecError as error:
         if args is not None or "nothing is known of" not in str(error):
             raise
     made = example_arguments(
         compiled.function, specs=compiled.specs, wrt=compiled.wrt, has_aux=compiled.has_aux
     )
-    return Sampler(compiled, made.args, made.kwargs, spoken, made.notes)
+    return Sampler(compiled, made.args, made.kwargs, spoken, made.notes, asked)
 
 
 def _parameters(fn: Callable[..., Any]) -> list[str]:
@@ -124,6 +130,20 @@ def _wrt_of(claim: Claim, parameters: Sequence[str]) -> Any:
         meant = {name for name in names if name in parameters}
     found = tuple(name for name in parameters if name in meant)
     return found or 0
+
+
+def _inner(claim: Claim, fn: Callable[..., Any], parameters: Sequence[str]) -> tuple[str, ...]:
+    """Return the function's own intermediates that a claim gives the gradients of: ``dz = ...``.
+
+    It is asked for these where it answers for no parameter.
+    """
+    code = code_of(fn)
+    local = [n for n in (code.co_varnames if code is not None else ()) if n not in parameters]
+    if claim.returned or claim.named:
+        return ()
+    names = [line.name for line in lines_of(claim.statements)]
+    found = [answered(name, local) for name in names if name not in local]
+    return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
 def _helpers(fn: Callable[..., Any], claim: Any) -> dict[str, Claim]:
@@ -165,7 +185,8 @@ class _Comparison:
         self.name = getattr(fn, "__name__", "function")
         self.sampler = sampler
         self.points = sampler.points()
-        known = list(self.points[0].ground)
+        mine = {f"d{name}" for name in sampler.asked}  # what the claim says, though it is known
+        known = [name for name in self.points[0].ground if name not in mine]
         self.wrt = list(self.points[0].truths.answers)
         self.claim = renamed(claim, known, list(sampler.compiled.signature.parameters))
         self.trial = trial_of(as_answers(self.claim, self.wrt), self.wrt, known)
@@ -305,8 +326,9 @@ class _Comparison:
     def _different(self, judge: Judge, differences: Sequence[Difference]) -> Verdict:
         as_claimed = judge
         judge = Judge(self._as_array_code(), judge.points, judge.helpers)
-        wrong = [d.answer for d in differences]
         first = differences[0]
+        # of steps the first wrong one is told: those after it are wrong because of it
+        wrong = [first.answer] if self.sampler.asked else [d.answer for d in differences]
         repair = judge.repair(wrong)
         if repair is None and (verdict := self._otherwise(as_claimed)) is not None:
             return verdict

@@ -158,7 +158,8 @@ class Sampler:
     """Draws points for one function.
 
     ``notes`` say that an example was made up, which shows nothing of the data then.  ``spoken``
-    are sizes that the claim holds as numbers: an example that has them keeps them.
+    are sizes that the claim holds as numbers: an example that has them keeps them.  ``asked`` are
+    intermediates whose gradients the claim answers for.
 
     Raises SpecError where neither arguments nor specs say what the function takes.
     """
@@ -170,8 +171,9 @@ class Sampler:
         kwargs: Mapping[str, Any] = {},
         spoken: Collection[int] = (),
         notes: tuple[str, ...] = (),
+        asked: tuple[str, ...] = (),
     ):
-        self.compiled, self.notes = compiled, notes
+        self.compiled, self.notes, self.asked = compiled, notes, asked
         self.rng = np.random.default_rng(SEED)
         self.example: Mapping[str, Any] | None = None
         if args is not None:
@@ -199,7 +201,7 @@ class Sampler:
 
     def witness(self, made: Specialisation) -> Witness:
         if id(made) not in self.witnesses:
-            self.witnesses[id(made)] = Witness(made)
+            self.witnesses[id(made)] = Witness(made, self.asked)
         return self.witnesses[id(made)]
 
     # --- what is drawn

@@ -68,10 +68,13 @@ class Truths:
 
 
 class Witness:
-    """Emitted code that knows what is true for one specialisation."""
+    """Emitted code that knows what is true for one specialisation.
 
-    def __init__(self, made: Specialisation):
-        self.made, self.graph = made, made.traced.graph
+    ``asked`` are intermediates whose gradients are the answers, in place of the arguments'.
+    """
+
+    def __init__(self, made: Specialisation, asked: Sequence[str] = ()):
+        self.made, self.graph, self.asked = made, made.traced.graph, asked
         self.regularisers: set[int] = set()
         self.leaf_names = {x: leaf_name(made, x) for x in made.wrt_symbols}
         self.spell = Spelling(self.graph)
@@ -199,6 +202,8 @@ class Witness:
             else:
                 into = found.values if slot.kind == VALUE else found.cotangents
                 into.setdefault(slot.of, []).append(spread)
+        if self.asked:
+            found.answers = {name: found.cotangents[name][-1] for name in self.asked}
         return found
 
     def _spread(self, result: Any, aval: Aval, dims: Mapping[Dim, int]) -> Any:
