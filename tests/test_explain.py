@@ -152,6 +152,14 @@ def test_arguments_are_made_up_where_none_are_given():
     assert found.notes == ("made up (seed 0): w (4,), X (5, 4), y (5,)",)
 
 
+def test_keyword_arguments_are_those_of_the_function():
+    def scaled(x, *, factor=1.0):
+        return factor * x**2
+
+    found = symgrad.explain(scaled, 2.0, factor=3.0, wrt="x")
+    assert found.step("gradient").lines[-1].code.startswith("dx = ")
+
+
 def test_levels_show_more_and_more():
     keys = {k: [s.key for s in derived("two_layer", level=k).steps] for k in ("short", "lines")}
     assert keys["short"] == ["composition", "chain", "gradient"]

@@ -162,7 +162,7 @@ def explain(
     Every equation is compared with numbers at random points near ``args`` (drawn with ``seed``)
     before it is shown; without arguments there are examples made up, by ``specs``, annotations
     and names.  ``wrt`` says what to differentiate by, by default every argument that is a real
-    number or an array of them.
+    number or an array of them.  ``kwargs`` are the keyword arguments of ``fn``.
 
     ``level="short"`` is composition, chain rule and result, ``"lines"`` has the local derivatives
     too, ``"full"`` the rewrites; ``"gates"`` takes the user's lines apart into single operations.
