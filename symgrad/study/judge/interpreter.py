@@ -264,7 +264,7 @@ class Interpreter:
         if isinstance(op, ast.Sub) and _is_mask(a) and _is_mask(b):
             a = a.astype(int)
         if isinstance(op, ast.MatMult):
-            bounded_product(a, b)
+            check_product(a, b)
             return guarded(lambda: self.kind.binary(op, a, b))
         return self.checked(lambda: self.kind.binary(op, a, b), a, b)
 
@@ -272,7 +272,10 @@ class Interpreter:
         """Compute element by element, after looking how many elements that makes."""
         arrays = [x.shape for x in parts if isinstance(x, np.ndarray)]
         if len(arrays) > 1:
-            shape = guarded(lambda: np.broadcast_shapes(*arrays))
+            try:
+                shape = np.broadcast_shapes(*arrays)
+            except ValueError:
+                raise Failed(f"the shapes {' and '.join(map(str, arrays))} do not fit") from None
             bounded(shape)
         value = guarded(compute)
         if isinstance(value, int) and value.bit_length() > MOST_BITS:
@@ -291,7 +294,7 @@ class Interpreter:
             owner, method = self.value(node.func.value), node.func.attr
             args = [self.setting(x) for x in node.args]
             if method in ("dot",):
-                bounded_product(owner, args[0])
+                bounded_product(np.shape(owner), np.shape(args[0]))
             return guarded(lambda: self.kind.method(method, owner, args, keywords))
         return self.applied(name, [self.setting(x) for x in node.args], keywords)
 
@@ -404,8 +407,17 @@ def bounded_power(a: Any, b: Any) -> None:
         raise ClaimError("the claim computes a power beyond every bound")
 
 
-def bounded_product(a: Any, b: Any) -> None:
+def check_product(a: Any, b: Any) -> None:
+    """Say in plain words that two arrays have no matrix product, or one beyond every bound."""
     left, right = np.shape(a), np.shape(b)
+    if not left or not right:
+        raise Failed("`@` multiplies arrays: with a number use `*`")
+    if left[-1] != right[-2:][0]:
+        raise Failed(f"the shapes {left} and {right} do not fit in a matrix product")
+    bounded_product(left, right)
+
+
+def bounded_product(left: tuple[int, ...], right: tuple[int, ...]) -> None:
     if len(left) > 1 or len(right) > 1:
         bounded((*left[:-1], *right[:-2], *right[-1:]))
 
