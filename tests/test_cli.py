@@ -330,3 +330,14 @@ def test_kinks_are_refused_when_asked(tmp_path, capsys):
     arguments = ["compile", f"{path}:relu", "--spec", "w:", "--spec", "x:", "--kinks", "raise"]
     assert main(arguments) == 2
     assert "maximum" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_read_enough_is_no_error(tmp_path):
+    file = tmp_path / "long.py"
+    file.write_text(
+        "import numpy as np\n\ndef f(x):\n" + "    x = np.sin(x) * x\n" * 400 + "    return x\n"
+    )
+    command = f"{sys.executable} -m symgrad table {file}:f --args x=0.5 | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert "Broken" not in done.stderr
+    assert done.stdout.count("\n") == 1

@@ -8,6 +8,7 @@ Jinja: a command's file imports what it needs when it runs.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -27,7 +28,7 @@ from symgrad.cli import (
 from symgrad.cli.targets import STDIN
 from symgrad.errors import SymgradError
 
-FAILED = 2
+DONE, FAILED = 0, 2
 
 COMMANDS = {
     "compile": compiling,
@@ -51,7 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(words)
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
         return code
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
     except Exception as error:  # the user's file may raise anything, and 1 already means "stale"
         print(f"symgrad: {told(error, options.traceback)}", file=sys.stderr)
         return FAILED
