@@ -501,3 +501,18 @@ def test_each_del_saves_what_it_promises(program, wrt, shapes, monkeypatch):
     assert at, "nothing is deleted"
     for peak in peaks[1:]:
         assert peak > peaks[0] + 0.9 * least
+
+
+def test_what_was_cut_out_of_a_line_goes_back_where_it_fits_again():
+    def loss(W1, W2, X, y, lam):
+        N = X.shape[0]
+        h = np.maximum(0, X @ W1)
+        s = h @ W2
+        e = np.exp(s - s.max(axis=1, keepdims=True))
+        p = e / e.sum(axis=1, keepdims=True)
+        return -np.log(p[np.arange(N), y]).mean() + lam * (np.sum(W1**2) + np.sum(W2**2))
+
+    specs = {"W1": "d h", "W2": "h c", "X": "n d", "y": "n int", "lam": ""}
+    source = symgrad.compile(loss, wrt=("W1", "W2"), specs=specs).source
+    assert "log = np.log(total_e[:, 0])" in source
+    assert "= total_e[:, 0]" not in source

@@ -7,7 +7,7 @@ is at most as wide as the formatter allows, and every name is assigned before it
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,24 +113,61 @@ class Writer:
     def _written(self, taken: Sequence[str]) -> list[list[str]]:
         """Return the lines of each statement, planned again until every line fits."""
         keep = self._shows_a_size()
+        cut: set[Sym] = set()
         while True:
-            self.plan = plan(self.half, self.extra, keep)
-            self.written.clear()
-            self.unseen = self._unseen_sizes()
-            self.late = [g for g in self._guards() if not self._may_check(g)]
-            self.early = [g for g in self._guards() if g not in self.late]
-            self._name_all(taken)
-            written = [self._statement(s) for s in self.plan.statements]
-            too_long = {
-                x
-                for s, lines in zip(self.plan.statements, written, strict=True)
-                if (longest := max(map(len, lines), default=0)) and not fits(" " * longest)
-                for x in self._to_unfold(s.eqn, longest)
-            }
+            written = self._planned(keep, taken)
+            too_long = self._too_long(written)
             if not too_long:
-                return written
+                break
+            cut |= too_long
             # Other lines stay as they are, or a long sum would be divided anew from its cut on.
             keep = keep | too_long | {y for s in self.plan.statements for y in s.eqn.lhs}
+        needless = self._fitting_again(cut, written)
+        if needless:
+            written = self._planned(keep - needless, taken)
+            if self._too_long(written):  # two of them in one line
+                written = self._planned(keep, taken)
+        return written
+
+    def _planned(self, keep: frozenset[Sym], taken: Sequence[str]) -> list[list[str]]:
+        """Plan and name anew with values to ``keep`` on lines of their own; return the lines."""
+        self.plan = plan(self.half, self.extra, keep)
+        self.written.clear()
+        self.unseen = self._unseen_sizes()
+        self.late = [g for g in self._guards() if not self._may_check(g)]
+        self.early = [g for g in self._guards() if g not in self.late]
+        self._name_all(taken)
+        return [self._statement(s) for s in self.plan.statements]
+
+    def _too_long(self, written: Sequence[Sequence[str]]) -> set[Sym]:
+        """Return what must have lines of its own for the long lines to fit."""
+        return {
+            x
+            for s, lines in zip(self.plan.statements, written, strict=True)
+            if (longest := max(map(len, lines), default=0)) and not fits(" " * longest)
+            for x in self._to_unfold(s.eqn, longest)
+        }
+
+    def _fitting_again(
+        self, cut: Collection[Sym], written: Sequence[Sequence[str]]
+    ) -> frozenset[Sym]:
+        """Return the values cut out of a line that was cut again, and would fit into it now."""
+        if not cut:
+            return frozenset()
+        readers: dict[Sym, list[str]] = {}
+        values = {}
+        for s, lines in zip(self.plan.statements, written, strict=True):
+            for x in s.reads:
+                readers.setdefault(x, []).append(lines[0] if len(lines) == 1 else "")
+            if s.mode == "assign" and len(s.eqn.lhs) == 1 and s.eqn.lhs[0] in cut:
+                values[s.eqn.lhs[0]] = str(self.speller.equation(s.eqn))
+        return frozenset(
+            y
+            for y, text in values.items()
+            if len(readers.get(y, ())) == 1
+            and readers[y][0]
+            and fits(" " * (len(readers[y][0]) + len(text) - len(self.name(y)) + 2))
+        )
 
     def _to_unfold(self, eqn: Equation, length: int) -> list[Sym]:
         """Return the folded values to be given lines of their own, so that a long line fits.
