@@ -39,7 +39,7 @@ from symgrad.study.judge.points import ASSUMED, Sampler
 from symgrad.study.judge.proof import compared, known
 from symgrad.study.judge.reading import Known, names_called, parse, read, read_function, source_of
 from symgrad.study.judge.truth import answered
-from symgrad.study.judge.verdict import Verdict
+from symgrad.study.judge.verdict import MISSING_ANSWER, Verdict
 from symgrad.trace import code_of
 
 MOST_ASSUMED = 3
@@ -319,7 +319,7 @@ class _Comparison:
     def _missing(self, missing: Sequence[str]) -> Verdict:
         said = f"the claim gives no answer for {listed(missing)}; what it gives is right"
         return Verdict(
-            self.name, False, mistake="missing answer", answer=missing[0], advice=said,
+            self.name, False, mistake=MISSING_ANSWER, answer=missing[0], advice=said,
             given=self.given, notes=self.sampler.notes,
         )  # fmt: skip
 

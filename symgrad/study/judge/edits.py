@@ -438,8 +438,11 @@ def _products(node: ast.expr, scope: Scope) -> Found:
                 yield ELEMENTWISE, 35, _outer(b, a)
             for left, right in ((transposed(a), b), (a, transposed(b))):
                 yield ELEMENTWISE, 37, binary(left, ast.MatMult(), right)
-            yield EXTRA_FACTOR, 52, a
-            yield EXTRA_FACTOR, 52, b
+            yield EXTRA_FACTOR, 40 if _is_slope(b) else 52, a
+            yield EXTRA_FACTOR, 40 if _is_slope(a) else 52, b
+            match a:
+                case ast.BinOp(left, ast.Mult(), p) if _is_slope(binary(p, ast.Mult(), b)):
+                    yield EXTRA_FACTOR, 40, left
         case ast.BinOp(op=ast.Add() | ast.Sub()):
             yield EXTRA_TERM, 54, node.left
             yield EXTRA_TERM, 55, node.right
@@ -456,6 +459,16 @@ def _products(node: ast.expr, scope: Scope) -> Found:
             a, b = node.func.value, node.args[0]
             swapped = changed(node, func=changed(node.func, value=b), args=[a])
             yield ORDER, 25, swapped
+
+
+def _is_slope(node: ast.expr) -> bool:
+    """Return whether a node is the derivative of a sigmoid or tanh: p * (1 - p), 1 - h**2."""
+    match node:
+        case ast.BinOp(p, ast.Mult(), ast.BinOp(ast.Constant(value=1), ast.Sub(), other)):
+            return ast.dump(p) == ast.dump(other)
+        case ast.BinOp(ast.Constant(value=1), ast.Sub(), ast.BinOp(op=ast.Pow()) as power):
+            return ast.dump(power.right) == ast.dump(number(2))
+    return False
 
 
 def _outer(a: ast.expr, b: ast.expr) -> ast.expr:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+MISSING_ANSWER = "missing answer"
 MOST_SHOWN = 12  # elements of an array that are worth reading
 
 
@@ -79,7 +80,8 @@ class Verdict:
             lines = [f"{self.outcome}, but not in shape: {self.layout}{mistake}"]
             lines += [f"  in array code: {line}" for line in self.code.splitlines()]
         else:
-            lines = [f"different: d{self.answer} is wrong{mistake}"]
+            what = "is missing" if self.mistake == MISSING_ANSWER else f"is wrong{mistake}"
+            lines = [f"different: d{self.answer} {what}"]
         if self.line is not None:
             lines.append(f"  line {self.line}: {self.text}")
         lines += [f"  {self.advice}"] if self.advice else []
