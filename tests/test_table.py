@@ -954,3 +954,35 @@ def test_the_command_takes_every_option(folder, capsys):
 def test_the_command_tells_mistakes(folder, capsys, words, message):
     assert main(["table", "lecture.py:f", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+# --- what a reader could mistake --------------------------------------------------------------
+
+
+def scaled_sine(a, b):
+    e = np.sin(a * b)
+    return e / a
+
+
+@pytest.mark.parametrize("notation", ["d", "partial"])
+def test_the_local_derivative_by_what_others_read_too_is_told_from_the_whole(notation):
+    table = symgrad.table(scaled_sine, 2.0, 3.0, notation=notation)
+    rows = {r["variable"]: r["chain"] for r in json.loads(table.json())["rows"] if "chain" in r}
+    left, right = rows["a"].split(" = ")
+    assert left == "df/da" and right.endswith("\u2202f/\u2202a") and left not in right.split()
+    assert "\u2202f/\u2202a = -e/a**2" in str(table)
+
+
+def test_what_was_broadcast_is_said_to_be_summed():
+    def shifted(X, b):
+        z = X + b
+        return np.sum(z**2)
+
+    assert "Along dz/db, upstream \u00d7 local is summed" in str(
+        symgrad.table(shifted, np.ones((3, 2)), np.ones(2))
+    )
+    assert "is summed" not in str(symgrad.table(shifted, np.ones(2), np.ones(2)))
+
+
+def test_a_sum_has_the_local_derivative_1():
+    assert "df/dw_squared = 1 " in str(symgrad.table(lambda w: np.sum(w**2), np.ones(2)))

@@ -259,7 +259,8 @@ def uncopied(graph: Graph, x: Operand) -> Operand:
     if eqn is None:
         return x
     if eqn.rhs.name == "broadcast_to":
-        return eqn.rhs.operands[0]
+        number = eqn.rhs.operands[0]
+        return Static(1) if number == Static(1.0) else number
     if eqn.rhs.name == "multiply" and eqn.rhs.operands[0] == Static(1.0):
         return eqn.rhs.operands[1]
     return x

@@ -15,7 +15,7 @@ import numpy as np
 
 from symgrad.study.circuit import Circuit, Edge, Node
 from symgrad.study.digits import shape_text
-from symgrad.study.tables.cells import Cell, equation, formula, number, words
+from symgrad.study.tables.cells import TIMES, Cell, equation, formula, number, words
 from symgrad.study.tex import escaped
 from symgrad.study.wording import DOT
 
@@ -106,20 +106,30 @@ class Look:
         """Return the derivative of the output by a node."""
         if self.notation == "bar":
             return barred(node.name), rf"\overline{{{self.tex(node)}}}"
-        return self._ratio(self.circuit.nodes[self.circuit.output], node)
+        output = self.circuit.nodes[self.circuit.output]
+        return self._ratio(output, node, "d" if self._is_both(node) else self.notation)
 
     def partial(self, edge: Edge) -> Formula:
         """Return the local derivative of an edge as a symbol."""
-        nodes = self.circuit.nodes
-        return self._ratio(nodes[edge.target], nodes[edge.source])
+        above, below = self.circuit.nodes[edge.target], self.circuit.nodes[edge.source]
+        is_part = edge.target == self.circuit.output and self._is_both(below)
+        return self._ratio(above, below, "partial" if is_part else self.notation)
+
+    def _is_both(self, node: Node) -> bool:
+        """Return whether the output reads a node, and so do others that the output reads.
+
+        Its derivative by the node, a d, is then more than the local one on that edge, a ∂.
+        """
+        targets = {edge.target for edge in self.circuit.edges_from[node.number]}
+        return self.circuit.output in targets and len(targets) > 1
 
     def heading(self, name: str) -> str:
         """Return the heading of derivatives by one thing: ``d/dx``."""
         sign = _SIGNS[self.notation][0]
         return f"{sign}/{sign}{name}"
 
-    def _ratio(self, above: Node, below: Node) -> Formula:
-        sign, tex = _SIGNS[self.notation]
+    def _ratio(self, above: Node, below: Node, notation: str) -> Formula:
+        sign, tex = _SIGNS[notation]
         return (
             f"{sign}{above.name}/{sign}{below.name}",
             rf"\frac{{{tex}{self.tex(above)}}}{{{tex}{self.tex(below)}}}",
@@ -171,10 +181,25 @@ def barred(name: str) -> str:
 
 def notes(look: Look) -> tuple[Cell, ...]:
     """Return what has to be said of the signs in a table."""
-    if all(edge.local is not None for edge in look.circuit.edges):
-        return ()
-    said = "{} stands for the upstream derivative, where the local one is no array by itself."
-    return (words(said.format(DOT), said.format(r"$\cdot$")),)
+    found = []
+    if any(edge.local is None for edge in look.circuit.edges):
+        said = "{} stands for the upstream derivative, where the local one is no array by itself."
+        found.append(words(said.format(DOT), said.format(r"$\cdot$")))
+    summed = [look.partial(edge) for edge in look.circuit.edges if _is_summed(look.circuit, edge)]
+    if summed:
+        said = "Along {}, upstream {} local is summed over the elements that one value went to."
+        texts, texs = (", ".join(part) for part in zip(*dict.fromkeys(summed), strict=True))
+        found.append(words(said.format(texts, TIMES), said.format(f"${texs}$", r"$\times$")))
+    return tuple(found)
+
+
+def _is_summed(circuit: Circuit, edge: Edge) -> bool:
+    """Return whether the source was broadcast, so that its derivative is a sum."""
+    upstream = circuit.nodes[edge.target].upstream
+    if edge.local is None or upstream is None:
+        return False
+    shapes = np.shape(upstream), np.shape(edge.local)
+    return np.broadcast_shapes(*shapes) != np.shape(edge.passed)
 
 
 def sensitivity(look: Look) -> list[Cell]:
