@@ -271,6 +271,19 @@ def test_a_usage_error_is_exit_code_2(capsys):
     assert "FILE.py:FUNCTION" in capsys.readouterr().err
 
 
+def test_an_option_that_there_is_not_shows_the_usage_of_its_command(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["table", "loss.py:loss", "--levl", "gate"])
+    assert stop.value.code == 2
+    told = capsys.readouterr().err
+    assert "usage: symgrad table" in told and "unrecognized arguments: --levl gate" in told
+
+
+def test_a_spec_of_no_parameter_is_refused_by_every_command(capsys):
+    assert main(["table", "loss.py:loss", "--spec", "x: n d"]) == 2
+    assert "specs name `x`, which loss(w, X, y) does not take" in capsys.readouterr().err
+
+
 def test_the_command_leaves_the_search_path_alone():
     before = sys.path[:]
     main(["compile", "loss.py:loss", *SPECS, "-o", "out.py"])

@@ -265,3 +265,14 @@ def test_the_command_prints_a_derivation(tmp_path, capsys):
     assert main(["explain", f"{file}:f", "--format", "latex", "--document"]) == 0
     assert capsys.readouterr().out.startswith("\\documentclass")
     assert main(["explain", f"{file}:g"]) == 2
+
+
+def test_the_command_writes_the_format_that_a_suffix_says(tmp_path, capsys):
+    from symgrad.cli import main
+
+    file = tmp_path / "model.py"
+    file.write_text("import numpy as np\n\n\ndef f(x):\n    return np.exp(np.sin(x**2))\n")
+    assert main(["explain", f"{file}:f", "-o", str(tmp_path / "f.tex")]) == 0
+    assert capsys.readouterr().out == ""
+    assert (tmp_path / "f.tex").read_text().startswith("\\documentclass")
+    assert main(["explain", f"{file}:f", "-o", str(tmp_path / "f.pdf")]) == 2

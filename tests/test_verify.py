@@ -385,6 +385,14 @@ def test_json_and_stdin(saved, capsys, monkeypatch):
     assert [each["verified"] for each in json.loads(capsys.readouterr().out)] == [True, False]
 
 
+def test_one_file_that_cannot_be_read_stops_no_other(saved, capsys):
+    assert main(["verify", "foreign.py", "right.py"]) == 2
+    out, err = capsys.readouterr()
+    assert "right.py: huber: verified" in out and err.startswith("symgrad: foreign.py: ")
+    assert main(["verify", "foreign.py", "right.py", "--json"]) == 2
+    assert [each["verified"] for each in json.loads(capsys.readouterr().out)] == [True]
+
+
 def test_a_module_that_the_command_wrote_is_verified_by_it(folder, capsys):
     Path("loss.py").write_text(
         "import numpy as np\n\n\ndef f(w, X):\n    return ((X @ w)**2).sum()\n"

@@ -49,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     # argparse would take `-:loss`, the function on stdin, for an option
     words = [STDIN + word[1:] if word.startswith("-:") else word for word in words]
-    options = parser().parse_args(words)
+    options, unknown = parser().parse_known_args(words)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         code: int = options.run(options)
         sys.stdout.flush()
@@ -75,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
         )
         command.add_options(mine)
         mine.add_argument("--traceback", action="store_true", help="show where an error comes from")
-        mine.set_defaults(run=command.run)
+        mine.set_defaults(run=command.run, parser=mine)
     return top
 
 

@@ -77,5 +77,10 @@ def read_claim(file: str) -> str:
 
 
 def read_bytes(path: Path) -> bytes:
+    if any(sign in str(path) for sign in "=\n\\") and not path.exists():
+        raise ClaimError(
+            f"there is no file `{path}`: a claim is read from a file, or with - from stdin, as in "
+            "echo 'dw = X.T @ r' | symgrad compare FILE.py:FUNCTION -"
+        )
     with path.open("rb") as file:
         return file.read(LARGEST_FILE + 1)

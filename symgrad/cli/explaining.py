@@ -31,6 +31,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--level", choices=LEVELS, default="full", help=level)
     add("--seed", type=int, default=0, metavar="N", help="draw the random points with this seed")
     add("--document", action="store_true", help="with --format latex: a whole document")
+    output = (
+        "the file to write, whose suffix says the format: .txt, .md, .tex (a whole document), "
+        ".html, .json (default: stdout)"
+    )
+    add("-o", "--output", metavar="FILE", help=output)
     add_format(parser, ("text", "markdown", "latex", "html", "json"))
 
 
@@ -46,6 +51,10 @@ def run(options: argparse.Namespace) -> int:
             has_aux=options.aux, seed=options.seed, **example.kwargs,
         )  # fmt: skip
     found = replace(found, notes=(*example.notes, *found.notes))
+    if options.output not in (None, "-"):
+        found.save(options.output)
+        print(f"symgrad: wrote {options.output}", file=sys.stderr)
+        return DONE
     if options.format == "latex":
         text = found.latex(document=options.document)
     else:

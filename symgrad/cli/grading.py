@@ -25,7 +25,7 @@ DESCRIPTION = (
     "Judge each file of claims as `symgrad compare` does, in a process and a time limit of its "
     "own, and print a verdict and a feedback for each."
 )
-EPILOG = "Exit code 0: all are equal; 1: some are not; 2: nothing could be graded."
+EPILOG = "Exit code 0: all are equal; 1: some are not; 2: an error, with none graded."
 
 EQUAL = ("equal", "equal up to layout")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would evaluate
@@ -46,7 +46,8 @@ class Grade:
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("target", metavar="FILE.py:FUNCTION", help="the function")
-    add("submissions", nargs="+", metavar="CLAIM", help="files with claimed gradients")
+    claims = "files with claimed gradients, or a folder of them"
+    add("submissions", nargs="+", metavar="CLAIM", help=claims)
     comparing.add_question(parser)
     add("--seconds", type=float, default=10.0, help="time limit for each file (default: 10)")
     add("--jobs", type=int, default=0, help="files judged at a time (default: one a core)")
@@ -64,9 +65,23 @@ def run(options: argparse.Namespace) -> int:
         pass  # a function that cannot be found is one error, not one for each file
     jobs = options.jobs if options.jobs > 0 else os.cpu_count() or 1
     with ThreadPoolExecutor(jobs) as pool:
-        grades = list(pool.map(lambda file: graded(options, file), options.submissions))
+        grades = list(pool.map(lambda file: graded(options, file), files(options.submissions)))
     print_grades(grades, options.csv)
     return comparing.EQUAL if all(g.verdict in EQUAL for g in grades) else comparing.DIFFERENT
+
+
+def files(submissions: Sequence[str]) -> list[str]:
+    """Return the files that are named, and those in a folder that is, without hidden ones."""
+    found: list[str] = []
+    for named in submissions:
+        if not Path(named).is_dir():
+            found.append(named)
+            continue
+        inside = sorted(p for p in Path(named).iterdir() if p.is_file() and p.name[0] != ".")
+        if not inside:
+            raise SpecError(f"there is no submission in {named}")
+        found += map(str, inside)
+    return found
 
 
 def graded(options: argparse.Namespace, file: str) -> Grade:
@@ -84,6 +99,7 @@ def graded(options: argparse.Namespace, file: str) -> Grade:
     verdict = found(done.stdout.decode("utf-8", "replace"))
     if verdict is None:
         said = done.stderr.decode("utf-8", "replace").strip().removeprefix("symgrad: ")
+        said = said.removeprefix(f"{file}: ").removeprefix(f"{file} ")
         return Grade(file, "error", "", "", seconds, said or f"exit code {done.returncode}")
     line = "" if verdict["line"] is None else str(verdict["line"])
     return Grade(

@@ -6,6 +6,8 @@ import argparse
 import json
 import sys
 
+from symgrad.errors import SymgradError
+
 HELP = "check saved modules again"
 DESCRIPTION = (
     "Check modules that symgrad wrote: against what is emitted now for the function that they "
@@ -14,7 +16,7 @@ DESCRIPTION = (
 )
 EPILOG = "Exit code 0: right; 1: something is wrong or was changed; 2: an error, or foreign code."
 
-RIGHT, WRONG = 0, 1
+RIGHT, WRONG, UNREAD = 0, 1, 2
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -29,17 +31,28 @@ def run(options: argparse.Namespace) -> int:
 
     from symgrad.study.verifying import verify
 
-    found = []
+    found, unread = [], 0
     for path in options.modules:
         given = typed() if path == "-" else path
-        with redirect_stdout(sys.stderr):
-            found.append(verify(given, source=not options.no_source))
+        try:
+            with redirect_stdout(sys.stderr):
+                found.append(verify(given, source=not options.no_source))
+        except SymgradError as error:
+            if path == "-" or options.traceback:
+                raise
+            print(f"symgrad: {path}: {error}", file=sys.stderr)
+            unread += 1
+            continue
         if not options.json:
             print(found[-1] if path == "-" else f"{path}: {found[-1]}")
     if options.json:
         data = [each.as_dict() for each in found]
-        print(json.dumps(data[0] if len(data) == 1 else data, indent=2, ensure_ascii=False))
+        one = len(options.modules) == 1
+        if data or not one:
+            print(json.dumps(data[0] if one else data, indent=2, ensure_ascii=False))
     sys.stdout.flush()
+    if unread:
+        return UNREAD
     return RIGHT if all(found) else WRONG
 
 

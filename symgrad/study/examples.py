@@ -36,7 +36,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.arguments import annotated_spec, is_leaf, read_spec
+from symgrad.arguments import annotated_spec, check_specs, is_leaf, read_spec
 from symgrad.errors import ArgumentError, SpecError, did_you_mean
 from symgrad.trees import flatten
 
@@ -80,6 +80,7 @@ def example_arguments(
     """
     function = getattr(function, "function", function)
     signature = inspect.signature(function)
+    check_specs(signature, specs, getattr(function, "__name__", "the function"))
     parameters = list(signature.parameters)
     wanted = {parameters[w] if isinstance(w, int) else w for w in wrt}
     given, notes = _given(signature, module, text)
