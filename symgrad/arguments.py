@@ -115,7 +115,12 @@ def read_spec(name: str, spec: Any) -> Spec:
         if len(spec) == 2 and isinstance(spec[0], (list, tuple)):
             return _checked(name, tuple(spec[0]), spec[1])
         return _checked(name, *_dtype_last(tuple(spec)))
-    raise SpecError(f"spec of `{name}`: {spec!r} is neither a tuple of sizes nor a text like 'n d'")
+    way_out = ""
+    if isinstance(spec, Mapping):
+        way_out = ": specs are of single arrays, so call the function with example arrays instead"
+    raise SpecError(
+        f"spec of `{name}`: {spec!r} is neither a tuple of sizes nor a text like 'n d'{way_out}"
+    )
 
 
 def _dtype_last(words: tuple[Any, ...]) -> tuple[tuple[Any, ...], str | None]:

@@ -890,3 +890,13 @@ def test_any_text_is_read_or_refused(text):
     except SpecError:
         return
     assert all(ast.parse(ast.unparse(step.formula), mode="eval") for step in steps)
+
+
+def test_a_power_of_a_value_called_e_is_told_how_to_write():
+    def squared(a):
+        e = 2 * a
+        return e**2
+
+    with pytest.raises(SpecError, match=r"write \{e\}\^\{\.\.\.\} for its power"):
+        symgrad.compare(squared, r"\frac{\partial f}{\partial a} = \frac{2 e^2}{a}")
+    assert symgrad.compare(squared, r"\frac{\partial f}{\partial a} = \frac{2 {e}^2}{a}")

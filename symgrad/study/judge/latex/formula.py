@@ -567,7 +567,9 @@ class Reader(Letters):
     def _exponential(self, token: Token) -> ast.expr:
         if token.kind == "word" and "e" in self.claim.names:
             raise self._refusal(
-                token, "`e` is a name of the function: write \\exp(...) for the exponential."
+                token,
+                "`e` is a name of the function: write {e}^{...} for its power, \\exp(...) for "
+                "the exponential.",
             )
         self.at += 2
         inside, end = self._argument(self.tokens[self.at - 1])
