@@ -986,3 +986,12 @@ def test_what_was_broadcast_is_said_to_be_summed():
 
 def test_a_sum_has_the_local_derivative_1():
     assert "df/dw_squared = 1 " in str(symgrad.table(lambda w: np.sum(w**2), np.ones(2)))
+
+
+def test_the_offset_of_a_line_has_the_local_derivative_1():
+    def neuron(w, x, b):
+        total = w @ x + b
+        return np.exp(total)
+
+    table = symgrad.table(neuron, np.ones(2), np.ones(2), 0.5, level="line")
+    assert "dtotal/db = 1 " in str(table)

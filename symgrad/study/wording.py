@@ -256,14 +256,11 @@ def uncopied(graph: Graph, x: Operand) -> Operand:
     ``1 / n`` says more than an array of them, and ``h > 0`` more than its product with 1.
     """
     eqn = next((e for e in graph.equations if x in e.lhs), None)
-    if eqn is None:
-        return x
-    if eqn.rhs.name == "broadcast_to":
-        number = eqn.rhs.operands[0]
-        return Static(1) if number == Static(1.0) else number
-    if eqn.rhs.name == "multiply" and eqn.rhs.operands[0] == Static(1.0):
-        return eqn.rhs.operands[1]
-    return x
+    if eqn is not None and eqn.rhs.name == "broadcast_to":
+        x = eqn.rhs.operands[0]
+    elif eqn is not None and eqn.rhs.name == "multiply" and eqn.rhs.operands[0] == Static(1.0):
+        x = eqn.rhs.operands[1]
+    return Static(1) if x == Static(1.0) else x
 
 
 def _names(
