@@ -276,3 +276,14 @@ def test_the_command_writes_the_format_that_a_suffix_says(tmp_path, capsys):
     assert capsys.readouterr().out == ""
     assert (tmp_path / "f.tex").read_text().startswith("\\documentclass")
     assert main(["explain", f"{file}:f", "-o", str(tmp_path / "f.pdf")]) == 2
+
+
+def test_a_local_derivative_that_is_written_as_the_whole_one_is_told_apart():
+    def damped(x, k):
+        u = np.sin(x)
+        f = u * k * x
+        return f
+
+    said = "On the right, ∂f/∂x is the local derivative"
+    assert said in " ".join(str(symgrad.explain(damped, 0.5, 2.0)).split())
+    assert "On the right" not in str(symgrad.explain(lambda x: np.sin(x**2), 0.5))

@@ -200,8 +200,23 @@ class Deriving:
         words: Words = (
             "From the output back to the variables: upstream derivative times local derivative"
             + (", summed over all who read a value." if is_summed else "."),
+            *self._told_apart(),
         )
         return Step("chain", "Chain rule", words, tuple(lines))
+
+    def _told_apart(self) -> Words:
+        """Return what has to be said where the local derivative is written as the whole one is."""
+        for node in self._backward():
+            targets = self._targets(node)
+            is_both = self.circuit.output in targets and len(targets) > 1
+            if is_both and (node.number in self._products() or self._symbolic(node)):
+                whole = self.words.derivative_math(node.symbol)
+                return (
+                    "  On the right, ",
+                    whole,
+                    " is the local derivative, other parts held fixed.",
+                )
+        return ()
 
     def _backward(self) -> list[Node]:
         """Return the nodes that something flows back to, in the order of the backward pass.
