@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from symgrad import compare
 from symgrad.errors import SpecError
 from symgrad.study.judge.latex import dialect, steps_of
 from symgrad.study.judge.latex.dialect import COMMANDS, Kind
@@ -898,5 +899,5 @@ def test_a_power_of_a_value_called_e_is_told_how_to_write():
         return e**2
 
     with pytest.raises(SpecError, match=r"write \{e\}\^\{\.\.\.\} for its power"):
-        symgrad.compare(squared, r"\frac{\partial f}{\partial a} = \frac{2 e^2}{a}")
-    assert symgrad.compare(squared, r"\frac{\partial f}{\partial a} = \frac{2 {e}^2}{a}")
+        compare(squared, r"\frac{\partial f}{\partial a} = \frac{2 e^2}{a}")
+    assert compare(squared, r"\frac{\partial f}{\partial a} = \frac{2 {e}^2}{a}")
