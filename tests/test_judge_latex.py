@@ -894,10 +894,10 @@ def test_any_text_is_read_or_refused(text):
 
 
 def test_a_power_of_a_value_called_e_is_told_how_to_write():
-    def squared(a):
+    def weighted(b, a):
         e = 2 * a
-        return e**2
+        return b * e**2
 
-    with pytest.raises(SpecError, match=r"write \{e\}\^\{\.\.\.\} for its power"):
-        compare(squared, r"\frac{\partial f}{\partial a} = \frac{2 e^2}{a}")
-    assert compare(squared, r"\frac{\partial f}{\partial a} = \frac{2 {e}^2}{a}")
+    with pytest.raises(SpecError, match=r"\{e\}\^\{\.\.\.\} for a power of `e`"):
+        compare(weighted, r"\frac{\partial f}{\partial b} = e^2")
+    assert compare(weighted, r"\frac{\partial f}{\partial b} = {e}^2")

@@ -116,6 +116,7 @@ class Wording:
             if found.count_ops() <= SHORT:
                 return text, ((), math)
         local = uncopied(pulls.plain, pull.local_plain)
+        local = Static(1) if local == Static(1.0) else local
         spelled = self._spelled(local, pull, pulls, DOT, Sign(DOT))
         if found is not None and len(text) <= len(spelled[0]):
             return text, ((), math)
@@ -260,7 +261,7 @@ def uncopied(graph: Graph, x: Operand) -> Operand:
         x = eqn.rhs.operands[0]
     elif eqn is not None and eqn.rhs.name == "multiply" and eqn.rhs.operands[0] == Static(1.0):
         x = eqn.rhs.operands[1]
-    return Static(1) if x == Static(1.0) else x
+    return x
 
 
 def _names(

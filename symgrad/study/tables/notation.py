@@ -199,7 +199,7 @@ def _is_summed(circuit: Circuit, edge: Edge) -> bool:
     if edge.local is None or upstream is None:
         return False
     shapes = np.shape(upstream), np.shape(edge.local)
-    return np.broadcast_shapes(*shapes) != np.shape(edge.passed)
+    return bool(np.broadcast_shapes(*shapes) != np.shape(edge.passed))
 
 
 def sensitivity(look: Look) -> list[Cell]:

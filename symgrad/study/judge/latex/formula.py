@@ -568,8 +568,8 @@ class Reader(Letters):
         if token.kind == "word" and "e" in self.claim.names:
             raise self._refusal(
                 token,
-                "`e` is a name of the function: write {e}^{...} for its power, \\exp(...) for "
-                "the exponential.",
+                "`e` is a name of the function: write \\exp(...) for the exponential, and "
+                "{e}^{...} for a power of `e`.",
             )
         self.at += 2
         inside, end = self._argument(self.tokens[self.at - 1])
