@@ -386,7 +386,7 @@ def test_json_and_stdin(saved, capsys, monkeypatch):
 
 
 def test_one_file_that_cannot_be_read_stops_no_other(saved, capsys):
-    assert main(["verify", "foreign.py", "right.py"]) == 2
+    assert main(["verify", "foreign.py", "nowhere.py", "right.py"]) == 2
     out, err = capsys.readouterr()
     assert "right.py: huber: verified" in out and err.startswith("symgrad: foreign.py: ")
     assert main(["verify", "foreign.py", "right.py", "--json"]) == 2

@@ -37,10 +37,11 @@ def run(options: argparse.Namespace) -> int:
         try:
             with redirect_stdout(sys.stderr):
                 found.append(verify(given, source=not options.no_source))
-        except SymgradError as error:
+        except (SymgradError, OSError) as error:
             if path == "-" or options.traceback:
                 raise
-            print(f"symgrad: {path}: {error}", file=sys.stderr)
+            said = error.strerror if isinstance(error, OSError) else error
+            print(f"symgrad: {path}: {said}", file=sys.stderr)
             unread += 1
             continue
         if not options.json:
