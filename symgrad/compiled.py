@@ -313,6 +313,11 @@ class Compiled:
         captured = made.captured_values()
         return made, args, {**kwargs, **captured} if captured else kwargs
 
+    def specialised(self, values: Mapping[str, Any]) -> Specialisation:
+        """Return the specialisation for arguments by name; nothing is run."""
+        with self._lock, self._placing():
+            return self._accepting(values)
+
     def _accepting(self, values: Mapping[str, Any]) -> Specialisation:
         self._cook()
         arguments, dims, examples = describe(values, self.wrt)

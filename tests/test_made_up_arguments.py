@@ -213,3 +213,13 @@ def test_arrays_that_would_run_code_are_not_read(tmp_path):
     np.savez(tmp_path / "evil.npz", x=np.array([{"a": 1}], dtype=object))
     with pytest.raises(SpecError, match="without running code"):
         example_arguments(f, None, str(tmp_path / "evil.npz"))
+
+
+def test_labels_that_are_taken_from_one_are_made_up_as_classes():
+    def loss(w, X, y):
+        p = 1 / (1 + np.exp(-(X @ w)))
+        return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+    made = example_arguments(loss).bound(loss)
+    assert set(made["y"]) == {0.0, 1.0}
+    assert not set(example_arguments(lambda w, X, y: np.mean((X @ w - y) ** 2)).args[2]) <= {0, 1}

@@ -14,6 +14,7 @@ finite number.  So `W1` in ``X @ W1`` gets the shape that fits `X`.  By name, a 
 - ``X``, ``data``: (n, d); ``W``, ``W1``, other capitals: matrices; ``w``, ``theta``, ``b``, ``y``:
   vectors; then everything else up to three axes
 - what is unpacked (``W, b = params``) may be a tuple, what has keys is a dict
+- labels `y` that the function takes ``1 - y`` of: 0 and 1
 - an array that must hold indices (``p[rows, y]``) gets classes 0, 1, 2
 
 Sizes are n = 5, d = 4, h = 6, c = 3, all different, so that none fits by chance.  The numbers are
@@ -28,7 +29,7 @@ import dis
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -37,7 +38,9 @@ from typing import Any
 import numpy as np
 
 from symgrad.arguments import annotated_spec, check_specs, is_leaf, read_spec
-from symgrad.errors import ArgumentError, SpecError, did_you_mean
+from symgrad.compiled import Compiled
+from symgrad.errors import ArgumentError, SpecError, SymgradError, did_you_mean
+from symgrad.graph import Static
 from symgrad.trees import flatten
 
 MOST_RUNS = 10_000
@@ -94,6 +97,7 @@ def example_arguments(
     ]
     if missing:
         made = _made_up(function, given, missing, specs or {}, wanted, has_aux, seed)
+        made |= _two_classes(function, {**given, **made}, made.keys() - wanted, seed)
         given = {**given, **made}
         shown = ", ".join(f"{name} {_shown(made[name])}" for name in missing)
         notes = [*notes, f"made up (seed {seed}): {shown}"]
@@ -411,6 +415,33 @@ def _made_up(
             'file that returns them, or as text: "x=3, W=[[1, 2], [3, 4]]"'
         )
     return found
+
+
+def _two_classes(
+    function: Callable[..., Any], given: Mapping[str, Any], names: Collection[str], seed: int
+) -> dict[str, Any]:
+    """Return zeros and ones for labels ``y`` that the function takes ``1 - y`` of."""
+    labels = [n for n in sorted(names) if LABELS.fullmatch(n) and np.ndim(given[n]) == 1]
+    labels = [n for n in labels if np.asarray(given[n]).dtype.kind == "f"]
+    others = tuple(n for n, v in given.items() if n not in labels and _is_real(v))
+    if not labels or not others:
+        return {}
+    try:
+        made = Compiled(function, others, exact=True, check=None).specialised(given)
+    except SymgradError:  # told by whoever asked for the arguments
+        return {}
+    rows = [e.rhs for e in made.traced.graph.equations if e.rhs.name == "subtract"]
+    of_one = {rhs.operands[1] for rhs in rows if rhs.operands[0] in (Static(1), Static(1.0))}
+    rng = np.random.default_rng(seed)
+    return {
+        name: rng.permutation(np.arange(len(given[name])) % 2).astype(float)
+        for name in labels
+        if made.leaves.get((name, 0)) in of_one
+    }
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, (float, np.ndarray)) and np.asarray(value).dtype.kind == "f"
 
 
 def _specs_of(function: Callable[..., Any], specs: Mapping[str, Any]) -> dict[str, Any]:
