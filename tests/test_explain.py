@@ -152,6 +152,13 @@ def test_arguments_are_made_up_where_none_are_given():
     assert found.notes == ("made up (seed 0): w (4,), X (5, 4), y (5,)",)
 
 
+def test_what_the_value_does_not_depend_on_has_derivative_zero():
+    found = symgrad.explain(lambda x, y: y * 2, 2.0, 3.0)
+    assert found.wrt == ("x", "y") and "df/dx = 0" in shown(found, "gradient")
+    alone = symgrad.explain(lambda x, y: y * 2, 2.0, 3.0, wrt="x")
+    assert alone.wrt == ("x",) and "df/dx = 0" in shown(alone, "gradient")
+
+
 def test_levels_show_more_and_more():
     keys = {k: [s.key for s in derived("two_layer", level=k).steps] for k in ("short", "lines")}
     assert keys["short"] == ["composition", "chain", "gradient"]
