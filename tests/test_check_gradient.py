@@ -275,6 +275,7 @@ EXTREME = [
     ("of a number beside a tiny one", lambda x, y: np.log(x * y), (1.0, 1e-300)),
     ("of a tiny slope", lambda x: x * 1e-300, (0.0,)),
     ("of a huge number", lambda x: np.log(x * x * 1e-300) + x * 1e-300, (1e150,)),
+    ("of a tiny function", lambda x: 1e-13 * x**2, (1.0,)),
     ("in place, by a variable that does not move", into_the_second, (V[:2], V[2:])),
 ]
 

@@ -340,12 +340,15 @@ class _Subject:
         if tolerance is None:
             tolerance = FINE_WITH_KINKS if has_kinks else RIGHT
         chosen = self.choose(method)
-        scale = max(
-            [abs(self.at), *(float(np.max(np.abs(g), initial=0.0)) for g in grads.values())]
-        )
-        judge = _Judge(tolerance, scale, self.floor(scale))
+        largest = max(float(np.max(np.abs(g), initial=0.0)) for g in grads.values())
+        judges = {
+            (name, k): _Judge(
+                tolerance, max(abs(self.at), largest), self.floor(largest, name, k, chosen)
+            )
+            for name, k in grads
+        }
         rows = tuple(
-            self.row(name, k, place, grads[name, k], chosen, judge, most, seed)
+            self.row(name, k, place, grads[name, k], chosen, judges[name, k], most, seed)
             for name in self.compiled.wrt
             for k, place in enumerate(_places(name, self.trees[name][1]))
         )
@@ -353,12 +356,19 @@ class _Subject:
         notes = tuple(self.notes)
         return GradientCheck(self.name, whose, chosen, tolerance, rows, notes, self.repeatable)
 
-    def floor(self, scale: float) -> float:
-        """Return what rounding leaves of numbers that cancel, by those that the function reads."""
+    def floor(self, largest: float, name: str, k: int, method: str) -> float:
+        """Return what rounding leaves of numbers that cancel, in the derivative by one leaf.
+
+        ``largest`` is the largest derivative.  Rounding of the value moves its derivative by so
+        much less as the leaf is larger.
+        """
         numbers = [np.abs(x) for v in self.values.values() for x in map(np.asarray, _leaves(v))
                    if x.dtype.kind == "f"]  # fmt: skip
         size = max(float(np.max(x, initial=0.0)) for x in numbers)
-        return 1e-8 * size if scale < 1e-12 * size else 16 * EPSILON * scale
+        if method == "central" and max(abs(self.at), largest) < 1e-12 * size:
+            return 1e-8 * size  # differences of what is rounded to nothing
+        own = float(np.max(np.abs(self.trees[name][0][k]), initial=1.0))
+        return 16 * EPSILON * max(largest, abs(self.at) / own)
 
     def gradient(self, grad: Any) -> dict[tuple[str, int], Any]:
         """Return the gradient that is checked by variable and leaf, in the variables' shapes."""
