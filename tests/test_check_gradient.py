@@ -263,6 +263,32 @@ def test_what_cancels_to_rounding_is_not_failed():
     assert symgrad.check(lambda a, b: np.vdot(np.cross(a, b), b), V[:3], V[1:], method="central")
 
 
+def into_the_second(x, y):
+    y = y.copy()
+    y -= x
+    y[0] = np.sum(x)
+    return np.sum(np.exp(y))
+
+
+EXTREME = [
+    ("of a tiny number", lambda x: np.log(x) * x, (1e-300,)),
+    ("of a number beside a tiny one", lambda x, y: np.log(x * y), (1.0, 1e-300)),
+    ("of a tiny slope", lambda x: x * 1e-300, (0.0,)),
+    ("of a huge number", lambda x: np.log(x * x * 1e-300) + x * 1e-300, (1e150,)),
+    ("of a tiny function", lambda x: 1e-13 * x**2, (1.0,)),
+    ("in place, by a variable that does not move", into_the_second, (V[:2], V[2:])),
+]
+
+
+@pytest.mark.parametrize("method", ["complex", "mpmath"])
+@pytest.mark.parametrize("label, f, args", EXTREME, ids=[row[0] for row in EXTREME])
+def test_exact_methods_measure_what_is_out_of_the_ordinary(label, f, args, method):
+    wrt = tuple(range(len(args)))
+    assert symgrad.check(f, *args, wrt=wrt, method=method)
+    wrong = tuple(1.001 * g for g in symgrad.grad(f, wrt)(*args))
+    assert not symgrad.check(f, *args, wrt=wrt, method=method, grad=wrong)
+
+
 def test_nothing_passed_is_changed():
     args = W.copy(), X.copy(), LABELS.copy()
     symgrad.check(softmax_loss, *args)

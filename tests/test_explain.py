@@ -160,6 +160,27 @@ def test_keyword_arguments_are_those_of_the_function():
     assert found.step("gradient").lines[-1].code.startswith("dx = ")
 
 
+def test_what_the_value_does_not_depend_on_has_derivative_zero():
+    found = symgrad.explain(lambda x, y: y * 2, 2.0, 3.0)
+    assert found.wrt == ("x", "y") and "df/dx = 0" in shown(found, "gradient")
+    alone = symgrad.explain(lambda x, y: y * 2, 2.0, 3.0, wrt="x")
+    assert alone.wrt == ("x",) and "df/dx = 0" in shown(alone, "gradient")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_cancels_to_rounding_says_nothing_against_a_derivative(seed):
+    def whitened(t):
+        p = (t - t.mean()) / np.sqrt(t.var() + 0.01)
+        return 1.3 * np.sum(p)
+
+    t = np.round(np.random.RandomState(seed).uniform(-1, 1, 24), 3)
+    assert symgrad.explain(whitened, t).wrt == ("t",)
+
+
+def test_an_array_without_axes_is_an_argument_like_a_number():
+    assert "dy/dx = 3x²" in shown(symgrad.explain(lambda x: x**3, np.array(2.0)), "gradient")
+
+
 def test_levels_show_more_and_more():
     keys = {k: [s.key for s in derived("two_layer", level=k).steps] for k in ("short", "lines")}
     assert keys["short"] == ["composition", "chain", "gradient"]

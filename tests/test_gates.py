@@ -155,6 +155,35 @@ def test_a_gate_that_reads_a_value_twice_adds_both_parts():
     assert symgrad.gates(lambda x: x * x, 3.0).value_and_grad(5.0) == (25.0, (10.0,))
 
 
+def smoothed(x):
+    t = np.floor(x)
+    return np.sum(t + x**2)
+
+
+def filled(x, A):
+    w = np.ones(A.shape)
+    w[0] += 1.0
+    t = x @ w
+    return np.sum(t**2)
+
+
+def sawtooth(x):
+    return x + np.floor(x)
+
+
+@pytest.mark.parametrize("f, args", [
+    (smoothed, (np.array([0.3, 1.7]),)),
+    (sawtooth, (1.3,)),
+    (filled, (np.array([1.0, 2.0, 3.0]), np.ones((3, 2)))),
+])  # fmt: skip
+def test_a_derivative_may_end_at_a_step_and_a_size_may_come_from_an_unread_argument(f, args):
+    value, grads = symgrad.gates(f, *args).value_and_grad(*args)
+    expected, slopes = symgrad.value_and_grad(f, tuple(range(len(args))))(*args)
+    np.testing.assert_allclose(value, expected)
+    for mine, theirs in zip(grads if len(args) > 1 else [grads], slopes, strict=True):
+        np.testing.assert_allclose(mine[0] if isinstance(mine, tuple) else mine, theirs)
+
+
 def test_nested_arguments_keep_their_structure():
     def loss(params, x):
         return np.sum((x @ params["W"] + params["b"]) ** 2)

@@ -169,6 +169,11 @@ def test_a_right_claim_is_equal(title, function, claim):
     assert verdict.mistake is None and not verdict.layout and verdict.proof
 
 
+def test_gradients_may_stand_behind_the_value_as_value_and_grad_returns_them():
+    claim = "def grad(w, b, X, r, lam):\n    return r @ r, (X.T @ r / len(r) + lam * w, r.mean())"
+    assert judged(ridge, claim, wrt=("w", "b")).equal
+
+
 def test_example_arguments_serve_instead_of_specs():
     rng = np.random.default_rng(0)
     args = rng.normal(size=3), 0.1, rng.normal(size=(5, 3)), rng.normal(size=5), 0.2

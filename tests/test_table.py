@@ -544,6 +544,16 @@ def test_of_an_array_the_entry_that_matters_most_is_named():
     )
 
 
+def test_what_nothing_reads_is_said_and_lends_its_name_to_no_other_value():
+    def f(x, c):
+        c = np.sin(x)
+        return c * c
+
+    table = symgrad.table(f, 1.0, 5.0)
+    assert table.column("variable")[-3:] == ["f", "c2", "x"]
+    assert table.sentences[1].text == "f does not depend on c: its derivative is 0."
+
+
 def test_what_has_no_derivative_says_so():
     table = symgrad.table(lambda x: np.sqrt(x) * x, -1.0)
     assert table.sentences[0].text == "f has no derivative by x here."

@@ -40,6 +40,8 @@ BANDS = (
 )
 
 STEP = 1e-30  # of the complex step: its square is nothing, so no digit is lost
+LONG_STEP = 1e-10  # relative: its square is nothing still, beside a number as small as 1e-300
+FULL = 1e-290  # a smaller rise may have lost digits below the smallest number
 WORDS = {
     "central": "central differences, extrapolated over steps from 0.1 to 5e-8",
     "complex": f"the complex step {STEP}",
@@ -338,12 +340,15 @@ class _Subject:
         if tolerance is None:
             tolerance = FINE_WITH_KINKS if has_kinks else RIGHT
         chosen = self.choose(method)
-        scale = max(
-            [abs(self.at), *(float(np.max(np.abs(g), initial=0.0)) for g in grads.values())]
-        )
-        judge = _Judge(tolerance, scale, self.floor(scale))
+        largest = max(float(np.max(np.abs(g), initial=0.0)) for g in grads.values())
+        judges = {
+            (name, k): _Judge(
+                tolerance, max(abs(self.at), largest), self.floor(largest, name, k, chosen)
+            )
+            for name, k in grads
+        }
         rows = tuple(
-            self.row(name, k, place, grads[name, k], chosen, judge, most, seed)
+            self.row(name, k, place, grads[name, k], chosen, judges[name, k], most, seed)
             for name in self.compiled.wrt
             for k, place in enumerate(_places(name, self.trees[name][1]))
         )
@@ -351,12 +356,19 @@ class _Subject:
         notes = tuple(self.notes)
         return GradientCheck(self.name, whose, chosen, tolerance, rows, notes, self.repeatable)
 
-    def floor(self, scale: float) -> float:
-        """Return what rounding leaves of numbers that cancel, by those that the function reads."""
+    def floor(self, largest: float, name: str, k: int, method: str) -> float:
+        """Return what rounding leaves of numbers that cancel, in the derivative by one leaf.
+
+        ``largest`` is the largest derivative.  Rounding of the value moves its derivative by so
+        much less as the leaf is larger.
+        """
         numbers = [np.abs(x) for v in self.values.values() for x in map(np.asarray, _leaves(v))
                    if x.dtype.kind == "f"]  # fmt: skip
         size = max(float(np.max(x, initial=0.0)) for x in numbers)
-        return 1e-8 * size if scale < 1e-12 * size else 16 * EPSILON * scale
+        if method == "central" and max(abs(self.at), largest) < 1e-12 * size:
+            return 1e-8 * size  # differences of what is rounded to nothing
+        own = float(np.max(np.abs(self.trees[name][0][k]), initial=1.0))
+        return 16 * EPSILON * max(largest, abs(self.at) / own)
 
     def gradient(self, grad: Any) -> dict[tuple[str, int], Any]:
         """Return the gradient that is checked by variable and leaf, in the variables' shapes."""
@@ -418,19 +430,29 @@ class _Subject:
 
     def cannot_run_on(self, field: Field) -> str | None:
         """Return why the function cannot be run on the numbers of ``field``, or None."""
-        values = dict(self.values)
-        for name, (leaves, tree) in self.trees.items():
-            lifted = [StandIn(field.lift(np.array(leaf)), field) for leaf in leaves]
-            values[name] = tree.build(iter(lifted))
         try:
             with mpmath.workdps(DIGITS):
-                value = self.value(values)
+                value = self.value(self.lifted(field))
                 there = float(field.real(value.data)) if isinstance(value, StandIn) else value
                 same = np.shape(there) == () and _is_near(float(there), self.at)
         except Exception as error:  # the user's function may raise anything on other numbers
             text = str(error).splitlines()
             return text[0] if text else type(error).__name__
         return None if same else f"its value in {field.name} is {there}, not {self.at}"
+
+    def lifted(self, field: Field, name: str = "", k: int = 0, data: Any = None) -> dict[str, Any]:
+        """Return the arguments as numbers of ``field``; one leaf may be given other ``data``.
+
+        All are lifted, not only the one that moves: a plain array could not be added to in place.
+        """
+        values = dict(self.values)
+        for mine, (leaves, tree) in self.trees.items():
+            own = [
+                data if data is not None and (mine, j) == (name, k) else field.lift(np.array(leaf))
+                for j, leaf in enumerate(leaves)
+            ]
+            values[mine] = tree.build(iter([StandIn(x, field) for x in own]))
+        return values
 
     def row(
         self, name: str, k: int, place: str, gradient: Any, method: str, judge: _Judge,
@@ -472,16 +494,20 @@ class _Subject:
         if method == "central":
             return central(line, at)
         if method == "complex":
-            data = _moved(np.asarray(COMPLEX.lift(leaf)), v, STEP * 1j)
-            value = self.value(self.with_leaf(name, k, StandIn(data, COMPLEX)))
-            slope = float(value.data.imag) / STEP if isinstance(value, StandIn) else 0.0
-            return Slope(slope, 1e-14 * abs(slope))
+            size = abs(at) or 1.0
+            for step in (min(STEP, LONG_STEP * size), LONG_STEP * size):
+                data = _moved(np.asarray(COMPLEX.lift(leaf)), v, step * 1j)
+                value = self.value(self.lifted(COMPLEX, name, k, data))
+                rise = float(value.data.imag) if isinstance(value, StandIn) else 0.0
+                if abs(rise) >= FULL:
+                    break
+            return Slope(rise / step, 1e-14 * abs(rise / step))
         with mpmath.workdps(DIGITS):
-            step = mpmath.mpf(10) ** (-DIGITS // 3)
+            step = mpmath.mpf(10) ** (-DIGITS // 3) * (abs(at) or 1)
             ends = []
             for way in (step, -step):
                 data = _moved(PRECISE.lift(np.array(leaf)), v, way)
-                value = self.value(self.with_leaf(name, k, StandIn(data, PRECISE)))
+                value = self.value(self.lifted(PRECISE, name, k, data))
                 ends.append(value.data[()] if isinstance(value, StandIn) else mpmath.mpf(0))
             slope = float((ends[0] - ends[1]) / (2 * step))
         return Slope(slope, 1e-15 * abs(slope))

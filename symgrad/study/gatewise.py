@@ -93,6 +93,9 @@ def gates(
     return Gates(found.name, text, found.made.captured_values())
 
 
+FLAT = "nothing: the slope is 0 everywhere"  # of a step function, where a derivative ends
+
+
 @dataclass(frozen=True, slots=True)
 class GatesView:
     """The module as the template prints it: strings, and which of two loops to print."""
@@ -128,6 +131,12 @@ class _Module:
         self.graph: Graph = found.pulls.plain
         self.names = {node.symbol: node.name for node in found.nodes}
         self._check_names()
+        # inputs that the value does not depend on; a size may be read off them alone
+        notes = self.made.primal.notes.names
+        self.unread = [x for x in self.graph.inputs if x not in self.names]
+        for x in self.unread:
+            self.names[x] = self._free(notes.get(x, "x"))
+        self.read: set[Sym] = set()
         self.np = self._free("np")
         self.table, self.upstream = self._free("GATES"), self._free("upstream")
         self.interface = replace(self.made.interface, comments=False, rewritten=())
@@ -150,6 +159,7 @@ class _Module:
             derivative = self._derivative(node, value.reads)
             functions += [value.view, *([derivative.view] if derivative else [])]
             rows += self._row(node, value, derivative)
+            self.read.update(value.reads, derivative.reads if derivative else ())
         entry = self._entry()
         printed = [*functions, entry]
         lines = [line for f in printed for part in (f.signature, *f.sections) for line in part]
@@ -208,16 +218,17 @@ class _Module:
     def _derivative(self, node: Node, near: Sequence[Sym]) -> Part | None:
         """Return the function for the derivatives; ``near`` are the nodes that the gate reads."""
         edges = self.circuit.edges_into[node.number]
-        if not edges:
+        if not edges and node.upstream is None:
             return None
         mine = [self.pulls[node.symbol, edge.position] for edge in edges]
         sources = [f"d{node.name}/d{self._name(edge.source)}" for edge in edges]
         name = f"der_{node.name}"
         if self.is_scalar:
-            doc = f"Return {', '.join(sources)}."
+            doc = f"Return {', '.join(sources) or FLAT}."
             locals_ = [uncopied(self.graph, pull.local_plain) for pull in mine]
             return self._function(name, doc, locals_, None, near)
-        doc = f"Return what flows back to {', '.join(self._name(e.source) for e in edges)}."
+        whom = ", ".join(self._name(e.source) for e in edges)
+        doc = f"Return {f'what flows back to {whom}' if edges else FLAT}."
         seed = self.circuit.pulls.upstream[node.symbol]
         return self._function(name, doc, [pull.passed_plain for pull in mine], seed, near)
 
@@ -251,9 +262,8 @@ class _Module:
         writer = self._writer(equations, outputs, names, is_value=not doc)
         sections = writer.sections(list(names.values()))
         body, results = self._body(writer, sections, outputs)
-        returned = [f"return {results[0]}"]
-        if doc:
-            returned = exploded("return ", f"[{', '.join(results)}]", "", 4)
+        listed = f"[{', '.join(results)}]"
+        returned = exploded("return ", listed, "", 4) if doc else [f"return {results[0]}"]
         lines = [*_used(writer.size_lines(), [*body, *returned]), *body, *returned]
         words = _words(lines)
         read = [x for x in read if names[x] in words]  # a spelling may do without a size
@@ -331,22 +341,26 @@ class _Module:
             todo += [(z, False) for z in reversed(eqn.rhs.operands)]
         equations = [self.graph.equations[k] for k in sorted({self.place[y] for y in found})]
         inputs = [*read, *([seed] if seed is not None else [])]
-        read |= dict.fromkeys(self._holders(equations, inputs, near))
+        known = self._before(outputs) if is_value else list(self.symbol_of.values())
+        read |= dict.fromkeys(self._holders(equations, inputs, [*near, *known, *self.unread]))
         order = {x: k for k, x in enumerate(near)}  # a gate's parameters stand in one order
         return equations, sorted(read, key=lambda x: order.get(x, len(order)))
 
+    def _before(self, outputs: Sequence[Operand]) -> list[Sym]:
+        """Return the nodes that the forward pass knows before it computes ``outputs``."""
+        first = min(self.place[y] for y in outputs if type(y) is Sym)
+        return [x for x in self.symbol_of.values() if self.place.get(x, -1) < first]
+
     def _holders(
-        self, equations: Sequence[Equation], inputs: Sequence[Sym], near: Sequence[Sym]
+        self, equations: Sequence[Equation], inputs: Sequence[Sym], known: Sequence[Sym]
     ) -> list[Sym]:
-        """Return further nodes to read, for the sizes that equations mention."""
+        """Return those of ``known`` to read besides, for the sizes that equations mention."""
         avals, found = self.graph.avals, []
         shown = {d for x in inputs for d in avals[x].shape if isinstance(d, Dim)}
         for size in dict.fromkeys(d for eqn in equations for d in sizes_read(eqn.rhs)):
             if size in shown:
                 continue
-            holder = next(
-                (x for x in (*near, *self.symbol_of.values()) if size in avals[x].shape), None
-            )
+            holder = next((x for x in known if size in avals[x].shape), None)
             if holder is not None:
                 found.append(holder)
                 shown.update(d for d in avals[holder].shape if isinstance(d, Dim))
@@ -370,7 +384,8 @@ class _Module:
             *writer.size_lines(guarded=True),
             *guard_lines(writer, parameters),
         ]
-        given = [f"{quoted(self.names[x])}: {names[x]}" for x in primal.inputs if x in self.names]
+        needed = [x for x in primal.inputs if x not in self.unread or x in self.read]
+        given = [f"{quoted(self.names[x])}: {names[x]}" for x in needed]
         lines = [
             *head,
             *bracketed("values = {", given, "}", 4, is_call=False),

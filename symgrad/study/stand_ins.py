@@ -272,7 +272,7 @@ class StandIn(NDArrayOperatorsMixin):
         return StandIn(found if isinstance(found, np.ndarray) else _cell(found, self), self.field)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self.data[key] = _data(value, self.field)
+        self.data[key] = _data(value, self.field)[()]  # a 0-d array would become an element
 
     # what an array has
 

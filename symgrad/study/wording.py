@@ -276,8 +276,12 @@ def _names(
     defined = {y: eqn for eqn in graph.equations for y in eqn.lhs}
     names = Names(notes, (), defined, frozenset(defined))
     found: dict[Sym, str] = {}
-    for x in [*inputs, *(g.result for g in groups if g.result in notes.names)]:
+    for x in inputs:
         names.of[x] = found[x] = names.claim(notes.names.get(x, "x"), True)
+    # a local called like an input that nothing reads is another value
+    names.taken.update(notes.names[x] for x in graph.inputs if x in notes.names)
+    for x in [g.result for g in groups if g.result in notes.names]:
+        names.of[x] = found[x] = names.claim(notes.names[x], True)
     sizes = dims_in(size for aval in graph.avals.values() for size in aval.shape)
     names.taken.update(map(graph.shapes.label, sizes))  # a letter is a size or a value
     rest = [g.result for g in groups if g.result not in found]

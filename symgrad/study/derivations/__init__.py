@@ -190,7 +190,7 @@ def explain(
         final.rewrites(), final.emitted(forward=level in ("full", "gates")),
     ]  # fmt: skip
     shown = tuple(s for s in steps if s is not None and s.key in KEPT[level])
-    wrt_names = tuple(found.nodes[k].name for k in found.wrt)
+    wrt_names = tuple(map(final.name, final.made.wrt_symbols))
     words = conventions(found, shown)
     return Derivation(
         found.made.name, found.nodes[found.output].name, wrt_names, level, shown, words, notes

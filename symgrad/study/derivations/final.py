@@ -195,7 +195,7 @@ class Final:
             left = self._derivative(x)
             left = with_indices(left, [index for index in indices if index is not None])
             points = self._check_gradient(x, ct)
-            name = self.circuit.wording.names[self._primal(x)]
+            name = self.name(x)
             code = f"d{name} = {self.writer.speller.operand(ct)}"
             found.append(Line(equals(left, right), code=code, of=f"d{name}", points=points))
         return found
@@ -270,8 +270,14 @@ class Final:
             return False
         return count == COUNT
 
+    def name(self, x: Sym) -> str:
+        """Return what an input is called; one that the value does not depend on is no node."""
+        known = self.circuit.wording.names.get(self._primal(x))
+        return known if known is not None else self.writer.name(x)
+
     def _derivative(self, x: Sym) -> Math:
-        return self.circuit.wording.derivative_math(self._primal(x))
+        words = self.circuit.wording
+        return derivative(words.math(words.result), Name(self.name(x)), words.sign)
 
     def _primal(self, x: Sym) -> Sym:
         """Return the circuit's symbol of an input."""

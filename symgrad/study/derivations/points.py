@@ -8,6 +8,8 @@ a smooth point raises `GraphError`, so none is shown that does not hold.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -56,7 +58,7 @@ class Points:
         array = np.asarray(value)
         noise = self.random.standard_normal(array.shape).astype(array.dtype)
         moved = array + SPREAD * noise * np.where(array == 0, 1, np.abs(array)).astype(array.dtype)
-        return moved if array.shape else type(value)(moved)
+        return moved if isinstance(value, np.ndarray) else type(value)(moved)
 
     def _values(self, given: Mapping[Sym, Any]) -> dict[Operand, Any]:
         symbols = [*self.wanted, *self.cts]
@@ -86,7 +88,7 @@ class Points:
         def values(k: int, at: Any) -> Any:
             known = [at if leaf is x else self.value(k, leaf) for leaf in leaves]
             y_value = run(self.inputs[k], known)[0]
-            return np.sum(np.asarray(self.value(k, ct)) * y_value)
+            return np.asarray(self.value(k, ct)) * y_value
 
         def total(k: int) -> Any:
             return sum(np.asarray(self.value(k, p)) for p in passed)
@@ -136,7 +138,15 @@ class Points:
             return run(*[inputs[k][y] for y in others], moved)[0]
 
         said = f"the derivative of the output by {self._name(x)}"
-        return self._along(values, at, derivative, said)
+        return self._along(values, at, derivative, said, sizes=self._sizes)
+
+    @functools.cached_property
+    def _sizes(self) -> list[float]:
+        """At each point the largest value on the way to the output, which rounding is part of."""
+        nodes = [node.symbol for node in self.circuit.nodes]
+        found = [[float(np.sum(np.abs(known[x]))) for x in nodes if x in known]
+                 for known in self.known]  # fmt: skip
+        return [max([0.0, *filter(math.isfinite, sizes)]) for sizes in found]
 
     def _along(
         self,
@@ -145,12 +155,13 @@ class Points:
         derivative: Callable[[int], Any],
         said: str,
         is_summed: bool = True,
+        sizes: Sequence[float] = (0.0,) * COUNT,
     ) -> int:
         """Compare differences along a random direction with the derivative, at each point.
 
         A difference across a kink says nothing of the derivative: such a point does not count.
         """
-        compared = [self._holds(k, values, where(k), derivative, said, is_summed)
+        compared = [self._holds(k, values, where(k), derivative, said, is_summed, sizes[k])
                     for k in range(COUNT)]  # fmt: skip
         return self.counted(sum(compared), said)
 
@@ -162,6 +173,7 @@ class Points:
         derivative: Callable[[int], Any],
         said: str,
         is_summed: bool,
+        largest: float,
     ) -> bool:
         """Return whether a comparison was possible at a point; raise if it fails.
 
@@ -176,10 +188,14 @@ class Points:
             h = self.step * scale * shrink
             with np.errstate(all="ignore"):
                 low, middle, high = (values(k, _as(at, at + s * h * v)) for s in (-1, 0, 1))
+                size = max(np.max(np.abs(middle), initial=0.0), largest)
+                if is_summed:  # a sum of what cancels has the rounding of its terms
+                    size = max(np.sum(np.abs(middle)), largest)
+                    low, middle, high = np.sum(low), np.sum(middle), np.sum(high)
                 ahead, behind = (high - middle) / h, (middle - low) / h
             if not (np.all(np.isfinite(ahead + behind)) and np.all(np.isfinite(expected))):
                 return False
-            noise = 100 * self.eps * np.max(np.abs(middle), initial=0.0) / h + 1e-9
+            noise = 100 * self.eps * size / h + 1e-9
             if _near(ahead, behind, 1e-2, noise):
                 if not _near((ahead + behind) / 2, expected, self.tolerance * 10, noise):
                     raise GraphError(f"{said} is not what differences give: please report this")

@@ -118,7 +118,10 @@ def trial_of(claim: Claim, wrt: Sequence[str], names: Sequence[str]) -> Trial:
 
 def _returned(claim: Claim, wrt: Sequence[str]) -> list[tuple[str, Line]]:
     given = claim.returned
-    if len(given) == len(wrt) + 1:  # (loss, dW, db), as value_and_grad returns it
+    last = given[-1]
+    if len(given) == 2 and isinstance(last.formula, ast.Tuple):  # (loss, (dW, db))
+        given = tuple(replace(last, formula=part) for part in last.formula.elts)
+    elif len(given) == len(wrt) + 1:  # (loss, dW, db), as value_and_grad returns it
         given = given[1:]
     if len(given) != len(wrt):
         raise ClaimError(

@@ -16,7 +16,7 @@ import numpy as np
 from symgrad.study.circuit import Circuit, Edge, Node
 from symgrad.study.digits import shape_text
 from symgrad.study.tables.cells import TIMES, Cell, equation, formula, number, words
-from symgrad.study.tex import escaped
+from symgrad.study.tex import escaped, tex_name
 from symgrad.study.wording import DOT
 
 NOTATIONS = ("d", "bar", "partial")
@@ -204,8 +204,22 @@ def _is_summed(circuit: Circuit, edge: Edge) -> bool:
 
 def sensitivity(look: Look) -> list[Cell]:
     """Return for each thing that the output is differentiated by what raising it does."""
-    nodes = look.circuit.nodes
-    return [_sentence(look, nodes[k], nodes[look.circuit.output]) for k in look.circuit.wrt]
+    nodes, made = look.circuit.nodes, look.circuit.made
+    output = nodes[look.circuit.output]
+    read = {nodes[k].symbol: nodes[k] for k in look.circuit.wrt}
+    return [
+        _sentence(look, read[x], output) if x in read
+        else _unread(look, made.primal.notes.names.get(x, "x"), output)
+        for x in made.wrt_symbols
+    ]  # fmt: skip
+
+
+def _unread(look: Look, name: str, output: Node) -> Cell:
+    said = "{} does not depend on {}: its derivative is 0."
+    return words(
+        said.format(output.name, name),
+        said.format(f"${look.tex(output)}$", f"${tex_name(name)}$"),
+    )
 
 
 def _sentence(look: Look, node: Node, output: Node) -> Cell:
