@@ -93,7 +93,7 @@ def backward_equations(circuit):
             t.symbol: Number(1) if t.number == circuit.output else words.derivative_math(t.symbol)
             for t in targets
         }
-        formulas = words.reading(circuit.pulls, upstream)
+        formulas = words.reading(upstream)
         indices, right = formulas.total([edge.pull.passed_plain for edge in edges])
         shown = [index for index in indices if index is not None]
         yield with_indices(words.derivative_math(node.symbol), shown), right

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from symgrad.arguments import bind, is_leaf
 from symgrad.compiled import Compiled
-from symgrad.differentiate import active_symbols, passed_back, unbroadcast
+from symgrad.differentiate import active_symbols
 from symgrad.errors import ArgumentError, Location, SymgradError, WrtError
-from symgrad.expand import expand
-from symgrad.graph import Builder, Equation, Graph, Operand, Static, Sym, Value, building
-from symgrad.simplify import simplify
+from symgrad.graph import Equation, Graph, Operand, Static, Sym
 from symgrad.specialise import Specialisation
 from symgrad.study.evaluate import evaluate
+from symgrad.study.pullbacks import Group, Pull, Pullbacks
 from symgrad.study.wording import Wording
 from symgrad.transforms.matching import name_of
 from symgrad.trees import flatten
@@ -95,7 +94,7 @@ class Circuit:
     wording: Wording
     made: Specialisation
     given: Mapping[Sym, Any]  # the values of the inputs, those that nothing reads too
-    pulls: _Pullbacks
+    pulls: Pullbacks
 
     @functools.cached_property
     def edges_from(self) -> Mapping[int, tuple[Edge, ...]]:
@@ -220,15 +219,17 @@ class _Circuits:
 
     def circuit(self) -> Circuit:
         groups = self._groups()
-        self.pulls = _Pullbacks(self.graph, groups, self.active, self.output)
+        self.pulls = Pullbacks(self.graph, groups, self.active, self.output)
         results = [g.result for g in groups]
         inputs = [x for x in self.graph.inputs if x in self.live]
-        self.wording = Wording(self.made, inputs, groups, self.rename)
+        self.wording = Wording(self.made, inputs, groups, self.pulls, self.rename)
         numbers = self._numbers([*inputs, *results])
         place = {x: k for k, x in enumerate([*inputs, *results])}
         by_result = {g.result: g for g in groups}
         nodes = tuple(self._node(k, x, by_result.get(x), numbers) for x, k in place.items())
-        edges = tuple(self._edge(pull, place, numbers) for pull in self.pulls.found)
+        edges = tuple(
+            self._edge(k, pull, place, numbers) for k, pull in enumerate(self.pulls.found)
+        )
         output = place[self.output]
         wrt = tuple(place[x] for x in self.made.wrt_symbols if x in place)
         level = self.level if isinstance(self.level, str) else "blocks"
@@ -321,10 +322,9 @@ class _Circuits:
             group.equations if group is not None else (), x,
         )  # fmt: skip
 
-    def _edge(self, pull: Pull, place: Mapping[Sym, int], numbers: _Numbers) -> Edge:
-        k = self.pulls.found.index(pull)
-        local_text, local_tex = self.wording.local(pull, self.pulls)
-        passed_text, passed_tex = self.wording.passed(pull, self.pulls)
+    def _edge(self, k: int, pull: Pull, place: Mapping[Sym, int], numbers: _Numbers) -> Edge:
+        local_text, local_tex = self.wording.local(pull)
+        passed_text, passed_tex = self.wording.passed(pull)
         return Edge(
             place[pull.source], place[pull.target], pull.position, local_text, local_tex,
             numbers.local[k], passed_text, passed_tex, numbers.passed[k], pull,
@@ -337,135 +337,6 @@ class _Numbers:
     upstream: dict[Sym, Any]
     passed: dict[int, Any]
     local: dict[int, Any]
-
-
-class Group:
-    """The equations of one node, and the symbol that is its value."""
-
-    def __init__(self, result: Sym, equations: Sequence[Equation], constant: frozenset[Sym]):
-        self.result, self.equations = result, tuple(equations)
-        inside = {y for eqn in self.equations for y in eqn.lhs}
-        read = (x for eqn in self.equations for x in eqn.rhs.operands if type(x) is Sym)
-        self.reads = [x for x in read if x not in inside and x not in constant]
-
-    @property
-    def op(self) -> str:
-        return self.equations[0].rhs.name if len(self.equations) == 1 else "line"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pull:
-    """What flows back along one edge, as symbols of the graph of pullbacks."""
-
-    source: Sym
-    target: Sym
-    position: int
-    group: Group
-    passed: Operand
-    local: Operand | None
-    passed_plain: Operand  # the same in the graph without composites, for its text
-    local_plain: Operand
-
-
-class _Pullbacks:
-    """The graph with, for each group, what it passes back to each node that it reads.
-
-    The upstream derivative of each node is an input of its own, so that a group's formulas are
-    about that group alone; ``sums`` says of which passed values each is the sum.
-    """
-
-    def __init__(self, graph: Graph, groups: Sequence[Group], active: set[Sym], output: Sym):
-        self.builder = Builder.continuing(graph)
-        self.active = active
-        self.upstream: dict[Sym, Sym] = {}
-        self.reached: set[Sym] = {output}
-        drafts: list[tuple[Sym, Group, int, Value, Value | None]] = []
-        with building(self.builder):
-            self._ct(output)
-            for group in reversed(groups):
-                if group.result in self.reached and group.result in active:
-                    drafts += self._pull(group)
-        wanted: list[Operand] = []
-        for *_, passed, local in drafts:
-            wanted += [passed.symbol, Static(0.0) if local is None else local.symbol]
-        made = self.builder.graph(wanted)
-        self.graph = simplify(made, len(graph.equations), len(made.inputs) - len(graph.inputs))
-        results = [g.result for g in groups]
-        self.plain = expand(replace(self.graph, outputs=(*results, *self.graph.outputs)))
-        pairs = zip(self.plain.outputs, results, strict=False)
-        self.node_of = {y: x for y, x in pairs if type(y) is Sym}
-        self.found = self._pulls(drafts, self.plain.outputs[len(results) :])
-        self.sums: dict[Sym, list[Operand]] = {ct: [] for ct in self.upstream.values()}
-        for pull in self.found:
-            self.sums[self.upstream[pull.source]].append(pull.passed)
-        one = np.float32(1) if graph.avals[output].dtype == np.float32 else 1.0
-        self.sums[self.upstream[output]].append(Static(one))
-
-    def _pulls(
-        self,
-        drafts: Sequence[tuple[Sym, Group, int, Value, Value | None]],
-        written: Sequence[Operand],
-    ) -> list[Pull]:
-        found = []
-        for k, (source, group, position, _, local) in enumerate(drafts):
-            passed, mine = self.graph.outputs[2 * k : 2 * k + 2]
-            passed_plain, local_plain = written[2 * k : 2 * k + 2]
-            found.append(
-                Pull(
-                    source, group.result, position, group, passed,
-                    None if local is None else mine, passed_plain, local_plain,
-                )
-            )  # fmt: skip
-        return found
-
-    def _ct(self, x: Sym) -> Value:
-        if x not in self.upstream:
-            self.upstream[x] = self.builder.input(self.builder.avals[x])
-        return self.builder.wrap(self.upstream[x])
-
-    def _pull(self, group: Group) -> list[tuple[Sym, Group, int, Value, Value | None]]:
-        b = self.builder
-        seed = b.wrap(Static(1.0))
-        passed = self._sweep(group, self._ct(group.result))
-        is_number = not b.avals[group.result].shape
-        plain = is_number or all(type(eqn.rhs).facts.elementwise for eqn in group.equations)
-        # of a number by an array it has the array's shape, of an array element by element its own
-        locals_ = self._sweep(group, seed, wide=not is_number) if plain else {}
-        found = []
-        for position, (x, value) in sorted(passed.items()):
-            self.reached.add(x)
-            self._ct(x)
-            local = locals_.get(position)
-            found.append((x, group, position, value, local[1] if local else None))
-        return found[::-1]
-
-    def _sweep(self, group: Group, seed: Value, wide: bool = False) -> dict[int, tuple[Sym, Value]]:
-        """Return what the group passes back to each node that it reads, by operand number.
-
-        A gate that reads a node twice has two edges; in a line of several gates they are summed.
-        ``wide`` leaves the shapes that broadcasting gave.
-        """
-        b = self.builder
-        cts: dict[Sym, Value] = {group.result: seed}
-        inside = {y for eqn in group.equations for y in eqn.lhs}
-        found: dict[int, tuple[Sym, Value]] = {}
-        for eqn in reversed(group.equations):
-            if not any(y in cts for y in eqn.lhs):
-                continue
-            mine = [cts.get(y) or b.wrap(Static(0.0)) for y in eqn.lhs]
-            for i, value in passed_back(b, eqn, mine, self.active):
-                x = eqn.rhs.operands[i]
-                assert type(x) is Sym
-                value = value if isinstance(value, Value) else b.wrap(Static(value))
-                value = value if wide else unbroadcast(value, b.avals[x])
-                if x in inside:
-                    cts[x] = value + cts[x] if x in cts else value
-                elif len(group.equations) == 1:
-                    found[i] = (x, value)
-                else:
-                    k = group.reads.index(x)
-                    found[k] = (x, value + found[k][1] if k in found else value)
-        return found
 
 
 def _live(graph: Graph) -> set[Sym]:

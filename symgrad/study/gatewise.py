@@ -27,7 +27,6 @@ from symgrad.graph import FLOAT64, Equation, Graph, Operand, Sym, sizes_read
 from symgrad.load import load_function
 from symgrad.schedule import Half
 from symgrad.study.circuit import Circuit, Node, Partition, circuit
-from symgrad.study.wording import uncopied
 from symgrad.templating import environment
 from symgrad.trees import quoted
 
@@ -225,7 +224,7 @@ class _Module:
         name = f"der_{node.name}"
         if self.is_scalar:
             doc = f"Return {', '.join(sources) or FLAT}."
-            locals_ = [uncopied(self.graph, pull.local_plain) for pull in mine]
+            locals_ = [self.circuit.pulls.uncopied(pull.local_plain) for pull in mine]
             return self._function(name, doc, locals_, None, near)
         whom = ", ".join(self._name(e.source) for e in edges)
         doc = f"Return {f'what flows back to {whom}' if edges else FLAT}."

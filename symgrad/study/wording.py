@@ -6,9 +6,10 @@ Invariant: a name stands for one node; what has no node of its own is written ou
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
 
 import sympy as sp
 
@@ -22,10 +23,8 @@ from symgrad.ops.indexing import key_text
 from symgrad.schedule.names import Names
 from symgrad.specialise import Specialisation
 from symgrad.study.formulas import Formulas, Index, from_sympy
+from symgrad.study.pullbacks import Group, Pull, Pullbacks
 from symgrad.study.tex import tex
-
-if TYPE_CHECKING:
-    from symgrad.study.circuit import Group, Pull, _Pullbacks
 
 WRITES = {"put_at": "put", "add_at": "add_at"}  # (array, [where], what)
 LETTERS = "uvstrqcdgh"  # for values that have no better name
@@ -52,6 +51,17 @@ class _Calls(Speller):
         )
 
 
+class _Writer:
+    """Writes values of one graph both ways: as the emitted code has them, and as mathematics."""
+
+    def __init__(self, speller: Speller, formulas: Formulas):
+        self.speller, self.formulas = speller, formulas
+
+    def operand(self, x: Operand) -> tuple[str, str]:
+        """Return a value as Python and as TeX."""
+        return str(self.speller.operand(x)), tex(self.formulas.operand(x))
+
+
 class Wording:
     """Names, formulas and local derivatives of the nodes of one circuit."""
 
@@ -60,15 +70,16 @@ class Wording:
         made: Specialisation,
         inputs: Sequence[Sym],
         groups: Sequence[Group],
+        pulls: Pullbacks,
         rename: str | Mapping[str, str] | None = None,
     ):
-        self.graph = made.primal
+        self.graph, self.pulls = made.primal, pulls
         self.groups = {g.result: g for g in groups}
         self.output = made.value_name if made.value_name != "value" else "f"
         self.names = _names(self.graph, inputs, groups, self.output, rename)
         self.is_node = {*inputs, *self.groups}
         self.defined = {y: eqn for eqn in self.graph.equations for y in eqn.lhs}
-        self.inlined = {y: e for y, e in self.defined.items() if y not in self.is_node}
+        self.inlined = _inlined(self.graph, self.is_node)
 
     def name(self, x: Sym) -> str:
         return self.names[x]
@@ -81,82 +92,53 @@ class Wording:
 
     def shape(self, x: Sym) -> tuple[str, ...]:
         """Return the sizes of a node as the emitted code writes them."""
-        return tuple(map(self._speller(self.graph, self.inlined).size, self.graph.avals[x].shape))
+        return tuple(map(self._of_values.speller.size, self.graph.avals[x].shape))
 
     def formula(self, x: Sym) -> tuple[str, str]:
         """Return how a node is computed from others, as Python and as TeX."""
-        own = {y: e for y, e in self.inlined.items() if y is not x}
-        text = self._speller(self.graph, own).equation(self.defined[x])
-        return str(text), tex(self.equation(x)[1])
+        return str(self._of_values.speller.equation(self.defined[x])), tex(self.equation(x)[1])
 
     def equation(self, x: Sym) -> tuple[Math, Math]:
         """Return both sides of the equation that defines a node, as mathematics."""
-        own = {y: e for y, e in self.inlined.items() if y is not x}
-        indices, right = self._formulas(self.graph, own).defined(self.defined[x], x)
+        indices, right = self._of_values.formulas.defined(self.defined[x], x)
         return _at(self.math(x), indices), right
 
-    def local(self, pull: Pull, pulls: _Pullbacks) -> tuple[str, str]:
-        """Return the local derivative of an edge, as text and as TeX.
+    def local(self, pull: Pull) -> tuple[str, str]:
+        """Return the local derivative of an edge, as Python and as TeX.
 
         Where it is no array, it is what is done with the upstream derivative, shown as a dot.
         """
-        text, (_, math) = self._local(pull, pulls)
-        return text, tex(math)
-
-    def local_math(self, pull: Pull, pulls: _Pullbacks) -> tuple[tuple[Index, ...], Math]:
-        """Return the local derivative of an edge as mathematics, and the indices it needs."""
-        return self._local(pull, pulls)[1]
-
-    def _local(self, pull: Pull, pulls: _Pullbacks) -> tuple[str, tuple[tuple[Index, ...], Math]]:
         if pull.local is None:
-            return self._spelled(pull.passed_plain, pull, pulls, DOT, Sign(DOT))
+            return self._of_dots.operand(pull.passed_plain)
         found = self._by_sympy(pull)
-        if found is not None:
-            text, math = sp.sstr(found), from_sympy(found, lambda s: Name(s.name))
-            if found.count_ops() <= SHORT:
-                return text, ((), math)
-        local = uncopied(pulls.plain, pull.local_plain)
-        local = Static(1) if local == Static(1.0) else local
-        spelled = self._spelled(local, pull, pulls, DOT, Sign(DOT))
-        if found is not None and len(text) <= len(spelled[0]):
-            return text, ((), math)
+        if found is not None and found.count_ops() <= SHORT:
+            return _both(found)
+        local = self.pulls.uncopied(pull.local_plain)
+        spelled = self._of_dots.operand(Static(1) if local == Static(1.0) else local)
+        if found is not None and len(sp.sstr(found)) <= len(spelled[0]):
+            return _both(found)
         return spelled
 
-    def passed(self, pull: Pull, pulls: _Pullbacks) -> tuple[str, str]:
-        """Return what an edge passes back, in terms of ``d<target>``."""
-        text, (_, math) = self._passed(pull, pulls)
-        return text, tex(math)
+    def passed(self, pull: Pull) -> tuple[str, str]:
+        """Return what an edge passes back, in terms of ``d<target>``, as Python and as TeX."""
+        return self._of_passed.operand(pull.passed_plain)
 
-    def passed_math(self, pull: Pull, pulls: _Pullbacks) -> tuple[tuple[Index, ...], Math]:
-        """Return what an edge passes back as mathematics, and the indices it needs."""
-        return self._passed(pull, pulls)[1]
-
-    def _passed(self, pull: Pull, pulls: _Pullbacks) -> tuple[str, tuple[tuple[Index, ...], Math]]:
-        is_output = pull.target is self.result  # its derivative by itself is 1
-        upstream = Number(1) if is_output else self.derivative_math(pull.target)
-        name = f"d{self.names[pull.target]}"
-        return self._spelled(pull.passed_plain, pull, pulls, name, upstream)
-
-    def reading(
-        self, pulls: _Pullbacks, upstream: Mapping[Sym, Math], written_out: Sequence[Sym] = ()
-    ) -> Formulas:
+    def reading(self, upstream: Mapping[Sym, Math], written_out: Sequence[Sym] = ()) -> Formulas:
         """Return the writer of the graph of pullbacks, its upstream derivatives called so.
 
         The nodes in ``written_out`` have no name: their formulas stand in the others.
         """
-        nodes = (self.is_node | pulls.node_of.keys()).difference(written_out)
-        inlined = {y: e for e in pulls.plain.equations for y in e.lhs if y not in nodes}
-        names: dict[Sym, Math] = {y: self.math(node) for y, node in pulls.node_of.items()}
-        names |= {pulls.upstream[node]: math for node, math in upstream.items()}
-        return self._formulas(pulls.plain, inlined, names)
+        inlined = self._inlined_plain
+        if written_out:
+            nodes = (self.is_node | self.pulls.node_of.keys()).difference(written_out)
+            inlined = _inlined(self.pulls.plain, nodes)
+        names: dict[Sym, Math] = {y: self.math(x) for y, x in self.pulls.node_of.items()}
+        names |= {self.pulls.upstream[node]: math for node, math in upstream.items()}
+        return self._formulas(self.pulls.plain, inlined, names)
 
     def derivative_math(self, x: Sym) -> Math:
         """Return the derivative of the output by a node."""
         return derivative(self.math(self.result), self.math(x), self.sign)
-
-    def derivative(self, x: Sym) -> str:
-        """Return the derivative of the output by a node as TeX."""
-        return tex(self.derivative_math(x))
 
     @property
     def result(self) -> Sym:
@@ -165,13 +147,42 @@ class Wording:
         assert type(output) is Sym
         return output
 
-    @property
+    @functools.cached_property
     def sign(self) -> str:
-        """Return how a derivative is written: with a d where all is a function of one number."""
+        """How a derivative is written: with a d where all is a function of one number."""
         inputs = [x for x in self.is_node if x not in self.defined]
         return "d" if len(inputs) == 1 and not self.graph.avals[inputs[0]].shape else "∂"
 
-    # --- by the emitted code's spelling
+    # --- writers, made once: each holds tables of all names
+
+    @functools.cached_property
+    def _of_values(self) -> _Writer:
+        return _Writer(
+            self._speller(self.graph, self.inlined), self._formulas(self.graph, self.inlined)
+        )
+
+    @functools.cached_property
+    def _of_dots(self) -> _Writer:
+        """The writer of pullbacks in which every upstream derivative is a dot."""
+        upstream = self.pulls.upstream
+        return self._of_pulls(dict.fromkeys(upstream, DOT), dict.fromkeys(upstream, Sign(DOT)))
+
+    @functools.cached_property
+    def _of_passed(self) -> _Writer:
+        """The writer of pullbacks in which every upstream derivative has its name."""
+        maths = {x: self.derivative_math(x) for x in self.pulls.upstream}
+        maths[self.result] = Number(1)  # its derivative by itself
+        return self._of_pulls({x: f"d{self.names[x]}" for x in self.pulls.upstream}, maths)
+
+    def _of_pulls(self, texts: Mapping[Sym, str], maths: Mapping[Sym, Math]) -> _Writer:
+        names = {y: self.names[node] for y, node in self.pulls.node_of.items()}
+        names |= {self.pulls.upstream[node]: text for node, text in texts.items()}
+        speller = self._speller(self.pulls.plain, self._inlined_plain, names)
+        return _Writer(speller, self.reading(maths))
+
+    @functools.cached_property
+    def _inlined_plain(self) -> dict[Sym, Equation]:
+        return _inlined(self.pulls.plain, self.is_node | self.pulls.node_of.keys())
 
     def _speller(
         self, graph: Graph, inlined: Mapping[Sym, Equation], also: Mapping[Sym, str] = {}
@@ -193,18 +204,6 @@ class Wording:
 
     def _dim(self, dim: Dim) -> str:
         return self.graph.shapes.label(dim)
-
-    def _spelled(
-        self, x: Operand, pull: Pull, pulls: _Pullbacks, upstream: str, upstream_math: Math
-    ) -> tuple[str, tuple[tuple[Index, ...], Math]]:
-        graph, ct = pulls.plain, pulls.upstream[pull.target]
-        nodes = self.is_node | pulls.node_of.keys()
-        inlined = {y: e for e in graph.equations for y in e.lhs if y not in nodes}
-        also = {y: self.names[node] for y, node in pulls.node_of.items()}
-        text = self._speller(graph, inlined, {**also, ct: upstream}).operand(x)
-        names: dict[Sym, Math] = {y: Name(name) for y, name in also.items()}
-        names[ct] = upstream_math
-        return str(text), self._formulas(graph, inlined, names).sides(x)
 
     # --- by SymPy
 
@@ -239,6 +238,11 @@ class Wording:
         return sp.Symbol(self.names[x], real=True) if x in self.names else None
 
 
+def _both(found: sp.Expr) -> tuple[str, str]:
+    """Return an expression of SymPy's as Python and as TeX."""
+    return sp.sstr(found), tex(from_sympy(found, lambda s: Name(s.name)))
+
+
 def _sympy_number(value: Any) -> sp.Expr | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
@@ -251,17 +255,9 @@ def _at(x: Math, indices: Sequence[Index]) -> Math:
     return with_indices(x, [index for index in indices if index is not None])
 
 
-def uncopied(graph: Graph, x: Operand) -> Operand:
-    """Return the number that an array repeats, and a mask that 1 is multiplied by.
-
-    ``1 / n`` says more than an array of them, and ``h > 0`` more than its product with 1.
-    """
-    eqn = next((e for e in graph.equations if x in e.lhs), None)
-    if eqn is not None and eqn.rhs.name == "broadcast_to":
-        x = eqn.rhs.operands[0]
-    elif eqn is not None and eqn.rhs.name == "multiply" and eqn.rhs.operands[0] == Static(1.0):
-        x = eqn.rhs.operands[1]
-    return x
+def _inlined(graph: Graph, nodes: Container[Sym]) -> dict[Sym, Equation]:
+    """Return the equations that stand inside others: those of values that are no node."""
+    return {y: eqn for eqn in graph.equations for y in eqn.lhs if y not in nodes}
 
 
 def _names(

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 FOREIGN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
-PARTS = ("all", "compile", "run", "hand", "stress")
+PARTS = ("all", "compile", "run", "hand", "stress", "study")
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -33,7 +33,7 @@ def main() -> None:
 
     import numpy as np
 
-    from tests.benchmarks import against_hand, compiling, running, stress
+    from tests.benchmarks import against_hand, compiling, running, stress, studying
 
     found = {
         "python": platform.python_version(),
@@ -49,6 +49,8 @@ def main() -> None:
         found["stress"] = stress.run()
     if given.part in ("all", "compile"):
         found["compile"] = compiling.run(given.largest)
+    if given.part in ("all", "study"):
+        found["study"] = studying.run()
     given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(f"\nsaved in {given.json}")
 

@@ -32,10 +32,10 @@ from symgrad.notation import (
     without_sign,
 )
 from symgrad.ops.table import rule_of
-from symgrad.study.circuit import Circuit, Edge, Group, Node
+from symgrad.study.circuit import Circuit, Edge, Node
 from symgrad.study.derivations.points import Points
 from symgrad.study.derivations.steps import Line, Step, Words
-from symgrad.study.wording import uncopied
+from symgrad.study.pullbacks import Group
 
 FUNCTIONS = "fghpqrsw"  # for the parts of a composition
 MOST_PATHS, LONGEST_PATH = 4, 12  # that are written out as products
@@ -140,7 +140,7 @@ class Deriving:
             )
             said: Math = equals(with_indices(partial, _shown(indices)), right)
         else:
-            formulas = self.words.reading(self.pulls, {node.symbol: self.delta})
+            formulas = self.words.reading({node.symbol: self.delta})
             indices, right = formulas.total([e.pull.passed_plain for e in edges])
             back = Relation((self.delta, right), "↦")
             said = Relation((with_indices(partial, _shown(indices)), back), ":")
@@ -154,8 +154,8 @@ class Deriving:
         out = [group.result] if len(group.equations) == 1 else []
         if everything:
             out = [y for y in self.words.is_node if y in self.words.defined]
-        formulas = self.words.reading(self.pulls, {}, self._written_out(out))
-        return formulas.total([uncopied(self.pulls.plain, e.pull.local_plain) for e in edges])
+        formulas = self.words.reading({}, self._written_out(out))
+        return formulas.total([self.pulls.uncopied(e.pull.local_plain) for e in edges])
 
     def _written_out(self, nodes: Sequence[Sym]) -> list[Sym]:
         """Return these nodes, also as they are called in the graph of pullbacks."""
@@ -245,7 +245,7 @@ class Deriving:
             t.symbol: Number(1) if t is self.output else self.words.derivative_math(t.symbol)
             for t in (self.circuit.nodes[e.target] for e in edges)
         }
-        formulas = self.words.reading(self.pulls, upstream)
+        formulas = self.words.reading(upstream)
         indices, right = formulas.total([e.pull.passed_plain for e in edges])
         left = with_indices(self.words.derivative_math(node.symbol), _shown(indices))
         sides = [left, *self._symbolic(node), right]
