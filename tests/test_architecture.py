@@ -94,6 +94,33 @@ def test_only_the_last_line_of_stages_imports_in_a_circle():
     assert [names for names in STAGES if len(names) > 1] == [("compiled", "transforms")]
 
 
+# Parts of the study bench: each leans on the files beside them, and none on another.
+PARTS = {
+    "checking_gradients", "derivations", "differences", "gatewise", "judge", "picture", "tables",
+    "verifying",
+}  # fmt: skip
+BENCH = [path for path in FILES if stage_of(path) == "study"]
+
+
+def part_of(path):
+    """Return what of the bench a file is, or belongs to."""
+    return path.relative_to(PACKAGE / "study").with_suffix("").parts[0]
+
+
+@pytest.mark.parametrize("path", BENCH, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_part_of_the_bench_knows_no_other_part(path):
+    mine = part_of(path)
+    theirs = {name.split(".")[2] for name in imported(path) if name.startswith("symgrad.study.")}
+    if mine == "overview":  # the page that shows them all
+        assert {"derivations", "picture", "tables"} <= theirs
+        return
+    assert not theirs & PARTS - {mine}
+
+
+def test_every_part_of_the_bench_is_there():
+    assert set(map(part_of, BENCH)) > PARTS
+
+
 @pytest.mark.parametrize("name", [n for n in symgrad.__all__ if n.islower()])
 def test_no_module_shares_its_name_with_a_public_function(name):
     assert importlib.util.find_spec(f"symgrad.{name}") is None
