@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from html import escape
 from typing import Any
 
 import mpmath
@@ -22,7 +23,8 @@ import numpy as np
 from symgrad.arguments import bind, float_ints, is_leaf, with_floats
 from symgrad.compiled import Compiled
 from symgrad.errors import ArgumentError, SymgradError, WrtError
-from symgrad.study.grids import Grid, finite, number, plain
+from symgrad.study.grids import Grid, finite, number
+from symgrad.study.markdown import escaped
 from symgrad.study.measuring import EPSILON, Kink, Slope, central, kink
 from symgrad.study.stand_ins import COMPLEX, DIGITS, PRECISE, Field, StandIn
 from symgrad.trees import Tree, flatten, spell_path
@@ -181,11 +183,11 @@ class GradientCheck:
 
     def markdown(self) -> str:
         """Return the check in Markdown."""
-        parts = [f"**{plain(self._title)}**", self._grid.markdown()]
+        parts = [f"**{escaped(self._title)}**", self._grid.markdown()]
         if self._remarks:
-            parts.append("\n".join(f"- {plain(remark)}" for remark in self._remarks))
-        parts.append("\n".join(f"- {plain(line)}" for line in self._legend))
-        return "\n\n".join([*parts, f"**{plain(self.verdict)}**"]) + "\n"
+            parts.append("\n".join(f"- {escaped(remark)}" for remark in self._remarks))
+        parts.append("\n".join(f"- {escaped(line)}" for line in self._legend))
+        return "\n\n".join([*parts, f"**{escaped(self.verdict)}**"]) + "\n"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the check as plain data; what is not finite is null."""
@@ -206,8 +208,6 @@ class GradientCheck:
         return json.dumps(self.as_dict(), indent=2, ensure_ascii=False)
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         remarks = "".join(f"<li>{escape(line)}</li>" for line in [*self._remarks, *self._legend])
         return (
             f'<div class="symgrad-check">\n<p>{escape(self._title)}</p>\n'

@@ -24,7 +24,7 @@ from symgrad.compiled import Compiled
 from symgrad.emit import ModuleWriter, print_module
 from symgrad.errors import ArgumentError
 from symgrad.specialise import Specialisation
-from symgrad.study.grids import as_code, plain
+from symgrad.study.markdown import cell_code, escaped, row, rule
 
 FUNCTIONS = ("forward", "backward", "value_and_grad")
 WIDTH = 100
@@ -108,14 +108,13 @@ class Difference:
 
     def markdown(self) -> str:
         """Return the differences in Markdown: a table for each part."""
-        sections = [f"**{plain(self.left)}** against **{plain(self.right)}**"]
+        names = escaped(self.left), escaped(self.right)
+        sections = [f"**{names[0]}** against **{names[1]}**"]
         for part in self.parts:
-            sections.append(plain(part.heading))
+            sections.append(escaped(part.heading))
             if part.changes:
-                rows = [(as_code(p.left), as_code(p.right)) for p in part.changes]
-                head = [(plain(self.left), plain(self.right)), ("---", "---")]
-                table = [*head, *((a.replace("|", "\\|"), b.replace("|", "\\|")) for a, b in rows)]
-                sections.append("\n".join(f"| {a} | {b} |" for a, b in table))
+                rows = (row(map(cell_code, (pair.left, pair.right))) for pair in part.changes)
+                sections.append("\n".join([row(names), rule(2), *rows]))
         return "\n\n".join(sections) + "\n"
 
     def html(self) -> str:

@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from symgrad.study import markdown
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
@@ -32,9 +34,9 @@ class Grid:
 
     def markdown(self) -> str:
         """Return a Markdown table."""
-        rows = [self.columns, ("---",) * len(self.columns)]
-        rows += [tuple(map(self._markdown_cell, self.columns, row)) for row in self.rows]
-        return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        head = [markdown.row(map(markdown.escaped, self.columns)), markdown.rule(len(self.columns))]
+        rows = (markdown.row(map(self._markdown_cell, self.columns, row)) for row in self.rows)
+        return "\n".join([*head, *rows])
 
     def html(self, css_class: str) -> str:
         """Return an HTML table of a class."""
@@ -52,25 +54,7 @@ class Grid:
         return f'<table class="{css_class}">\n<tr>{head}</tr>\n{body}\n</table>'
 
     def _markdown_cell(self, column: str, cell: str) -> str:
-        return as_code(cell).replace("|", "\\|") if column in self.code else plain(cell)
-
-
-def as_code(text: str) -> str:
-    """Return text as Markdown code, whatever backticks it holds."""
-    line = " ".join(text.split())
-    if not line:
-        return ""
-    marks = "`"
-    while marks in line:
-        marks += "`"
-    room = " " if line.startswith("`") or line.endswith("`") else ""
-    return f"{marks}{room}{line}{room}{marks}"
-
-
-def plain(text: str) -> str:
-    """Return text that means nothing to Markdown."""
-    special = "\\`*_[]<>|#"
-    return "".join(f"\\{c}" if c in special else c for c in " ".join(text.split()))
+        return markdown.cell_code(cell) if column in self.code else markdown.escaped(cell)
 
 
 def number(value: float) -> str:

@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,6 @@ class Verification:
         return json.dumps(self.as_dict(), indent=2, ensure_ascii=False)
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         return f'<pre class="symgrad-verify">{escape(str(self))}</pre>'
 
 

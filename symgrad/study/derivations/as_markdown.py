@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from symgrad.notation import Math
 from symgrad.study.derivations.steps import Line, Words, checked
+from symgrad.study.markdown import code, escaped
 from symgrad.study.tex import tex
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def words(parts: Words) -> str:
 
 def _item(line: Line) -> str:
     if line.math is None:
-        said = f"- {_code(line.rule)} ({escaped(line.of)}"
+        said = f"- {code(line.rule)} ({escaped(line.of)}"
         said += f": {escaped(line.code)})" if line.code else ")"
-        return said + (f", at {_code(line.place)}" if line.place else "")
+        return said + (f", at {code(line.place)}" if line.place else "")
     rule = f" — *{escaped(line.rule)}*" if line.rule else ""
     return f"- $\\displaystyle {tex(line.math)}${rule}"
 
@@ -43,13 +43,3 @@ def _item(line: Line) -> str:
 def _with_code(line: Line) -> list[str]:
     assert line.math is not None
     return [f"$${tex(line.math)}$$", f"```python\n{line.code}\n```"]
-
-
-def _code(text: str) -> str:
-    marks = "``" if "`" in text else "`"
-    return f"{marks}{text}{marks}"
-
-
-def escaped(text: str) -> str:
-    """Return text with the characters that Markdown would act on made harmless."""
-    return re.sub(r"([\\`*_{}\[\]<>#|$~])", r"\\\1", text)
