@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 import symgrad
-from symgrad.study.typeset import mathml
+from symgrad.study.typeset import typeset
 
 SHOWN = [
     (r"\frac{a}{b}", "<mfrac><mi>a</mi><mi>b</mi></mfrac>"),
@@ -68,12 +68,12 @@ REFUSED = [
 
 @pytest.mark.parametrize(("tex", "shown"), SHOWN)
 def test_a_formula_is_shown(tex, shown):
-    assert shown in mathml(tex)
+    assert shown in typeset(tex)
 
 
 @pytest.mark.parametrize(("tex", "shown"), SHOWN)
 def test_what_is_shown_is_well_formed(tex, shown):
-    made = ElementTree.fromstring(mathml(tex))
+    made = ElementTree.fromstring(typeset(tex))
     for element in made.iter():
         if element.tag in ("mfrac", "msub", "msup", "mover", "munder"):
             assert len(element) == 2
@@ -84,4 +84,4 @@ def test_what_is_shown_is_well_formed(tex, shown):
 @pytest.mark.parametrize(("tex", "why"), REFUSED)
 def test_what_can_not_be_shown_is_an_error(tex, why):
     with pytest.raises(symgrad.ArgumentError, match=re.escape(why.replace("\\\\", "\\"))):
-        mathml(tex)
+        typeset(tex)

@@ -28,7 +28,6 @@ DESCRIPTION = (
 EPILOG = "Exit code 0: all are equal; 1: some are not; 2: an error, with none graded."
 
 EQUAL = ("equal", "equal up to layout")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would evaluate
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +144,8 @@ def command(options: argparse.Namespace, file: str) -> list[str]:
 def print_grades(grades: Sequence[Grade], as_csv: bool) -> None:
     import csv
 
+    from symgrad.study.spreadsheets import harmless
+
     if as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(field.name for field in fields(Grade))
@@ -152,8 +153,3 @@ def print_grades(grades: Sequence[Grade], as_csv: bool) -> None:
         return
     for grade in grades:
         print(f"{grade.file}: {grade.feedback or grade.verdict}\n")
-
-
-def harmless(cell: str) -> str:
-    """Return a cell that a spreadsheet shows and does not evaluate."""
-    return f"'{cell}" if cell.startswith(FORMULA) else cell

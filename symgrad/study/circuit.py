@@ -63,19 +63,33 @@ class Edge:
     elementwise derivatives; for a target of shape () an array of the source's shape.  It is None
     where it is no array of either shape (a product of matrices, say); then ``local_text`` shows
     what is done with the upstream derivative, which stands as a dot.  ``passed`` is upstream x
-    local, summed to the source's shape; ``passed_text`` is its formula.
+    local, summed to the source's shape; ``passed_text`` is its formula.  Formulas are written
+    when they are asked for.
     """
 
     source: int
     target: int
     position: int
-    local_text: str
-    local_tex: str
     local: Any
-    passed_text: str
-    passed_tex: str
     passed: Any
     pull: Pull
+    wording: Wording
+
+    @property
+    def local_text(self) -> str:
+        return self.wording.local(self.pull)[0]
+
+    @property
+    def local_tex(self) -> str:
+        return self.wording.local(self.pull)[1]
+
+    @property
+    def passed_text(self) -> str:
+        return self.wording.passed(self.pull)[0]
+
+    @property
+    def passed_tex(self) -> str:
+        return self.wording.passed(self.pull)[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,11 +337,9 @@ class _Circuits:
         )  # fmt: skip
 
     def _edge(self, k: int, pull: Pull, place: Mapping[Sym, int], numbers: _Numbers) -> Edge:
-        local_text, local_tex = self.wording.local(pull)
-        passed_text, passed_tex = self.wording.passed(pull)
         return Edge(
-            place[pull.source], place[pull.target], pull.position, local_text, local_tex,
-            numbers.local[k], passed_text, passed_tex, numbers.passed[k], pull,
+            place[pull.source], place[pull.target], pull.position, numbers.local[k],
+            numbers.passed[k], pull, self.wording,
         )  # fmt: skip
 
 

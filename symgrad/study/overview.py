@@ -15,8 +15,8 @@ from symgrad.compiled import Compiled
 from symgrad.study.checking_gradients import check
 from symgrad.study.circuit import Circuit, circuit
 from symgrad.study.derivations import explain
-from symgrad.study.examples import DATA, LABELS
 from symgrad.study.linked_code import SCRIPT, linked_code
+from symgrad.study.made_up_arguments import DATA, LABELS
 from symgrad.study.pages import Page
 from symgrad.study.picture import draw
 from symgrad.study.tables import table

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup, escape
 
-from symgrad.study.typeset import mathml
+from symgrad.study.typeset import typeset
 from symgrad.templating import environment
 
 SVG = "http://www.w3.org/2000/svg"
@@ -72,7 +72,7 @@ class Page:
 
     def formula(self, tex: str) -> None:
         """Add a formula on a line of its own, given as LaTeX."""
-        self.blocks.append(Markup('<div class="formula">{}</div>').format(mathml(tex)))
+        self.blocks.append(Markup('<div class="formula">{}</div>').format(typeset(tex)))
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "") -> None:
         """Add a table of texts; what stands between dollars is LaTeX, between backticks code."""
@@ -151,6 +151,12 @@ class Page:
         return path
 
 
+def bare_page(title: str, style: str, body: str) -> str:
+    """Return a whole page of one thing that our own writers made, with its style."""
+    template = environment(escape=True).get_template("study/bare.html.jinja")
+    return template.render(title=title, style=Markup(style), body=Markup(body))
+
+
 def with_code(text: str) -> Markup:
     """Return text, escaped, with what stands between backticks as code."""
     parts = text.split("`")
@@ -168,7 +174,7 @@ def with_math(text: str) -> Markup:
     if len(parts) % 2 == 0:
         return with_code(text)
     return Markup("").join(
-        mathml(part, display=False) if k % 2 else with_code(part) for k, part in enumerate(parts)
+        typeset(part, display=False) if k % 2 else with_code(part) for k, part in enumerate(parts)
     )
 
 

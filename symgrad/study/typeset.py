@@ -14,17 +14,14 @@ from collections.abc import Callable
 from markupsafe import Markup, escape
 
 from symgrad.errors import ArgumentError
+from symgrad.study.identifiers import GREEK
 
 TEXT = r"\\(?:text|textit|textbf|mbox)\s*\{([^{}]*)\}"  # in it alone do blanks count
 TOKEN = re.compile(rf"{TEXT}|\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|\S", re.DOTALL)
 
-GREEK = dict(
-    alpha="α", beta="β", gamma="γ", delta="δ", epsilon="ε", varepsilon="ε", zeta="ζ", eta="η",
-    theta="θ", iota="ι", kappa="κ", mu="μ", nu="ν", xi="ξ", pi="π", rho="ρ",
-    sigma="σ", tau="τ", phi="φ", varphi="φ", chi="χ", psi="ψ", omega="ω", Gamma="Γ", Delta="Δ",
-    Theta="Θ", Lambda="Λ", Xi="Ξ", Pi="Π", Sigma="Σ", Phi="Φ", Psi="Ψ", Omega="Ω",
-    ell="ℓ", partial="∂", nabla="∇", infty="∞", hbar="ℏ",
-) | {"lambda": "λ"}  # fmt: skip
+LETTERS = GREEK | dict(
+    varepsilon="ε", varphi="φ", ell="ℓ", partial="∂", nabla="∇", infty="∞", hbar="ℏ",
+)  # fmt: skip
 SIGNS = dict(
     cdot="·", times="×", div="÷", pm="±", odot="⊙", circ="∘", ast="∗", star="⋆", otimes="⊗",
     le="≤", leq="≤", ge="≥", geq="≥", ne="≠", neq="≠", approx="≈", equiv="≡", sim="∼",
@@ -54,7 +51,7 @@ DOUBLE = {"R": "ℝ", "N": "ℕ", "Z": "ℤ", "E": "𝔼", "1": "𝟙", "L": "�
 CALLIGRAPHIC = {"L": "ℒ", "N": "𝒩", "D": "𝒟", "B": "ℬ", "X": "𝒳", "Y": "𝒴"}
 
 
-def mathml(tex: str, display: bool = True) -> Markup:
+def typeset(tex: str, display: bool = True) -> Markup:
     """Return a formula, given as LaTeX, as a ``<math>`` element.
 
     Raises ArgumentError for a command that is not known, and for braces that do not match.
@@ -221,7 +218,7 @@ class _Reader:
         return _element("mo", {"-": "−", "*": "∗"}.get(token, token))
 
     def _command(self, name: str) -> Markup:
-        if (letter := GREEK.get(name)) is not None:
+        if (letter := LETTERS.get(name)) is not None:
             return _element("mi", letter)
         if (sign := SIGNS.get(name)) is not None:
             return _element("mo", sign)
@@ -285,7 +282,7 @@ class _Reader:
         letters = []
         while self._peek() != "}":
             token = self._take()
-            letters.append(GREEK.get(token[1:]) or token.lstrip("\\"))
+            letters.append(LETTERS.get(token[1:]) or token.lstrip("\\"))
         self._take()
         return "".join(letters)
 

@@ -80,6 +80,7 @@ class Wording:
         self.is_node = {*inputs, *self.groups}
         self.defined = {y: eqn for eqn in self.graph.equations for y in eqn.lhs}
         self.inlined = _inlined(self.graph, self.is_node)
+        self._locals: dict[Pull, tuple[str, str]] = {}  # SymPy's derivatives take their time
 
     def name(self, x: Sym) -> str:
         return self.names[x]
@@ -108,6 +109,11 @@ class Wording:
 
         Where it is no array, it is what is done with the upstream derivative, shown as a dot.
         """
+        if pull not in self._locals:
+            self._locals[pull] = self._local(pull)
+        return self._locals[pull]
+
+    def _local(self, pull: Pull) -> tuple[str, str]:
         if pull.local is None:
             return self._of_dots.operand(pull.passed_plain)
         found = self._by_sympy(pull)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from symgrad.notation import Math
 from symgrad.study.derivations.steps import Line, Step, Words, checked
 from symgrad.study.mathml import mathml
+from symgrad.study.pages import bare_page
 
 if TYPE_CHECKING:
     from symgrad.study.derivations import Derivation
@@ -35,11 +36,7 @@ def as_html(derivation: Derivation) -> str:
 
 def as_page(derivation: Derivation) -> str:
     """Return a whole page."""
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>\n'
-        f"<title>{escape(derivation.title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
-        f"{as_html(derivation)}</body>\n</html>\n"
-    )
+    return bare_page(derivation.title, STYLE, as_html(derivation))
 
 
 def words(parts: Words) -> str:

@@ -193,8 +193,10 @@ class Judge:
     @functools.cached_property
     def _order(self) -> list[Point]:
         """The points, such that one of each size comes first."""
-        seen: set[tuple[int, ...]] = set()
-        first = [p for p in self.points if p.sizes not in seen and not seen.add(p.sizes)]  # type: ignore[func-returns-value]
+        by_sizes: dict[tuple[int, ...], Point] = {}
+        for point in self.points:
+            by_sizes.setdefault(point.sizes, point)
+        first = list(by_sizes.values())
         rest = [p for p in self.points if not any(p is q for q in first)]
         return sorted(first, key=lambda p: -min(p.sizes, default=0)) + rest
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.study.plain_data import plain_data
+
 MISSING_ANSWER = "missing answer"
 MOST_SHOWN = 12  # elements of an array that are worth reading
 
@@ -122,9 +124,9 @@ class Verdict:
             "answer": self.answer,
             "counterexample": None
             if example is None
-            else {k: plain(v) for k, v in example.items()},
-            "claimed": plain(self.claimed),
-            "true": plain(self.true),
+            else {k: plain_data(v) for k, v in example.items()},
+            "claimed": plain_data(self.claimed),
+            "true": plain_data(self.true),
             "reason": self.reason,
             "given": list(self.given),
             "more": list(self.more),
@@ -162,18 +164,3 @@ def shown(value: Any) -> str:
         text = np.array2string(value, precision=4, separator=", ", suppress_small=True)
         return " ".join(text.split())
     return repr(value)
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON can hold it."""
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist()) if value.dtype.kind in "fiub" else str(value.shape)
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float) and not np.isfinite(value):
-        return str(value)
-    return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)

@@ -5,14 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from typing import Any
 
-import numpy as np
-
+from symgrad.study.plain_data import plain_data
+from symgrad.study.spreadsheets import harmless
 from symgrad.study.tables.cells import Cell, Table
-
-STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_csv(table: Table) -> str:
@@ -29,9 +26,9 @@ def _field(cell: Cell) -> str:
     if cell.kind == "blank":
         return ""
     if cell.kind == "number":
-        value = plain(cell.value)
+        value = plain_data(cell.value)
         return json.dumps(value) if isinstance(value, list) else str(value)
-    return f"'{cell.text}" if cell.text.startswith(STARTS_A_FORMULA) else cell.text
+    return harmless(cell.text)
 
 
 def as_json(table: Table) -> str:
@@ -57,18 +54,4 @@ def as_json(table: Table) -> str:
 def _value(cell: Cell) -> Any:
     if cell.kind == "blank":
         return None
-    return plain(cell.value) if cell.kind == "number" else cell.text
-
-
-def plain(value: Any) -> Any:
-    """Return a number or an array as Python's own numbers and lists."""
-    found = np.asarray(value).tolist()
-    return _plain(found)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(x) for x in value]
-    if isinstance(value, float):
-        return value + 0.0 if math.isfinite(value) else str(value)
-    return value
+    return plain_data(cell.value) if cell.kind == "number" else cell.text

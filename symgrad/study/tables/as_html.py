@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from symgrad.study.pages import bare_page
 from symgrad.study.tables.cells import Cell, Column, Row, Section, Table
 
 STYLE = """\
@@ -30,11 +31,7 @@ def as_html(table: Table) -> str:
 
 def as_page(table: Table) -> str:
     """Return a whole page."""
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>\n'
-        f"<title>{escape(table.title.text)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
-        f"{as_html(table)}</body>\n</html>\n"
-    )
+    return bare_page(table.title.text, STYLE, as_html(table))
 
 
 def _section(table: Table, section: Section) -> list[str]:
