@@ -85,11 +85,7 @@ class Edge:
 
     @property
     def passed_text(self) -> str:
-        return self.wording.passed(self.pull)[0]
-
-    @property
-    def passed_tex(self) -> str:
-        return self.wording.passed(self.pull)[1]
+        return self.wording.passed(self.pull)
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,13 +157,13 @@ def _specialised(
     for names in [wrt] if wrt is not None else _numbers(fn, args, kwargs):
         compiled = Compiled(fn, names, has_aux=has_aux, exact=True, check=None)
         try:
-            made, taken, named = compiled._made_for(tuple(args), kwargs)
+            made, taken, _ = compiled._made_for(tuple(args), kwargs)
         except SymgradError as error:  # an int may be a number of steps: try without the ints
             found = found or error
             continue
-        bound = compiled.signature.bind(*taken, **{k: kwargs[k] for k in kwargs})
+        bound = compiled.signature.bind(*taken, **kwargs)
         bound.apply_defaults()
-        return made, {**_inputs(made, bound.arguments), **_captured(made, named)}
+        return made, {**_inputs(made, bound.arguments), **_captured(made)}
     assert found is not None
     raise found
 
@@ -209,7 +205,7 @@ def _inputs(made: Specialisation, arguments: Mapping[str, Any]) -> dict[Sym, Any
     return found
 
 
-def _captured(made: Specialisation, named: Mapping[str, Any]) -> dict[Sym, Any]:
+def _captured(made: Specialisation) -> dict[Sym, Any]:
     return {c.symbol: c.read() for c in made.captures}
 
 
@@ -248,17 +244,9 @@ class _Circuits:
         wrt = tuple(place[x] for x in self.made.wrt_symbols if x in place)
         level = self.level if isinstance(self.level, str) else "blocks"
         return Circuit(
-            self.made.name,
-            nodes,
-            edges,
-            output,
-            wrt,
-            level,
-            self.wording,
-            self.made,
-            self.values,
-            self.pulls,
-        )
+            self.made.name, nodes, edges, output, wrt, level, self.wording, self.made,
+            self.values, self.pulls,
+        )  # fmt: skip
 
     # --- groups
 

@@ -140,11 +140,11 @@ def _from_text(text: str, signature: inspect.Signature) -> dict[str, Any]:
             )
         if name in found:
             raise SpecError(f"arguments `{text}` give `{name}` twice")
-        found[name] = _as_arrays(_literal(node, text, example))
+        found[name] = _as_arrays(_literal(node, example))
     return found
 
 
-def _literal(node: ast.expr, text: str, example: str) -> Any:
+def _literal(node: ast.expr, example: str) -> Any:
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, MemoryError, RecursionError):

@@ -53,7 +53,6 @@ from symgrad.notation import (
 
 LETTERS = "ijkrsabcmnpqtuvwxyz"  # no l, which looks like 1
 Index = Math | None  # None: of an axis of size 1
-KEEP_CONDITIONS = frozenset({"where", "index", "put_at", "add_at", "alias"})
 
 
 class Formulas:

@@ -89,7 +89,7 @@ def _emitted(view: FunctionView, writer: Writer) -> Iterator[tuple[str, Origin |
     flat = [o for origins in known for o in origins]
     lines = [(line, k) for k, section in enumerate(view.sections) for line in section]
     if before is None:  # one section holds the head, the body and the return
-        before = _first_of_body(view, writer, len(flat))
+        before = _first_of_body(view, len(flat))
     last = -1
     for number, (line, section) in enumerate(lines):
         if section != last and last >= 0:
@@ -99,7 +99,7 @@ def _emitted(view: FunctionView, writer: Writer) -> Iterator[tuple[str, Origin |
         yield f"    {line}", flat[number - before] if inside else None
 
 
-def _first_of_body(view: FunctionView, writer: Writer, body: int) -> int:
+def _first_of_body(view: FunctionView, body: int) -> int:
     """Return how many lines stand before the body where all is one section."""
     lines = [line for section in view.sections for line in section]
     returned = next(k for k, line in enumerate(lines) if line.startswith("return "))

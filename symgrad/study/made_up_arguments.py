@@ -17,8 +17,8 @@ So `W1` in ``X @ W1`` gets the shape that fits `X`.  By name, a list of words fi
 - an array that must hold indices (``p[rows, y]``) gets classes 0, 1, 2
 
 Sizes are n = 5, d = 4, h = 6, c = 3, all different, so that none fits by chance.  The numbers are
-normal, drawn with the seed; where the value is not finite, they are drawn from (0.5, 1.5), then from
-(0.1, 0.9).
+drawn with the seed: normal ones or, where the value is not finite then, from (0.5, 1.5), and at
+last from (0.1, 0.9).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import sympy as sp
@@ -17,7 +17,7 @@ from symgrad.dims import Dim, dims_in
 from symgrad.emit.spell import TARGET, Speller, Spelling, Text
 from symgrad.errors import ArgumentError, did_you_mean
 from symgrad.graph import OPS, Equation, Graph, Operand, Static, Sym
-from symgrad.notation import Math, Name, Number, Sign, derivative, with_indices
+from symgrad.notation import Math, Name, Sign, derivative, with_indices
 from symgrad.ops.calculus import REFUSED
 from symgrad.ops.indexing import key_text
 from symgrad.schedule.names import Names
@@ -125,9 +125,9 @@ class Wording:
             return _both(found)
         return spelled
 
-    def passed(self, pull: Pull) -> tuple[str, str]:
-        """Return what an edge passes back, in terms of ``d<target>``, as Python and as TeX."""
-        return self._of_passed.operand(pull.passed_plain)
+    def passed(self, pull: Pull) -> str:
+        """Return what an edge passes back, in terms of ``d<target>``, as Python."""
+        return str(self._of_passed.operand(pull.passed_plain))
 
     def reading(self, upstream: Mapping[Sym, Math], written_out: Sequence[Sym] = ()) -> Formulas:
         """Return the writer of the graph of pullbacks, its upstream derivatives called so.
@@ -170,21 +170,18 @@ class Wording:
     @functools.cached_property
     def _of_dots(self) -> _Writer:
         """The writer of pullbacks in which every upstream derivative is a dot."""
-        upstream = self.pulls.upstream
-        return self._of_pulls(dict.fromkeys(upstream, DOT), dict.fromkeys(upstream, Sign(DOT)))
+        dots: dict[Sym, Math] = dict.fromkeys(self.pulls.upstream, Sign(DOT))
+        return _Writer(self._of_pulls(lambda x: DOT), self.reading(dots))
 
     @functools.cached_property
-    def _of_passed(self) -> _Writer:
-        """The writer of pullbacks in which every upstream derivative has its name."""
-        maths = {x: self.derivative_math(x) for x in self.pulls.upstream}
-        maths[self.result] = Number(1)  # its derivative by itself
-        return self._of_pulls({x: f"d{self.names[x]}" for x in self.pulls.upstream}, maths)
+    def _of_passed(self) -> Speller:
+        """The speller of pullbacks in which every upstream derivative has its name."""
+        return self._of_pulls(lambda x: f"d{self.names[x]}")
 
-    def _of_pulls(self, texts: Mapping[Sym, str], maths: Mapping[Sym, Math]) -> _Writer:
+    def _of_pulls(self, upstream: Callable[[Sym], str]) -> Speller:
         names = {y: self.names[node] for y, node in self.pulls.node_of.items()}
-        names |= {self.pulls.upstream[node]: text for node, text in texts.items()}
-        speller = self._speller(self.pulls.plain, self._inlined_plain, names)
-        return _Writer(speller, self.reading(maths))
+        names |= {ct: upstream(node) for node, ct in self.pulls.upstream.items()}
+        return self._speller(self.pulls.plain, self._inlined_plain, names)
 
     @functools.cached_property
     def _inlined_plain(self) -> dict[Sym, Equation]:

@@ -40,7 +40,6 @@ from symgrad.study.pullbacks import Group
 FUNCTIONS = "fghpqrsw"  # for the parts of a composition
 MOST_PATHS, LONGEST_PATH = 4, 12  # that are written out as products
 MOST_WRITTEN = 60  # operations of a product with everything written out
-NO_WORDS: Words = ()
 
 
 class Deriving:

@@ -276,7 +276,7 @@ class _Comparison:
             ]
             found = rearranged(difference.answer, self._formula(name), pairs)
             if found is None:
-                return reread(judge, self.claim) if self.claim.is_latex else None
+                return reread(judge) if self.claim.is_latex else None
             words.append(found.words)
             codes.append(found.code)
         return Layout("; ".join(dict.fromkeys(words)), "\n".join(codes))

@@ -246,7 +246,7 @@ def here(node: ast.expr, scope: Scope, depth: int) -> Found:
     yield from _signs(node)
     yield from _factors(node)
     yield from _sizes(node, scope, shape)
-    yield from _sums(node, shape, scope)
+    yield from _sums(node, shape)
     yield from _layouts(node, shape, scope)
     yield from _products(node, scope)
     yield from _activations(node, scope, shape)
@@ -278,7 +278,7 @@ def _factors(node: ast.expr) -> Found:
         case ast.BinOp(right=ast.Constant(value=(int() | float()) as c), op=ast.Div() | ast.Mult()):
             yield _of_number(c), 14, node.left
         case ast.BinOp(right=ast.Constant(value=(int() | float()) as c), op=ast.Pow()):
-            for other in {c - 1, c + 1, 1, 2, 0.5, -1} - {c}:
+            for other in others(c, (c - 1, c + 1, 1, 2, 0.5, -1)):
                 new = node.left if other == 1 else changed(node, right=number(other))
                 yield POWER, 32, new
             yield FACTOR if c == 2 else POWER, 33, binary(number(c), ast.Mult(), node.left)
@@ -288,6 +288,11 @@ def _factors(node: ast.expr) -> Found:
     yield FACTOR, 48, binary(node, ast.Div(), number(4))
     if isinstance(node, (ast.Name, ast.Call)):
         yield POWER, 34, binary(node, ast.Pow(), number(2))
+
+
+def others(c: float, numbers: Sequence[float]) -> list[float]:
+    """Return the numbers besides ``c``, each once, in their order."""
+    return [number for number in dict.fromkeys(numbers) if number != c]
 
 
 def _of_number(c: float) -> str:
@@ -303,7 +308,7 @@ def _numbers(node: ast.Constant) -> Found:
     yield SIGN, 16, number(-c)
     for other in (2 * c, c / 2):
         yield FACTOR, 16, number(other)
-    for other in {c + 1, c - 1, 1, 2, 3} - {c}:
+    for other in others(c, (c + 1, c - 1, 1, 2, 3)):
         yield NUMBER, 60, number(other)
 
 
@@ -362,7 +367,7 @@ def renamed(node: ast.expr, word: str) -> ast.expr:
     return changed(node, func=changed(called, attr=word))
 
 
-def _sums(node: ast.expr, shape: Any, scope: Scope) -> Found:
+def _sums(node: ast.expr, shape: Any) -> Found:
     if _summing(node) is not None:
         yield from _axes(node)
         return

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import ClaimError
-from symgrad.study.judge.claims import Claim, Line, Loop, Statement
+from symgrad.study.judge.claims import Line, Loop, Statement
 from symgrad.study.judge.interpreter import Interpreter
 from symgrad.study.judge.judging import Judge, Trial, agrees, close, shape_of
 from symgrad.study.judge.mathematics import lowered
@@ -126,7 +126,7 @@ READINGS: tuple[tuple[str, Reading], ...] = (
 )
 
 
-def reread(judge: Judge, claim: Claim) -> Layout | None:
+def reread(judge: Judge) -> Layout | None:
     """Return under which reading of its vectors a mathematical claim is right, or None."""
     for words, reading in READINGS:
         points = [

@@ -46,13 +46,11 @@ def _section(table: Table, section: Section) -> list[str]:
 
 
 def _row(row: Row, shown: list[Column]) -> str:
-    cells = [
-        _cell(row.cell(column, is_read=True), column, k == 0) for k, column in enumerate(shown)
-    ]
+    cells = [_cell(row.cell(column, is_read=True), k == 0) for k, column in enumerate(shown)]
     return f'<tr class="{row.kind}">{"".join(cells)}</tr>'
 
 
-def _cell(cell: Cell, column: Column, is_first: bool) -> str:
+def _cell(cell: Cell, is_first: bool) -> str:
     inside = escape(cell.text)
     if cell.kind == "formula":
         inside = f"<code>{inside}</code>"

@@ -414,7 +414,7 @@ class Reader(Letters):
         if not below:
             with self._deeper(token):
                 return call(token, "np.sum", self._signed())
-        indices, low, condition = self._bounds(below, token)
+        indices, low, condition = self._bounds(below)
         bounds = [
             self._child(tokens, end).formula() if tokens else constant(token, None)
             for tokens in (low, above)
@@ -430,9 +430,7 @@ class Reader(Letters):
             body = call(token, "total", name(token, index), *bounds, body)
         return body
 
-    def _bounds(
-        self, below: list[Token], token: Token
-    ) -> tuple[list[str], list[Token], list[Token]]:
+    def _bounds(self, below: list[Token]) -> tuple[list[str], list[Token], list[Token]]:
         """Return the indices of a sum, where they start, and what they must fulfil."""
         head = [t for t in below if t.text != ","]
         letters = "".join(t.text for t in head)

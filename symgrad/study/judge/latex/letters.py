@@ -150,7 +150,7 @@ class Letters(Cursor):
             raise self._refusal(
                 mark, "an index in front of a label: write the label first, x_{1}^{(i)}."
             )
-        labels = tuple(self._label(token, mark) for token in inside if token.text != ",")
+        labels = tuple(self._label(token) for token in inside if token.text != ",")
         if not labels:
             raise self._refusal(mark, "this subscript is empty.")
         if len(read.spelled.labels + labels) > LABELS:
@@ -163,7 +163,7 @@ class Letters(Cursor):
             for token in tokens
         )
 
-    def _label(self, token: Token, mark: Token) -> str:
+    def _label(self, token: Token) -> str:
         if token.kind in ("word", "number", "text") and token.text.replace(".", "").isalnum():
             return token.text
         if self._kind(token) is Kind.LETTER:
@@ -207,11 +207,11 @@ class Letters(Cursor):
         self.at += 1
         above, end = self._argument(place)
         below, last = self._argument(place)
-        by = self._differential(below, last)
-        if by is None or (quantity := self._differential(above, end)) is None:
+        by = self._differential(below)
+        if by is None or (quantity := self._differential(above)) is None:
             self.at, self.tokens = start, tokens
             return None
-        what = self._operand(place) if not quantity else self._child(quantity, end).only_name()
+        what = self._operand() if not quantity else self._child(quantity, end).only_name()
         return what, self._child(by, last).only_name()
 
     def left_derivative(self) -> tuple[Read, Read] | None:
@@ -231,13 +231,13 @@ class Letters(Cursor):
         sides = split(self.tokens, {"/"})
         if len(sides) != 2:
             return None
-        above, below = (self._differential(side, self.end) for side in sides)
+        above, below = (self._differential(side) for side in sides)
         if not above or not below:
             return None
         self.at = len(self.tokens)
         return self._child(above, self.end).only_name(), self._child(below, self.end).only_name()
 
-    def _operand(self, place: Token) -> Read:
+    def _operand(self) -> Read:
         r"""Return the name that an operator, ``\frac{\partial}{\partial W}``, stands before."""
         if not self.begins_name(self._peek()):
             raise self._refusal(
@@ -248,7 +248,7 @@ class Letters(Cursor):
             self._group()
         return read
 
-    def _differential(self, tokens: list[Token], end: Token) -> list[Token] | None:
+    def _differential(self, tokens: list[Token]) -> list[Token] | None:
         """Return what stands behind the d, if these tokens begin with one."""
         if not tokens:
             return None
@@ -276,18 +276,19 @@ class Letters(Cursor):
         mark = self._next()
         inside, end = self._argument(mark)
         by = self._child(inside, end).only_name()
-        return self._operand(token), by
+        return self._operand(), by
 
     def _slashed(self, token: Token) -> tuple[Read, Read]:
         if self._sees("^"):
             raise self._refusal(self._next(), "first derivatives are judged, not second ones.")
-        quantity = self._operand(token)
+        quantity = self._operand()
         if not self._sees("/"):
             raise self._refusal(self._peek() or self.end, "by what? Write \\partial L/\\partial W.")
         self.at += 1
         if not self._sees_command("partial"):
             raise self._refusal(self._peek() or self.end, "by what? Write \\partial L/\\partial W.")
-        return quantity, self._operand(self._next())
+        self._next()
+        return quantity, self._operand()
 
     def differentiated(self, quantity: Read, by: Read) -> tuple[str, str]:
         """Return the names of what is differentiated and by what, and remember both."""
