@@ -53,16 +53,7 @@ class Plan:
 
     def read_through(self, operands: Iterable[Operand]) -> list[Sym]:
         """Return the named symbols that a line with these operands reads, once for each time."""
-        found: list[Sym] = []
-        inlined = self.inlined
-        todo = [x for x in operands if type(x) is Sym]
-        while todo:
-            x = todo.pop()
-            if x in inlined:
-                todo += [z for z in inlined[x].rhs.operands if type(z) is Sym]
-            else:
-                found.append(x)
-        return found
+        return read_through(operands, self.inlined)
 
     def temporaries(self, statement: Statement) -> list[Sym]:
         """Return the values inside a line that live in memory of their own."""
@@ -75,6 +66,19 @@ class Plan:
             if not _is_view(self.half.graph, rhs):
                 found.append(x)
         return found
+
+
+def read_through(operands: Iterable[Operand], inlined: Mapping[Sym, Equation]) -> list[Sym]:
+    """Return the symbols that operands stand for, once for each time: through what is inlined."""
+    found: list[Sym] = []
+    todo = [x for x in operands if type(x) is Sym]
+    while todo:
+        x = todo.pop()
+        if x in inlined:
+            todo += [z for z in inlined[x].rhs.operands if type(z) is Sym]
+        else:
+            found.append(x)
+    return found
 
 
 def plan(half: Half, extra_outputs: Sequence[Operand], keep: frozenset[Sym]) -> Plan:

@@ -7,7 +7,7 @@ reads as zero.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -124,9 +124,9 @@ def _summary(array: np.ndarray[Any, Any], show: Callable[[Any], str]) -> str:
     return f"{shape} from {show(low)} to {show(high)}{also}"
 
 
-def shape_text(shape: tuple[int, ...]) -> str:
-    """Return a shape as Python writes it, its sizes plain integers."""
-    return str(tuple(map(int, shape)))
+def shape_text(shape: Sequence[object]) -> str:
+    """Return a shape of numbers or of names as Python writes it: ``(N, 3)``, or ``(N,)``."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
 def _item(value: Any) -> Any:

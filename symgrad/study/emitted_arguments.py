@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import SpecError
+from symgrad.study.draws import STYLES, Style
 from symgrad.study.emitted import Contract, EmittedModule, names_in, size_of
 
 Path = tuple[tuple[str, Any], ...]  # ("item", key) or ("field", name), from a parameter to a leaf
@@ -171,7 +172,7 @@ class Arguments:
                    default=None)  # fmt: skip
 
     def _leaf(
-        self, contract: Contract, shape: tuple[int, ...], style: str, rng: Any, k: int
+        self, contract: Contract, shape: tuple[int, ...], style: Style, rng: Any, k: int
     ) -> Any:
         kind = _kind(contract)
         default = self.defaults.get(contract.name)
@@ -183,7 +184,7 @@ class Arguments:
             top = (1, 2, 3)[-1 - k % 3]
             made = rng.integers(0, max(top, 1), shape)
             return made.astype(contract.dtype) if shape else np.int64(1 + int(made) + k % 2)
-        made = _numbers(rng, shape, style)
+        made = style(rng, shape)
         return made if shape else np.float64(made)
 
     def call(self, function: Any, leaves: Mapping[str, Any]) -> Any:
@@ -232,9 +233,6 @@ class Arguments:
             kind = self.containers.get(place, list)
             return kind(built.get(k) for k in range(max(built) + 1))
         return built
-
-
-STYLES = ("normal", "positive", "inside")
 
 
 def _containers(module: EmittedModule) -> dict[tuple[Any, ...], type]:
@@ -286,16 +284,6 @@ def _literal(node: ast.expr) -> Any:
         return ast.literal_eval(node)
     except (ValueError, TypeError):  # np.inf
         return None
-
-
-def _numbers(rng: Any, shape: tuple[int, ...], style: str) -> Any:
-    if style == "normal":
-        return rng.standard_normal(shape)
-    if style == "inside":
-        return rng.uniform(0.1, 0.9, shape)
-    made = rng.uniform(0.5, 1.5, shape)
-    is_square = len(shape) == 2 and shape[0] == shape[1] > 0
-    return made @ made.T / shape[0] + np.eye(shape[0]) if is_square else made
 
 
 def leaf_at(value: Any, path: Path) -> Any:

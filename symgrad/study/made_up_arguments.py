@@ -37,6 +37,7 @@ from symgrad.arguments import annotated_spec, is_leaf, read_spec
 from symgrad.compiled import Compiled
 from symgrad.errors import ArgumentError, SymgradError
 from symgrad.graph import Static
+from symgrad.study.draws import STYLES
 from symgrad.trees import flatten
 
 MOST_RUNS = 10_000
@@ -312,10 +313,10 @@ class _Search:
         self.signature = inspect.signature(function)
         self.sizes, self.more = _sizes(specs), _given_sizes(given, specs)
         self.runs, self.last, self.may_help = 0, "", False
-        self.numbers = _normal
+        self.numbers = STYLES[0]
 
     def run(self) -> dict[str, Any] | None:
-        for self.numbers in (_normal, _positive, _inside):
+        for self.numbers in STYLES:
             self.runs = 0
             found = self.all_scalars() or self.search({})
             if found is not None:
@@ -430,18 +431,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(map(_plain, value))
     return {k: _plain(v) for k, v in value.items()} if isinstance(value, dict) else value
-
-
-def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
-    return rng.standard_normal(shape)
-
-
-def _positive(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
-    """Return positive numbers; a square matrix is symmetric and positive definite besides."""
-    made = rng.uniform(0.5, 1.5, shape)
-    is_square = len(shape) == 2 and shape[0] == shape[1]
-    return made @ made.T / shape[0] + np.eye(shape[0]) if is_square else made
-
-
-def _inside(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
-    return rng.uniform(0.1, 0.9, shape)

@@ -20,6 +20,7 @@ from symgrad.errors import ArgumentError, GraphError, Location
 from symgrad.graph import Equation, Operand, Static, Sym
 from symgrad.notation import Math, Name, Script, Sign, derivative, equals, with_indices
 from symgrad.regions import rewrite_regions
+from symgrad.schedule.statements import read_through
 from symgrad.simplify import simplify
 from symgrad.specialise import Specialisation
 from symgrad.study.circuit import Circuit
@@ -108,7 +109,7 @@ class Final:
             if y in constants or (is_known and not forward):
                 continue
             code = [line for m in members for line in m[2]]
-            read = _leaves([x for m in members for x in m[0].rhs.operands], self._inlined())
+            read = read_through([x for m in members for x in m[0].rhs.operands], self._inlined())
             for x in dict.fromkeys(read):
                 if x in constants:  # stands above its first reader
                     code = [line for m in constants.pop(x) for line in m[2]] + code
@@ -298,7 +299,7 @@ class Final:
 
         A derivative by something that the reader knows is compared with differences, too.
         """
-        leaves = list(dict.fromkeys(_leaves(eqn.rhs.operands, inlined)))
+        leaves = list(dict.fromkeys(read_through(eqn.rhs.operands, inlined)))
         leaves = [x for x in leaves if x not in self.values[0] and x in self.known[0]]
         count = 0
         for k, given in enumerate(self.values):
@@ -316,18 +317,6 @@ class Final:
             return self.points.upstream(self._primal(x), lambda k: np.full(shape, float(ct.value)))
         values = [evaluate(self.graph, given, [ct])[0] for given in self.values]
         return self.points.upstream(self._primal(x), lambda k: values[k])
-
-
-def _leaves(operands: Sequence[Operand], inlined: Mapping[Sym, Equation]) -> list[Sym]:
-    found: list[Sym] = []
-    todo = [x for x in operands if type(x) is Sym]
-    while todo:
-        x = todo.pop()
-        if x in inlined:
-            todo += [z for z in inlined[x].rhs.operands if type(z) is Sym]
-        else:
-            found.append(x)
-    return found
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -1,11 +1,10 @@
-"""Numbers and shapes as they stand in a picture: ``-0.53``, ``(N, 3)``.
+"""Numbers as they stand in a picture: ``-0.53``.
 
 Invariant: a number that is not 0 is never shown as 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,11 +23,6 @@ def figure(value: Any) -> str:
     if size == 0 or not np.isfinite(size) or FEW <= size < PLAIN[1]:
         return f"{float(number) + 0.0:.{DECIMALS}f}"
     return f"{float(number):.3g}" if PLAIN[0] <= size < FEW else f"{float(number):.2e}"
-
-
-def shape_text(shape: Sequence[str]) -> str:
-    """Return ``(N, 3)``, or ``(N,)`` for one axis, as NumPy writes it."""
-    return f"({', '.join(shape)}{',' if len(shape) == 1 else ''})"
 
 
 def shortened(text: str, most: int) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from symgrad.study.circuit import Circuit, Edge, Node
-from symgrad.study.picture.figures import figure, shape_text, shortened
+from symgrad.study.digits import shape_text
+from symgrad.study.picture.figures import figure, shortened
 from symgrad.study.picture.flow import SUMS, legend, pattern
 from symgrad.study.picture.signs import sign
 from symgrad.study.picture.sketch import Label, Link, Part, Row, Run, Sketch

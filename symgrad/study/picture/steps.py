@@ -13,7 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from symgrad.study.circuit import Circuit, Edge, Node
-from symgrad.study.picture.figures import figure, shape_text
+from symgrad.study.digits import shape_text
+from symgrad.study.picture.figures import figure
 from symgrad.study.picture.sketch import Frame, Sketch
 
 
