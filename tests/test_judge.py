@@ -633,6 +633,20 @@ def test_compare_prints_json(folder, capsys):
     assert json.loads(capsys.readouterr().out)["mistake"] == "factor 2"
 
 
+def test_arguments_by_keyword_are_arguments(folder):
+    def penalised(w, X, *, lam):
+        return np.sum((X @ w) ** 2) + lam * np.sum(w**2)
+
+    example = {"args": (np.ones(2), np.ones((3, 2))), "kwargs": {"lam": 0.5}}
+    assert compare(penalised, "dw = 2 * X.T @ (X @ w) + 2 * lam * w", **example)
+    assert not compare(penalised, "dw = 2 * X.T @ (X @ w) + lam * w", **example)
+
+    Path("loss.py").write_text(LOSS.replace("def loss(w, X, y)", "def loss(w, *, X, y)"))
+    Path("claim.txt").write_text(RIGHT_CLAIM)
+    given = ["--args", "w=[1.0, 2.0], X=[[1.0, 0.5]], y=[3.0]"]
+    assert main(["compare", "loss.py:loss", "claim.txt", *given]) == 0
+
+
 def test_a_claim_that_is_no_text_is_an_error(folder, capsys):
     Path("claim.txt").write_bytes(b"\xff\xfe\x00dw")
     assert main(["compare", "loss.py:loss", "claim.txt", *ASKED]) == 2

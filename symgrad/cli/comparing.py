@@ -56,12 +56,13 @@ def judge(options: argparse.Namespace, claim: str) -> Any:
         from symgrad.study.judge import compare
 
         has_example = hasattr(module, "example_args") and not specs
-        args = None
+        args, kwargs = None, None
         if options.args is not None or has_example:
-            args = tuple(examples_for(function, module, options).bound(function).values())
+            example = examples_for(function, module, options)
+            args, kwargs = example.args, example.kwargs
         return compare(
             function, claim, wrt=parse_wrt(options.wrt) if options.wrt else None, specs=specs,
-            args=args, latex=options.latex or None, has_aux=options.aux,
+            args=args, kwargs=kwargs, latex=options.latex or None, has_aux=options.aux,
         )  # fmt: skip
 
 

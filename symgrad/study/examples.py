@@ -30,10 +30,6 @@ class ExampleArguments:
     kwargs: Mapping[str, Any]
     notes: tuple[str, ...]
 
-    def bound(self, function: Callable[..., Any]) -> dict[str, Any]:
-        """Return the arguments by name, without defaults."""
-        return dict(inspect.signature(function).bind(*self.args, **self.kwargs).arguments)
-
 
 def example_arguments(
     function: Callable[..., Any],

@@ -52,6 +52,7 @@ def compare(
     args: Sequence[Any] | None = None,
     specs: Mapping[str, Any] | None = None,
     *,
+    kwargs: Mapping[str, Any] | None = None,
     latex: bool | None = None,
     has_aux: bool = False,
 ) -> Verdict:
@@ -64,10 +65,10 @@ def compare(
     intermediates, their gradients (``dz``), the number of examples ``n``, ``m`` or ``N``.
 
     ``wrt`` is what is differentiated by; without it, what the claim answers for (intermediates, as
-    in ``dz = p - y``, if it answers for no parameter).  ``args`` are
-    example arguments, ``specs`` sizes by name as in `compile`; where neither they nor annotations
-    say what the function takes, arguments are made up, and the verdict says so.  ``latex`` tells
-    a text's language where it could be either.
+    in ``dz = p - y``, if it answers for no parameter).  ``args`` are example arguments, and
+    ``kwargs`` those by keyword; ``specs`` are sizes by name as in `compile`.  Where neither they
+    nor annotations say what the function takes, arguments are made up, and the verdict says so.
+    ``latex`` tells a text's language where it could be either.
 
     Returns a `Verdict`, which is true if the claim is equal.  A claim may be equal up to its
     layout (transposed, a column for a row, ``\delta x^T`` for an outer product): in LaTeX, where
@@ -88,20 +89,23 @@ def compare(
     given = _wrt_of(found, parameters) if wrt is None else wrt
     asked = _inner(found, fn, parameters) if wrt is None and given == 0 else ()
     compiled = Compiled(fn, given, specs=specs, has_aux=has_aux)
-    sampler = _sampler(compiled, args, found, asked)
+    sampler = _sampler(compiled, args, kwargs, found, asked)
     verdicts = [_Comparison(fn, side, sampler).verdict() for side in sides_of(found)]
     return next((verdict for verdict in verdicts if not verdict), verdicts[-1])
 
 
 def _sampler(
-    compiled: Compiled, args: Sequence[Any] | None, claim: Claim, asked: tuple[str, ...]
-) -> Sampler:
+    compiled: Compiled, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None,
+    claim: Claim, asked: tuple[str, ...],
+) -> Sampler:  # fmt: skip
     """Return what draws points; arguments are made up where nothing says what they are."""
     if args is not None and not isinstance(args, (tuple, list)):
         raise ArgumentError("args is a tuple of example arguments, one for each parameter")
+    if kwargs and args is None:
+        args = ()
     spoken = spoken_sizes(claim)
     try:
-        return Sampler(compiled, args, spoken=spoken, asked=asked)
+        return Sampler(compiled, args, kwargs or {}, spoken, asked=asked)
     except SpecError as error:
         if args is not None or "nothing is known of" not in str(error):
             raise
