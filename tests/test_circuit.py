@@ -65,13 +65,8 @@ def test_upstream_is_the_sum_of_what_the_edges_pass_back(name):
 
 @pytest.mark.parametrize("program", [p for p in PROGRAMS if p.floats], ids=lambda p: p.label)
 def test_every_op_has_its_place_in_a_circuit(program):
-    names = ", ".join(f"a{k}" for k in range(len(program.args)))
-    text = f"lambda {names}: np.sum(g({names}) ** 2)"
-    loss = eval(text, {"np": np, "g": program.function})
-    try:
-        _, grads = symgrad.value_and_grad(loss, wrt=program.floats)(*program.args)
-    except symgrad.SymgradError:
-        return  # what has no gradient is tested elsewhere
+    loss = program.loss()
+    _, grads = symgrad.value_and_grad(loss, wrt=program.floats)(*program.args)
     for level in ("gate", "line"):
         found = circuit(loss, program.args, wrt=program.floats, level=level)
         for k, grad in zip(found.wrt, grads, strict=True):

@@ -536,10 +536,10 @@ MISTAKES = [
 def test_a_claim_that_cannot_be_read_is_refused_at_once(title, message, claim):
     wrt = ("w", "b") if title == "too few answers" else "w"
     judged(logistic, "dw = w", wrt="w")
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ClaimError, match=message) as caught:
         judged(logistic, claim, wrt=wrt)
-    assert time.perf_counter() - started < 1.5
+    assert time.process_time() - started < 1.5
     assert len(str(caught.value)) < 500
 
 

@@ -691,14 +691,14 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_is_refused_at_once(name):
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         steps = steps_of(HOSTILE[name], {"x", "xx", "W"})
     except SpecError as refusal:
         assert len(str(refusal)) < 1_000
     else:
         assert all(ast.unparse(s.formula) for s in steps[:10])
-    assert time.perf_counter() - start < 5  # a loaded machine; a tenth of it on an idle one
+    assert time.process_time() - start < 5  # usually a tenth of it
 
 
 def test_the_dialect_shows_every_command():

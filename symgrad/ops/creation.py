@@ -132,9 +132,9 @@ structural(
 
 
 def _identity(s: Any) -> maths.Math:
-    if s.indices is None:
-        return maths.Sign("I")
-    row, column = map(s.counts, s.indices)
+    if s.indices is None and s["n"] == s["m"] and not s["k"]:
+        return maths.Sign("I")  # of a square with its own diagonal alone
+    row, column = map(s.counts, s.needs_indices())
     shifted = maths.plus(row, maths.number(s["k"])) if s["k"] else row
     return maths.indicator(maths.equals(shifted, column))
 

@@ -35,9 +35,10 @@ from symgrad.study.judge.language import NUMPY
 from symgrad.study.judge.layout import Layout, rearranged, relaid, reread
 from symgrad.study.judge.mathematics import lowered
 from symgrad.study.judge.naming import as_answers, elements_of, names_read, renamed, spoken_sizes
-from symgrad.study.judge.points import ASSUMED, Sampler
+from symgrad.study.judge.points import Sampler
 from symgrad.study.judge.proof import compared, known
 from symgrad.study.judge.reading import Known, names_called, parse, read, read_function, source_of
+from symgrad.study.judge.styles import ASSUMED
 from symgrad.study.judge.truth import answered
 from symgrad.study.judge.verdict import MISSING_ANSWER, Verdict
 from symgrad.trace import code_of

@@ -18,8 +18,10 @@ from symgrad.arguments import bind, is_leaf
 from symgrad.compiled import Compiled
 from symgrad.dims import Dim, evaluate
 from symgrad.errors import ArgumentError, SymgradError
-from symgrad.graph import Aval, Graph, Static, Sym
+from symgrad.graph import Sym
 from symgrad.specialise import Specialisation
+from symgrad.study.judge.labels import label_range, tied_dims
+from symgrad.study.judge.styles import GIVEN_BY_EXAMPLE, Style, normal, positive, spread, unit
 from symgrad.study.judge.truth import Truths, Witness, batch_dims, dims_at, size_names
 from symgrad.trees import flatten
 
@@ -35,7 +37,6 @@ POINTS_AT_LEAST = 16
 MOVE, LARGEST_CHANGE = 1e-11, 1e-6
 
 Element = Callable[[str, float], Any]
-Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,92 +64,6 @@ class Point:
     witness: Witness
     hidden: Hidden
     sizes: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How the values of one leaf are drawn, and in words what they are."""
-
-    draw: Draw
-    words: str = ""
-
-
-# --- kinds of values ---------------------------------------------------------------------------
-
-
-def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    return np.round(rng.normal(size=shape), 2)  # short enough to be read in a counter-example
-
-
-def positive(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    return np.round(rng.uniform(0.3, 1.8, size=shape), 2)
-
-
-def unit(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    return np.round(rng.uniform(0.1, 0.9, size=shape), 2)
-
-
-def bits(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    return rng.integers(0, 2, size=shape).astype(float)
-
-
-def signs(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    return 2.0 * rng.integers(0, 2, size=shape) - 1.0
-
-
-def one_hot(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    found = np.zeros((int(np.prod(shape[:-1])), shape[-1]))
-    found[np.arange(len(found)), rng.integers(0, shape[-1], size=len(found))] = 1.0
-    return found.reshape(shape)
-
-
-def shares(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    found = rng.uniform(0.1, 1.0, size=shape)
-    return np.asarray(found / found.sum(axis=-1, keepdims=True))
-
-
-def spread(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """A matrix that is symmetric and positive definite."""
-    a = rng.normal(size=shape)
-    return np.asarray(a @ a.T + 0.5 * np.eye(shape[0]))
-
-
-def counts(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    return rng.integers(0, 5, size=shape).astype(float)
-
-
-GIVEN_BY_EXAMPLE: tuple[tuple[Callable[[np.ndarray], bool], Style], ...] = (
-    (lambda x: _is_one_hot(x), Style(one_hot, "one-hot rows")),
-    (lambda x: bool(x.size) and bool(np.isin(x, (0, 1)).all()), Style(bits, "0 or 1")),
-    (lambda x: bool(x.size) and bool(np.isin(x, (-1, 1)).all()), Style(signs, "-1 or 1")),
-    (lambda x: _sums_to_one(x), Style(shares, "rows that sum to 1")),
-    (lambda x: _is_spread(x), Style(spread, "symmetric and positive definite")),
-    (lambda x: x.size > 2 and bool((x >= 0).all() and (x % 1 == 0).all()), Style(counts)),
-    (lambda x: bool(x.size) and bool((x > 0).all() and (x < 1).all()), Style(unit)),
-    (lambda x: bool(x.size) and bool((x > 0).all()), Style(positive)),
-)
-ASSUMED = (  # what text books assume of data without saying so
-    Style(one_hot, "has one-hot rows"),
-    Style(bits, "is 0 or 1"),
-    Style(signs, "is -1 or 1"),
-    Style(shares, "has rows that sum to 1"),
-)
-
-
-def _is_one_hot(x: np.ndarray) -> bool:
-    is_matrix = x.ndim > 1 and x.shape[-1] > 1 and x.size > 0
-    return is_matrix and bool(np.isin(x, (0, 1)).all() and (x.sum(axis=-1) == 1).all())
-
-
-def _sums_to_one(x: np.ndarray) -> bool:
-    is_vector = x.ndim > 0 and x.shape[-1] > 1 and x.size > 0
-    return is_vector and bool((x >= 0).all() and np.allclose(x.sum(axis=-1), 1.0))
-
-
-def _is_spread(x: np.ndarray) -> bool:
-    if x.ndim != 2 or x.shape[0] != x.shape[1] or len(x) < 2 or not np.allclose(x, x.T):
-        return False
-    return bool((np.linalg.eigvalsh(x) > 0).all())
 
 
 # --- the sampler -------------------------------------------------------------------------------
@@ -549,76 +464,6 @@ def _double(x: Any) -> Any:
     if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind == "f":
         return x.astype(np.float64)
     return x
-
-
-def label_range(graph: Graph, x: Sym, dims: Mapping[Dim, int]) -> int | None:
-    """Return the size of the axis that ``x`` picks from, or None if it is no index."""
-    for eqn in graph.equations:
-        operands = eqn.rhs.operands
-        if eqn.rhs.name == "index" and x in operands[1:]:
-            size = _indexed(graph, eqn.rhs, operands[1:].index(x))
-        elif eqn.rhs.name == "take_along" and x is operands[1]:
-            size = graph.aval(operands[0]).shape[eqn.rhs.setting("axis")]
-        elif eqn.rhs.name in ("expand_dims", "reshape", "astype") and x is operands[0]:
-            inner = label_range(graph, eqn.lhs[0], dims)
-            if inner is not None:
-                return inner
-            continue
-        elif eqn.rhs.name in ("equal", "not_equal") and x in operands:
-            size = _compared(graph, operands, x)
-            if size is None:
-                continue
-        else:
-            continue
-        return evaluate(graph.shapes.resolve(size), dims)
-    return None
-
-
-def tied_dims(graph: Graph) -> dict[Dim, Dim]:
-    """Return for each dim the first one that is picked from by the same labels.
-
-    The rows of two tables that one array of labels picks from are as many.
-    """
-    picked: dict[Any, Dim] = {}
-    found: dict[Dim, Dim] = {}
-    for eqn in graph.equations:
-        if eqn.rhs.name != "index":
-            continue
-        for number, x in enumerate(eqn.rhs.operands[1:]):
-            size = graph.shapes.resolve(_indexed(graph, eqn.rhs, number))
-            if isinstance(size, Dim):
-                first = picked.setdefault(x, size)
-                found[size] = found.get(first, first)
-    return found
-
-
-def _indexed(graph: Graph, rhs: Any, number: int) -> Any:
-    """Return the size of the axis that the index array of this number stands at."""
-    axis = seen = 0
-    for entry in rhs.setting("key"):
-        if entry is None:
-            continue
-        if entry == "array":
-            if seen == number:
-                break
-            seen += 1
-        axis += 1
-    return graph.aval(rhs.operands[0]).shape[axis]
-
-
-def _compared(graph: Graph, operands: Sequence[Any], x: Sym) -> Any:
-    """Return the length of the ``arange`` that labels are compared with."""
-    for other in operands:
-        if isinstance(other, Static) or other is x:
-            continue
-        defined = next((e for e in graph.equations if other in e.lhs), None)
-        while defined is not None and defined.rhs.name in ("expand_dims", "reshape"):
-            source = defined.rhs.operands[0]
-            defined = next((e for e in graph.equations if source in e.lhs), None)
-        if defined is not None and defined.rhs.name == "arange":
-            aval: Aval = graph.avals[defined.lhs[0]]
-            return aval.shape[0]
-    return None
 
 
 def batch_size(made: Specialisation, leaves: Mapping[Sym, Any]) -> int | None:

@@ -19,8 +19,9 @@ from symgrad.errors import ArgumentError, SymgradError
 from symgrad.study.judge.claims import Claim
 from symgrad.study.judge.interpreter import FAILURES, Failed, Interpreter
 from symgrad.study.judge.judging import Judge
-from symgrad.study.judge.points import Element, Sampler, Style, normal
+from symgrad.study.judge.points import Element, Sampler
 from symgrad.study.judge.reading import read_emitted
+from symgrad.study.judge.styles import Style, normal
 from symgrad.study.judge.symbols import Symbols, TooHard, exact
 from symgrad.study.judge.truth import Truths, Witness
 
