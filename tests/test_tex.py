@@ -179,7 +179,7 @@ def test_every_formula_says_what_its_node_computes(case, level):
 BEYOND = {  # programs with formulas that the reader, or its indices, cannot follow
     "x[-indices]": "an index from the end is written as it is calculated",
     "assign gathered": "a written part whose shape no index shows",
-    "concatenate with constants": "a number that stands for several, of which nothing shows how many",
+    "concatenate with constants": "one number stands for several, and no index shows how many",
     "tril, triu": "np.tril of a sum that is one number by chance",
     "sizes of a split by number": "a size that is a variable there",
 }
