@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     method = "complex step, central differences, or 50 digits (default: the best that serves)"
     elements = "check at most this many elements of a variable, and a direction (default: 200)"
     add("target", metavar="FILE.py:FUNCTION", help="the function; FILE may be - for stdin")
-    add_subject(parser)
+    add_subject(parser, "all that are real numbers; with --grad the first")
     add("--grad", metavar="FUNCTION", help="check this gradient of yours, in the same file")
     add("--method", choices=["complex", "central", "mpmath"], help=method)
     add("--tolerance", type=float, metavar="E", help="the largest relative error that passes")
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         grad = None if options.grad is None else own_gradient(module, options.grad, file)
         example = examples_for(function, module, options)
         found = check(
-            function, *example.args, wrt=wrt_of(options), grad=grad, method=options.method,
+            function, *example.args, wrt=wrt_of(options, None), grad=grad, method=options.method,
             has_aux=options.aux, tolerance=options.tolerance, elements=options.elements,
             seed=options.seed, **example.kwargs,
         )  # fmt: skip

@@ -23,6 +23,7 @@ import numpy as np
 from symgrad.arguments import bind, float_ints, is_leaf, with_floats
 from symgrad.compiled import Compiled
 from symgrad.errors import ArgumentError, SymgradError, WrtError
+from symgrad.study.circuit import real_arguments
 from symgrad.study.grids import Grid, finite, number
 from symgrad.study.markdown import escaped
 from symgrad.study.measuring import EPSILON, Kink, Slope, central, kink
@@ -232,7 +233,8 @@ def check(
 
     ``fn`` is a function, a `Compiled`, or a pair of a function and its gradient.  ``grad`` is
     your own gradient to be checked, a function of the same arguments or what it returned; without
-    it symgrad's is.  ``wrt`` is as in `compile`.  ``method`` is "complex", "central" or "mpmath";
+    it symgrad's is.  ``wrt`` is as in `compile`; without it every argument of real numbers is
+    checked, or the first one if ``grad`` is yours.  ``method`` is "complex", "central" or "mpmath";
     by default the complex step where all that the function does is analytic, otherwise central
     differences.  Of a variable with more than ``elements`` elements that many are drawn with
     ``seed``, and a random direction is checked besides; None checks all.  ``tolerance`` is the
@@ -250,6 +252,8 @@ def check(
         raise ArgumentError(f"elements={elements!r}: how many of a variable to check, or None")
     if isinstance(fn, tuple) and len(fn) == 2:
         fn, grad = fn
+    if wrt is None and grad is None and not isinstance(fn, Compiled):
+        wrt = real_arguments(fn, args, kwargs)[-1]
     subject = _Subject(fn, wrt, has_aux, args, kwargs)
     return subject.check(grad, method, tolerance, elements, seed)
 

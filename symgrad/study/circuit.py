@@ -154,7 +154,7 @@ def _specialised(
     """Return the function compiled for these arguments, nothing rewritten, and its inputs."""
     has_aux = fn.has_aux if isinstance(fn, Compiled) else False
     found: SymgradError | None = None
-    for names in [wrt] if wrt is not None else _numbers(fn, args, kwargs):
+    for names in [wrt] if wrt is not None else real_arguments(fn, args, kwargs):
         compiled = Compiled(fn, names, has_aux=has_aux, exact=True, check=None)
         try:
             made, taken, _ = compiled._made_for(tuple(args), kwargs)
@@ -168,7 +168,9 @@ def _specialised(
     raise found
 
 
-def _numbers(fn: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def real_arguments(
+    fn: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> list[tuple[str, ...]]:
     """Return what to differentiate by if nothing is said: every number, or else every float."""
     compiled = Compiled(fn, 0, check=None)
     values = bind(compiled.signature, name_of(compiled.function), args, kwargs)
