@@ -554,6 +554,16 @@ def test_what_nothing_reads_is_said_and_lends_its_name_to_no_other_value():
     assert table.sentences[1].text == "f does not depend on c: its derivative is 0."
 
 
+def test_a_line_of_very_many_operations_is_taken_apart():
+    def f(x):
+        return sum([np.sin(x * k) for k in range(300)])
+
+    table = symgrad.table(f, 0.5, level="line")
+    assert table.rows[-1].kind == "variable"
+    assert table.column("accumulated")[-1] == pytest.approx(symgrad.grad(f)(0.5))
+    assert symgrad.draw(f, 0.5, level="layer").svg
+
+
 def test_what_has_no_derivative_says_so():
     table = symgrad.table(lambda x: np.sqrt(x) * x, -1.0)
     assert table.sentences[0].text == "f has no derivative by x here."
