@@ -623,6 +623,12 @@ def test_fresh_numbers_are_short_and_answer_correctly(seed):
     assert all(2 * x == int(2 * x) for x in (a, b))
 
 
+def test_fresh_matrices_have_an_inverse():
+    A = np.array([[1.0, 2.0], [3.0, 4.0]])
+    sheet = symgrad.table(lambda A: np.log(np.linalg.det(A @ A.T)), A, blank="value", seed=3)
+    assert np.isfinite(sheet.key.column("value")[0])
+
+
 def test_fresh_arguments_are_of_the_same_kind():
     args = net(n=3, d=2, h=2)
     key = symgrad.table(two_layers, *args, wrt=("W1", "W2"), blank="value", seed=0).key

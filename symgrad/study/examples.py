@@ -93,7 +93,7 @@ def _given(
 
 def _from_file(path: Path, signature: inspect.Signature) -> dict[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
     except (ValueError, BadZipFile, EOFError) as error:
         raise SpecError(f"{path.name} cannot be read without running code: {error}") from None
