@@ -225,3 +225,9 @@ def test_labels_that_are_taken_from_one_are_made_up_as_classes():
     made = inspect.signature(loss).bind(*example.args, **example.kwargs).arguments
     assert set(made["y"]) == {0.0, 1.0}
     assert not set(example_arguments(lambda w, X, y: np.mean((X @ w - y) ** 2)).args[2]) <= {0, 1}
+
+
+def test_a_file_that_is_no_archive_is_told(tmp_path):
+    (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04garbage")
+    with pytest.raises(SpecError, match=r"bad\.npz cannot be read"):
+        example_arguments(f, None, str(tmp_path / "bad.npz"))

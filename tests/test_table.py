@@ -554,6 +554,16 @@ def test_what_nothing_reads_is_said_and_lends_its_name_to_no_other_value():
     assert table.sentences[1].text == "f does not depend on c: its derivative is 0."
 
 
+def test_a_line_of_very_many_operations_is_taken_apart():
+    def f(x):
+        return sum([np.sin(x * k) for k in range(300)])
+
+    table = symgrad.table(f, 0.5, level="line")
+    assert table.rows[-1].kind == "variable"
+    assert table.column("accumulated")[-1] == pytest.approx(symgrad.grad(f)(0.5))
+    assert symgrad.draw(f, 0.5, level="layer").svg
+
+
 def test_what_has_no_derivative_says_so():
     table = symgrad.table(lambda x: np.sqrt(x) * x, -1.0)
     assert table.sentences[0].text == "f has no derivative by x here."
@@ -611,6 +621,12 @@ def test_fresh_numbers_are_short_and_answer_correctly(seed):
     assert numbers["e"] == (a + b) * (b + 1)
     assert accumulated(key)["b"] == (a + b) + (b + 1)
     assert all(2 * x == int(2 * x) for x in (a, b))
+
+
+def test_fresh_matrices_have_an_inverse():
+    A = np.array([[1.0, 2.0], [3.0, 4.0]])
+    sheet = symgrad.table(lambda A: np.log(np.linalg.det(A @ A.T)), A, blank="value", seed=3)
+    assert np.isfinite(sheet.key.column("value")[0])
 
 
 def test_fresh_arguments_are_of_the_same_kind():

@@ -28,6 +28,7 @@ from symgrad.transforms.matching import name_of
 from symgrad.trees import flatten
 
 LEVELS = ("gate", "line")
+DEEPEST = 30  # operations nested in the formula of one node: nobody reads further
 Partition = Callable[[Graph], Sequence[Sequence[int]]]
 
 
@@ -280,15 +281,20 @@ class _Circuits:
         outputs = {y for y in self.graph.outputs if type(y) is Sym}
         owner: dict[int, int] = {}
         parts: dict[int, list[int]] = {}
+        depth: dict[int, int] = {}
         for k in reversed(range(len(equations))):
             lhs = equations[k].lhs
             into = {owner[r] for y in lhs for r in readers.get(y, ()) if r in owner}
+            depth[k] = 1 + max((depth[r] for y in lhs for r in readers.get(y, ())), default=0)
             stays = (
                 len(lhs) > 1
                 or len(into) != 1
+                or depth[k] > DEEPEST
                 or any(y in outputs or y in self.graph.notes.names for y in lhs)
             )
             owner[k] = k if stays else into.pop()
+            if stays:
+                depth[k] = 0
             parts.setdefault(owner[k], []).append(k)
         return [parts[k] for k in sorted(parts)]
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -92,9 +93,9 @@ def _given(
 
 def _from_file(path: Path, signature: inspect.Signature) -> dict[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
-    except ValueError as error:
+    except (ValueError, BadZipFile, EOFError) as error:
         raise SpecError(f"{path.name} cannot be read without running code: {error}") from None
     return {
         name: value[()] if value.ndim == 0 else value

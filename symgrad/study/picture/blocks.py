@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from symgrad.graph import Equation, Graph, Operand, Static, Sym
 from symgrad.recognise import recognise
+from symgrad.study.circuit import DEEPEST
 
 AFFINE, ACTIVATION, LAYER = "affine", "activation", "layer"
 REGULARISER, LOSS = "regulariser", "loss"
@@ -187,13 +188,17 @@ class Blocks:
         """Return the numbers of the equations of each block, blocks in forward order."""
         owner: dict[int, int] = {}
         parts: dict[int, list[int]] = {}
+        depth: dict[int, int] = {}
         number = {y: k for k, eqn in enumerate(self.graph.equations) for y in eqn.lhs}
         for k in reversed(range(len(self.graph.equations))):
             lhs = self.graph.equations[k].lhs
             readers = {number[r.lhs[0]] for y in lhs for r in self.readers.get(y, ())}
             into = {owner[r] for r in readers if r in owner}
-            ends = len(lhs) > 1 or len(into) != 1 or self.output in lhs
+            depth[k] = 1 + max((depth[r] for r in readers), default=0)
+            ends = len(lhs) > 1 or len(into) != 1 or self.output in lhs or depth[k] > DEEPEST
             owner[k] = k if ends or self.boundaries & set(lhs) else into.pop()
+            if owner[k] == k:
+                depth[k] = 0
             parts.setdefault(owner[k], []).append(k)
         return [sorted(parts[k]) for k in sorted(parts)]
 

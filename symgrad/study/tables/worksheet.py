@@ -62,7 +62,7 @@ def fresh(
         mine = inspect.BoundArguments(bound.signature, there)
         try:
             found = circuit(fn, mine.args, mine.kwargs, wrt, level, names)
-        except SymgradError:
+        except (SymgradError, np.linalg.LinAlgError):
             continue  # the function refuses these numbers
         length = _length(found)
         if math.isfinite(length):
