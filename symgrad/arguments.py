@@ -100,7 +100,16 @@ def float_ints(values: Mapping[str, Any], wrt: Iterable[str]) -> bool:
 def with_floats(value: Any) -> Any:
     """Return an argument with its Python ints as floats."""
     leaves, tree = flatten(value, is_leaf)
-    return tree.build(iter([float(x) if type(x) is int else x for x in leaves]))
+    return tree.build(iter([_as_float(x) if type(x) is int else x for x in leaves]))
+
+
+def _as_float(x: int) -> float:
+    try:
+        return float(x)
+    except OverflowError:
+        raise ArgumentError(
+            f"an integer of {x.bit_length()} bits is no float64: it is too large"
+        ) from None
 
 
 # --- specs -------------------------------------------------------------------------------------

@@ -196,6 +196,7 @@ MISTAKES = [
     ("wrt is out of range", WrtError, "has 1 parameters", lambda: grad(lambda w: w, 1.0, wrt=3)),
     ("wrt is no name", WrtError, "neither a parameter's name nor its number", lambda: grad(lambda w: w, 1.0, wrt=1.5)),
     ("integer array in wrt", WrtError, "has dtype int64: only floating-point", lambda: grad(lambda n: n.sum(), np.arange(3))),
+    ("an integer too large for a float", ArgumentError, "is too large", lambda: grad(lambda x: x * 2.0, 10**400)),
     ("bool in wrt", WrtError, "`b` in wrt is a bool", lambda: grad(lambda b: b * 1.0, True)),
     ("text in wrt", WrtError, "`s` in wrt is str", lambda: grad(lambda s, x: x, "a", 1.0)),
     ("None in wrt", WrtError, "`s` in wrt is NoneType", lambda: grad(lambda s, x: x, None, 1.0)),

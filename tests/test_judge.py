@@ -716,3 +716,11 @@ def test_help_imports_nothing_heavy(command):
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert not {"numpy", "sympy", "jinja2"} & set(done.stderr.split())
+
+
+def test_the_answer_itself_is_no_advice():
+    def wave(x, y):
+        z = x * y
+        return np.sin(z)
+
+    assert "∂" not in str(compare(wave, "dx = 1", args=(1.0, 2.0)))

@@ -140,6 +140,8 @@ class Witness:
         pairs = activations(self.graph, self.made.wrt_symbols)[:MOST_SLOPES]
         pairs += [p for p in named_pairs(self.graph, self.made.wrt_symbols) if p not in pairs]
         for z, h in pairs:
+            if h is outputs[0] and z in self.made.wrt_symbols:
+                continue  # the answer itself explains nothing
             joint = differentiate(replace(joint, outputs=(h,)), [z], 1, None)
             slot = Slot(SLOPE, self.spell(h), self.graph.avals[z], at=self.spell(z))
             found.append((slot, joint.outputs[1]))
