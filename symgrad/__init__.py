@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # the names of __all__ once more, for type checkers and editors
+    from symgrad import optim
     from symgrad.compiled import Compiled, compile
     from symgrad.errors import (
         ArgumentError,
         CheckError,
         ClaimError,
+        ExtraError,
         GraphError,
         KinkError,
         LossError,
         MissingRuleError,
+        NotFiniteError,
         ShapeError,
         SpecError,
         SymgradError,
@@ -48,6 +51,7 @@ __all__ = [
     "Derivation",
     "Difference",
     "Drawing",
+    "ExtraError",
     "Frames",
     "Gates",
     "GradientCheck",
@@ -55,6 +59,7 @@ __all__ = [
     "KinkError",
     "LossError",
     "MissingRuleError",
+    "NotFiniteError",
     "ShapeError",
     "SpecError",
     "SymgradError",
@@ -77,10 +82,13 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "optim",
     "table",
     "value_and_grad",
     "vjp",
 ]
+
+_MODULES = frozenset({"optim"})
 
 _ELSEWHERE = {
     "Compiled": "symgrad.compiled",
@@ -116,6 +124,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'symgrad' has no attribute {name!r}")
     from importlib import import_module
 
+    if name in _MODULES:
+        return import_module(f"symgrad.{name}")
     value = getattr(import_module(_ELSEWHERE.get(name, "symgrad.errors")), name)
     globals()[name] = value
     return value

@@ -19,7 +19,7 @@ import types
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,6 +43,9 @@ from symgrad.specialise import Options, Specialisation
 from symgrad.trace import code_of, in_trace
 from symgrad.trace.tracer import is_traced
 from symgrad.trees import flatten
+
+if TYPE_CHECKING:
+    from symgrad.transforms.objective import Objective
 
 MOST_SPECIALISATIONS = 64
 MOST_KEYS = 1024
@@ -281,6 +284,16 @@ class Compiled:
         if isinstance(residuals, _Residuals):
             return residuals.made.backward(tuple(residuals), dvalue)
         return self._newest().backward(residuals, dvalue)
+
+    def scipy(self, *args: Any, **kwargs: Any) -> Objective:
+        """Return the function of one flat vector, with derivatives, that SciPy minimises.
+
+        The arguments in wrt are where it starts, the others stay as they are.  The `Objective`
+        has ``fun``, ``jac``, ``hessp``, ``x0``, and ``unflatten`` for what SciPy finds.
+        """
+        from symgrad.transforms.objective import Objective
+
+        return Objective(self, args, kwargs)
 
     # --- specialisations
 

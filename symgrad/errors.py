@@ -89,6 +89,14 @@ class CheckError(SymgradError, ArithmeticError):
     """The emitted code and the user's own function disagree."""
 
 
+class NotFiniteError(SymgradError, ArithmeticError):
+    """A number is infinite or NaN where training needs it finite."""
+
+
+class ExtraError(SymgradError, ImportError):
+    """A library that symgrad does not depend on is needed, and not installed."""
+
+
 class GraphError(SymgradError, AssertionError):
     """A graph breaks an invariant: a bug in symgrad, never in the user's code."""
 

@@ -1,0 +1,197 @@
+"""What an optimizer works on: one buffer, a row each for weights, gradient and moments.
+
+Given parameters, a `State` holds a copy of them.  Invariant: ``params``, ``grads`` and the rows
+are views of one buffer, so a step that changes a row changes the parameters that the user holds.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import ArgumentError, NotFiniteError, ShapeError
+from symgrad.flat import Array, Layout
+
+BLOCK = 1 << 14  # numbers that are stepped at once, so that all rows of them stay in the cache
+
+
+class State:
+    """Parameters, their gradient and an optimizer's moments, with the number of steps done.
+
+    ``params`` and ``grads`` have the structure of the user's parameters, and each array in them
+    is a view: write into it (``state.params["W"][:] = 0``), but put no other in its place.
+    ``flat`` and ``moments`` are the same numbers as flat arrays.
+    """
+
+    params: Any
+    grads: Any
+    step: int
+
+    def __init__(self, params: Any, moments: Sequence[str]):
+        self.step = 0
+        self._connect(Layout.of(params, "params"), tuple(moments), _dtype_of(params))
+        for view, leaf in zip(self._params, self.layout.leaves_of(params, "params"), strict=True):
+            view[...] = leaf
+
+    def _connect(self, layout: Layout, moments: tuple[str, ...], dtype: np.dtype[Any]) -> None:
+        self.layout = layout
+        rows = np.zeros((2 + len(moments), layout.size), dtype)
+        self.rows: dict[str, Array] = dict(zip(("w", "g", *moments), rows, strict=True))
+        self.moments: dict[str, Array] = {name: self.rows[name] for name in moments}
+        self._params, self._grads = layout.views(rows[0]), layout.views(rows[1])
+        self.params, self.grads = layout.build(self._params), layout.build(self._grads)
+        scratch = np.empty(min(layout.size, BLOCK), dtype)
+        self.blocks: list[dict[str, Array]] = [
+            {name: row[k : k + BLOCK] for name, row in self.rows.items()}
+            | {"scratch": scratch[: layout.size - k]}
+            for k in range(0, layout.size, BLOCK)
+        ]
+
+    @property
+    def flat(self) -> Array:
+        """All parameters as one array."""
+        return self.rows["w"]
+
+    def take(self, grads: Any) -> None:
+        """Copy a gradient into the buffer, or raise if it or ``params`` do not fit."""
+        for k, held in enumerate(self.layout.leaves_of(self.params, "state.params")):
+            if held is not self._params[k]:
+                name = self.layout.names("state.params")[k]
+                raise ArgumentError(
+                    f"{name} is another array than the one that is trained: write into that, "
+                    f"{name}[...] = values, or begin again with optimizer.init(params)"
+                )
+        given = self.layout.leaves_of(grads, "grads")
+        for k, grad in enumerate(given):
+            if np.shape(grad) != self._grads[k].shape:
+                raise ShapeError(
+                    f"{self.layout.names('grads')[k]} has shape {np.shape(grad)}, "
+                    f"{self.layout.names('params')[k]} has {self._grads[k].shape}: a gradient has "
+                    "the shape of what it belongs to"
+                )
+        for k, grad in enumerate(given):
+            try:
+                np.copyto(self._grads[k], grad, casting="same_kind")
+            except TypeError:
+                raise ArgumentError(
+                    f"{self.layout.names('grads')[k]} holds {np.asarray(grad).dtype}, which does "
+                    f"not fit {self.flat.dtype}: a gradient is made of real numbers"
+                ) from None
+
+    def check_finite(self) -> None:
+        """Raise `NotFiniteError` with the place of the first infinite or NaN gradient."""
+        g = self.rows["g"]
+        if np.isfinite(np.vdot(g, g)):  # the squares may overflow, so this is not the last word
+            return
+        for k, grad in enumerate(self._grads):
+            bad = np.argwhere(~np.isfinite(grad))
+            if len(bad):
+                index = "".join(f"[{', '.join(map(str, bad[0]))}]" if grad.ndim else "")
+                raise NotFiniteError(
+                    f"{self.layout.names('grads')[k]}{index} is {grad[tuple(bad[0])]} at step "
+                    f"{self.step}, and nothing was changed: lower lr, clip the gradient "
+                    "(clip_norm=1.0), or look for log(0) and 0/0 in the loss; check_finite=False "
+                    "lets it through"
+                )
+
+    # --- saved and restored
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return copies of all arrays by name, and ``step``: what a checkpoint needs.
+
+        ``numpy.savez(file, **state.as_dict())`` keeps every bit.  See `Optimizer.from_dict`.
+        """
+        saved: dict[str, Any] = {"step": self.step}
+        for owner, views in self._views_by_row().items():
+            names = self.layout.names(owner)
+            saved.update((name, v.copy()) for name, v in zip(names, views, strict=True))
+        return saved
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Take over what `as_dict` gave, or raise ArgumentError and change nothing."""
+        places: dict[str, Array] = {}
+        for owner, views in self._views_by_row().items():
+            places.update(zip(self.layout.names(owner), views, strict=True))
+        _refuse_names(set(saved) - {*places, "step"}, {*places, "step"} - set(saved))
+        found = {name: np.asarray(saved[name]) for name in places}
+        for name, array in found.items():
+            want = places[name]
+            if array.shape != want.shape or array.dtype != want.dtype:
+                raise ArgumentError(
+                    f"{name} was saved as {array.dtype} of shape {array.shape}, here it is "
+                    f"{want.dtype} of shape {want.shape}: restore with the parameters' own "
+                    "structure, shapes and dtype"
+                )
+        step = np.asarray(saved["step"])
+        if step.shape or step.dtype.kind not in "iu" or step < 0:
+            raise ArgumentError(f"step={saved['step']!r} must be a whole number >= 0")
+        for name, array in found.items():
+            places[name][...] = array
+        self.step = int(step)
+
+    def _views_by_row(self) -> dict[str, list[Array]]:
+        moments = {name: self.layout.views(row) for name, row in self.moments.items()}
+        return {"params": self._params, **moments}
+
+    def copy(self) -> State:
+        """Return a state of its own with the same numbers."""
+        new = object.__new__(State)
+        new.__setstate__(self.__getstate__())
+        return new
+
+    def __copy__(self) -> State:
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> State:
+        return self.copy()
+
+    def __getstate__(self) -> Any:
+        rows = {name: row.copy() for name, row in self.rows.items()}
+        return copy.deepcopy(self.layout), rows, self.step
+
+    def __setstate__(self, kept: Any) -> None:
+        # Views become arrays of their own when they are pickled, so they are made anew.
+        layout, rows, self.step = kept
+        self._connect(layout, tuple(rows)[2:], rows["w"].dtype)
+        for name, row in rows.items():
+            self.rows[name][...] = row
+
+    def __repr__(self) -> str:
+        return (
+            f"<symgrad.optim.State: {self.flat.size} {self.flat.dtype} numbers, step {self.step}>"
+        )
+
+
+def _dtype_of(params: Any) -> np.dtype[Any]:
+    """Return the one dtype of all parameters; Python's numbers take that of the arrays."""
+    layout = Layout.of(params, "params")
+    if not layout.size:
+        raise ArgumentError("params hold no numbers: there is nothing to change")
+    known: dict[np.dtype[Any], str] = {}
+    for name, slot in zip(layout.names("params"), layout.slots, strict=True):
+        if slot.dtype is not None:
+            known.setdefault(slot.dtype.newbyteorder("="), name)
+    if len(known) > 1:
+        (one, a), (other, b), *_ = known.items()
+        raise ArgumentError(
+            f"{a} is {one}, {b} is {other}: parameters lie in one buffer, so make them one dtype "
+            f"({b}.astype({a}.dtype))"
+        )
+    dtype = next(iter(known), np.dtype(float))
+    if dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise ArgumentError(
+            f"{known[dtype]} is {dtype}, too coarse or too wide for small steps: train in float32 "
+            f"or float64 ({known[dtype]}.astype(np.float32))"
+        )
+    return dtype
+
+
+def _refuse_names(unknown: set[str], missing: set[str]) -> None:
+    cure = "restore with the optimizer and the structure of parameters it was saved with"
+    if missing:
+        raise ArgumentError(f"what was saved has no {', '.join(sorted(missing))}: {cure}")
+    if unknown:
+        raise ArgumentError(f"what was saved has {', '.join(sorted(unknown))} besides: {cure}")

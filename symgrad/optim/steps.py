@@ -1,0 +1,190 @@
+"""One step of each optimizer, as a plain function of flat arrays.
+
+Each changes its arrays in place and makes none: ``w`` are the weights, ``g`` their gradient,
+``scratch`` is room to work in, the others are what the optimizer remembers, all zero (or as said)
+before the first step, whose number ``step`` is 1.  The arithmetic is PyTorch's.  A function names
+nothing but NumPy, `math` and functions of this file, so its text can be copied into any program.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+
+def sgd(w: np.ndarray, g: np.ndarray, scratch: np.ndarray, lr: float) -> None:
+    """Go down the gradient: w -= lr g."""
+    np.multiply(g, lr, out=scratch)
+    w -= scratch
+
+
+def momentum(
+    w: np.ndarray, g: np.ndarray, b: np.ndarray, scratch: np.ndarray, lr: float, step: int,
+    momentum: float = 0.9, dampening: float = 0.0,
+) -> None:  # fmt: skip
+    """Go down a running sum of gradients: b = momentum b + (1 - dampening) g, w -= lr b.
+
+    The first gradient is taken whole.  Polyak, Some methods of speeding up the convergence of
+    iteration methods, 1964.
+    """
+    b *= momentum
+    np.multiply(g, 1.0 if step == 1 else 1.0 - dampening, out=scratch)
+    b += scratch
+    np.multiply(b, lr, out=scratch)
+    w -= scratch
+
+
+def nesterov(
+    w: np.ndarray,
+    g: np.ndarray,
+    b: np.ndarray,
+    scratch: np.ndarray,
+    lr: float,
+    momentum: float = 0.9,
+) -> None:
+    """Go down the gradient and the running sum ahead: b = momentum b + g, w -= lr (g + momentum b).
+
+    Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
+    """
+    b *= momentum
+    b += g
+    np.multiply(b, momentum, out=scratch)
+    scratch += g
+    scratch *= lr
+    w -= scratch
+
+
+def adagrad(
+    w: np.ndarray, g: np.ndarray, s: np.ndarray, scratch: np.ndarray, lr: float, step: int,
+    lr_decay: float = 0.0, eps: float = 1e-10,
+) -> None:  # fmt: skip
+    """Divide by the root of the sum of squares: s += g^2, w -= lr g / (sqrt(s) + eps).
+
+    Duchi, Hazan, Singer, Adaptive subgradient methods, 2011.
+    """
+    np.multiply(g, g, out=scratch)
+    s += scratch
+    np.sqrt(s, out=scratch)
+    scratch += eps
+    np.divide(g, scratch, out=scratch)
+    scratch *= lr / (1.0 + (step - 1) * lr_decay)
+    w -= scratch
+
+
+def by_rms(
+    g: np.ndarray, v: np.ndarray, scratch: np.ndarray, alpha: float = 0.99, eps: float = 1e-8
+) -> None:
+    """Divide by the root of the mean square: v = alpha v + (1 - alpha) g^2, g /= sqrt(v) + eps.
+
+    Tieleman, Hinton, Neural networks for machine learning, lecture 6.5, 2012.
+    """
+    np.multiply(g, g, out=scratch)
+    scratch *= 1.0 - alpha
+    v *= alpha
+    v += scratch
+    np.sqrt(v, out=scratch)
+    scratch += eps
+    g /= scratch
+
+
+def by_deviation(
+    g: np.ndarray,
+    v: np.ndarray,
+    m: np.ndarray,
+    scratch: np.ndarray,
+    alpha: float = 0.99,
+    eps: float = 1e-8,
+) -> None:
+    """Divide by the standard deviation: as `by_rms`, with v - m^2 for v, where m is the mean of g.
+
+    Graves, Generating sequences with recurrent neural networks, 2013, equations 38 to 40.
+    """
+    np.multiply(g, g, out=scratch)
+    scratch *= 1.0 - alpha
+    v *= alpha
+    v += scratch
+    np.subtract(g, m, out=scratch)
+    scratch *= 1.0 - alpha
+    m += scratch
+    np.multiply(m, m, out=scratch)
+    np.subtract(v, scratch, out=scratch)
+    np.maximum(scratch, 0.0, out=scratch)  # never below 0, but by rounding
+    np.sqrt(scratch, out=scratch)
+    scratch += eps
+    g /= scratch
+
+
+def adam(
+    w: np.ndarray, g: np.ndarray, m: np.ndarray, v: np.ndarray, scratch: np.ndarray, lr: float, step: int,
+    beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8,
+) -> None:  # fmt: skip
+    """Divide the mean of the gradients by the root of the mean of their squares.
+
+    m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, both 0 at first, which dividing by
+    1 - beta^step makes up for.  Kingma, Ba, Adam: a method for stochastic optimization, 2015.
+    """
+    np.subtract(g, m, out=scratch)
+    scratch *= 1.0 - beta1
+    m += scratch
+    np.multiply(g, g, out=scratch)
+    scratch *= 1.0 - beta2
+    v *= beta2
+    v += scratch
+    np.sqrt(v, out=scratch)
+    scratch /= math.sqrt(1.0 - beta2**step)
+    scratch += eps
+    np.divide(m, scratch, out=scratch)
+    scratch *= lr / (1.0 - beta1**step)
+    w -= scratch
+
+
+def adamw(
+    w: np.ndarray, g: np.ndarray, m: np.ndarray, v: np.ndarray, scratch: np.ndarray, lr: float, step: int,
+    beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 1e-2,
+) -> None:  # fmt: skip
+    """Shrink the weights apart from the gradient, then step as Adam does.
+
+    Loshchilov, Hutter, Decoupled weight decay regularization, 2019.
+    """
+    w *= 1.0 - lr * weight_decay
+    adam(w, g, m, v, scratch, lr, step, beta1, beta2, eps)
+
+
+# --- what may come before a step ----------------------------------------------------------------
+
+
+def decay(w: np.ndarray, g: np.ndarray, scratch: np.ndarray, weight_decay: float) -> None:
+    """Add the gradient of weight_decay / 2 times the sum of squares: g += weight_decay w."""
+    np.multiply(w, weight_decay, out=scratch)
+    g += scratch
+
+
+def clip_value(g: np.ndarray, most: float) -> None:
+    """Bring each number of ``g`` between -most and most."""
+    np.maximum(g, -most, out=g)
+    np.minimum(g, most, out=g)
+
+
+def clip_norm(g: np.ndarray, most: float) -> None:
+    """Shorten ``g`` to a Euclidean norm of at most ``most``.
+
+    Pascanu, Mikolov, Bengio, On the difficulty of training recurrent neural networks, 2013.
+    """
+    norm = math.sqrt(np.vdot(g, g))
+    if math.isinf(norm):  # the squares overflow, their shares of the largest do not
+        largest = max(float(g.max()), -float(g.min()))
+        g /= largest
+        norm = math.sqrt(np.vdot(g, g))
+        g *= min(most / norm, largest)
+    else:
+        g *= min(most / (norm + 1e-6), 1.0)
+
+
+def called_by(function: Callable[..., None]) -> list[Callable[..., None]]:
+    """Return the functions of this file that the text of ``function`` needs."""
+    return [globals()[n] for n in function.__code__.co_names if n in globals() and n not in _NAMES]
+
+
+_NAMES = {"math", "np"}
