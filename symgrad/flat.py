@@ -76,8 +76,15 @@ class Layout:
         knows no classes of yours.  Raises ArgumentError for what does not fit.
         """
         found: list[Any] = []
-        _collect(self.tree, value, (), what, self.owner, found)
+        try:
+            _collect(self.tree, value, found)
+        except _MisfitError:
+            _refuse(self.tree, value, (), what, self.owner)
         return found
+
+
+class _MisfitError(Exception):
+    """Something has not the structure it should have; `_refuse` finds out where."""
 
 
 def _described(leaf: Any, name: str) -> tuple[tuple[int, ...], np.dtype[Any] | None]:
@@ -97,20 +104,32 @@ def _described(leaf: Any, name: str) -> tuple[tuple[int, ...], np.dtype[Any] | N
     return leaf.shape, leaf.dtype
 
 
-def _collect(
-    tree: Tree, value: Any, path: tuple[Any, ...], what: str, owner: str, found: list[Any]
-) -> None:
+def _collect(tree: Tree, value: Any, found: list[Any]) -> None:
     if tree.kind == LEAF:
         found.append(value)
         return
     parts = _parts(tree, value)
     if parts is None:
-        place = f"{what}: at {spell_path(owner, path)}" if path else what
+        raise _MisfitError
+    for part, inner in zip(tree.parts, parts, strict=True):
+        if part.kind == LEAF:
+            found.append(inner)
+        else:
+            _collect(part, inner, found)
+
+
+def _refuse(tree: Tree, value: Any, path: tuple[Any, ...], what: str, owner: str) -> None:
+    """Raise ArgumentError for the first part of ``value`` that does not fit."""
+    if tree.kind == LEAF:
+        return
+    parts = _parts(tree, value)
+    if parts is None:
         raise ArgumentError(
-            f"{place} must be {_spelt(tree)}, as in {owner}, and not {_said(value)}"
+            f"{spell_path(what, path)} must be {_spelt(tree)}, like {spell_path(owner, path)}, "
+            f"and not {_said(value)}"
         )
     for key, part, inner in zip(tree.keys, tree.parts, parts, strict=True):
-        _collect(part, inner, (*path, (tree.kind, key)), what, owner, found)
+        _refuse(part, inner, (*path, (tree.kind, key)), what, owner)
 
 
 def _parts(tree: Tree, value: Any) -> Sequence[Any] | None:
@@ -118,7 +137,10 @@ def _parts(tree: Tree, value: Any) -> Sequence[Any] | None:
     if tree.kind == "dict":
         if not isinstance(value, dict) or len(value) != len(tree.keys):
             return None
-        return [value[key] for key in tree.keys] if all(k in value for k in tree.keys) else None
+        try:
+            return [value[key] for key in tree.keys]
+        except KeyError:
+            return None
     if isinstance(value, (list, tuple)):
         return value if len(value) == len(tree.keys) else None
     if tree.kind == "field" and all(hasattr(value, key) for key in tree.keys):

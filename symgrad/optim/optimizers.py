@@ -27,19 +27,29 @@ EACH_STEP = frozenset({"lr", "step"})
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a step: ``function(*arrays, lr, step, **settings)``, as far as it takes them."""
+    """One call of a step: a function, its settings, and which arrays and numbers it takes."""
 
     function: Callable[..., None]
     settings: Mapping[str, float]
 
     @cached_property
     def arrays(self) -> tuple[str, ...]:
+        """The names of the rows that the function takes, which come first."""
         return tuple(name for name in inspect.signature(self.function).parameters if name in ARRAYS)
 
     @cached_property
     def numbers(self) -> tuple[str, ...]:
         """Which of ``lr`` and ``step`` the function takes."""
         return tuple(n for n in inspect.signature(self.function).parameters if n in EACH_STEP)
+
+    def at(self, lr: float, step: int) -> dict[str, float]:
+        """Return all numbers for one step."""
+        found = dict(self.settings)
+        if "lr" in self.numbers:
+            found["lr"] = lr
+        if "step" in self.numbers:
+            found["step"] = step
+        return found
 
 
 @dataclass(frozen=True)
@@ -59,14 +69,6 @@ class Optimizer:
     def __post_init__(self) -> None:
         check_settings(self)
 
-    # --- what a subclass says
-
-    @property
-    def moments(self) -> tuple[str, ...]:
-        """The names of the rows that the optimizer remembers."""
-        found = (name for call in self.plan for name in call.arrays)
-        return tuple(dict.fromkeys(n for n in found if n not in ("w", "g", "scratch")))
-
     @property
     def functions(self) -> tuple[Callable[..., None], ...]:
         """The functions whose text makes a step, in the order of their calls."""
@@ -74,22 +76,33 @@ class Optimizer:
 
     @cached_property
     def plan(self) -> tuple[Call, ...]:
-        """The calls that make one step, after clipping, for each block of the buffer."""
+        """The calls that make one step, after clipping.  They go element by element."""
         return tuple(Call(function, self._settings_of(function)) for function in self.functions)
+
+    @cached_property
+    def clips(self) -> tuple[Call, ...]:
+        """The calls that come before, on the whole gradient."""
+        bounds = {steps.clip_value: self.clip_value, steps.clip_norm: self.clip_norm}
+        return tuple(Call(clip, {"most": most}) for clip, most in bounds.items() if most)
+
+    @cached_property
+    def moments(self) -> tuple[str, ...]:
+        """The names of the rows that the optimizer remembers."""
+        found = (name for call in self.plan for name in call.arrays)
+        return tuple(dict.fromkeys(n for n in found if n not in ("w", "g", "scratch")))
+
+    @property
+    def source(self) -> str:
+        """The text of all functions that a step takes: NumPy as ``np``, `math`, nothing else."""
+        wanted: list[Callable[..., None]] = []
+        for call in (*self.clips, *self.plan):
+            wanted += [*steps.called_by(call.function), call.function]
+        return "\n\n".join(inspect.getsource(function) for function in dict.fromkeys(wanted))
 
     def _settings_of(self, function: Callable[..., None]) -> dict[str, float]:
         taken = inspect.signature(function).parameters
         own = [f.name for f in dataclasses.fields(self) if f.name not in EACH_STEP]
         return {name: getattr(self, name) for name in own if name in taken}
-
-    @property
-    def source(self) -> str:
-        """The text of all functions that a step takes: NumPy as ``np``, `math`, nothing else."""
-        clips = {steps.clip_value: self.clip_value, steps.clip_norm: self.clip_norm}
-        wanted = [clip for clip, most in clips.items() if most is not None]
-        for function in self.functions:
-            wanted += [*steps.called_by(function), function]
-        return "\n\n".join(inspect.getsource(function) for function in dict.fromkeys(wanted))
 
     def _prepare(self, state: State) -> None:
         """Give the moments the numbers that they have before the first step."""
@@ -118,18 +131,12 @@ class Optimizer:
         if self.check_finite:
             state.check_finite()
         lr = self.rate(state.step)
-        if self.clip_value is not None:
-            steps.clip_value(state.rows["g"], self.clip_value)
-        if self.clip_norm is not None:
-            steps.clip_norm(state.rows["g"], self.clip_norm)
-        now = {"lr": lr, "step": state.step + 1}
-        plan = [
-            (call.function, call.arrays, {**call.settings, **{n: now[n] for n in call.numbers}})
-            for call in self.plan
-        ]
+        for call in self.clips:
+            call.function(*[state.rows[name] for name in call.arrays], **call.settings)
+        plan = [(call, call.at(lr, state.step + 1)) for call in self.plan]
         for block in state.blocks:
-            for function, arrays, numbers in plan:
-                function(*[block[name] for name in arrays], **numbers)
+            for call, numbers in plan:
+                call.function(*[block[name] for name in call.arrays], **numbers)
         state.step += 1
 
     def updated(self, grads: Any, state: State) -> State:
@@ -158,8 +165,8 @@ class Optimizer:
             fine = False
         if not fine:
             raise SpecError(
-                f"the schedule {self.lr!r} gives {lr!r} at step {step}: a learning rate is a finite "
-                "number >= 0"
+                f"the schedule {self.lr!r} gives {lr!r} at step {step}: a learning rate is a "
+                "finite number >= 0"
             )
         return float(lr)
 

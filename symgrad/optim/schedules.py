@@ -17,17 +17,17 @@ from symgrad.optim.settings import check_settings
 Rate = float | Callable[[int], float]
 
 
-def constant(step: int, lr: float) -> float:
+def constant(step, lr):
     """Return ``lr``."""
     return lr
 
 
-def staircase(step: int, lr: float, every: int, factor: float = 0.1) -> float:
+def staircase(step, lr, every, factor=0.1):
     """Return ``lr``, multiplied by ``factor`` after each ``every`` steps."""
     return lr * factor ** (step // every)
 
 
-def cosine(step: int, lr: float, steps: int, end: float = 0.0) -> float:
+def cosine(step, lr, steps, end=0.0):
     """Return ``lr`` falling to ``end`` along half a cosine wave over ``steps`` steps.
 
     Loshchilov, Hutter, SGDR: stochastic gradient descent with warm restarts, 2017.
@@ -35,7 +35,7 @@ def cosine(step: int, lr: float, steps: int, end: float = 0.0) -> float:
     return end + (lr - end) * (1 + math.cos(math.pi * min(step / steps, 1.0))) / 2
 
 
-def warm_up(step: int, lr: Any, steps: int, start: float = 0.0) -> float:
+def warm_up(step, lr, steps, start=0.0):
     """Return what rises evenly from ``start`` over ``steps`` steps, then ``lr`` from its start.
 
     ``lr`` is a number or a schedule, whose first step is the one after the warm-up.
@@ -46,10 +46,8 @@ def warm_up(step: int, lr: Any, steps: int, start: float = 0.0) -> float:
     return start + (top - start) * step / steps
 
 
-def one_cycle(
-    step: int, lr: float, steps: int, up: float = 0.3, first: float = 25.0, last: float = 1e4
-) -> float:
-    """Return a rate that rises to ``lr`` in a share ``up`` of the ``steps``, then falls, by cosines.
+def one_cycle(step, lr, steps, up=0.3, first=25.0, last=1e4):
+    """Return a rate that rises to ``lr`` in a share ``up`` of ``steps``, then falls, by cosines.
 
     It begins at lr / first and ends at lr / first / last.  Smith, Topin, Super-convergence, 2018.
     """
@@ -71,7 +69,8 @@ class Schedule:
         check_settings(self)
 
     def __call__(self, step: int) -> float:
-        return type(self).function(step, **self.settings)
+        rate: float = type(self).function(step, **self.settings)
+        return rate
 
     @property
     def settings(self) -> dict[str, Any]:

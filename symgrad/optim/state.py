@@ -7,6 +7,7 @@ are views of one buffer, so a step that changes a row changes the parameters tha
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,39 +58,52 @@ class State:
 
     def take(self, grads: Any) -> None:
         """Copy a gradient into the buffer, or raise if it or ``params`` do not fit."""
-        for k, held in enumerate(self.layout.leaves_of(self.params, "state.params")):
-            if held is not self._params[k]:
-                name = self.layout.names("state.params")[k]
-                raise ArgumentError(
-                    f"{name} is another array than the one that is trained: write into that, "
-                    f"{name}[...] = values, or begin again with optimizer.init(params)"
-                )
+        for held, view in zip(
+            self.layout.leaves_of(self.params, "state.params"), self._params, strict=True
+        ):
+            if held is not view:
+                self._refuse_replaced(held)
         given = self.layout.leaves_of(grads, "grads")
-        for k, grad in enumerate(given):
-            if np.shape(grad) != self._grads[k].shape:
-                raise ShapeError(
-                    f"{self.layout.names('grads')[k]} has shape {np.shape(grad)}, "
-                    f"{self.layout.names('params')[k]} has {self._grads[k].shape}: a gradient has "
-                    "the shape of what it belongs to"
-                )
-        for k, grad in enumerate(given):
-            try:
-                np.copyto(self._grads[k], grad, casting="same_kind")
-            except TypeError:
-                raise ArgumentError(
-                    f"{self.layout.names('grads')[k]} holds {np.asarray(grad).dtype}, which does "
-                    f"not fit {self.flat.dtype}: a gradient is made of real numbers"
-                ) from None
+        for grad, view in zip(given, self._grads, strict=True):
+            if type(grad) is np.ndarray and grad.shape == view.shape and grad.dtype == view.dtype:
+                view[...] = grad
+            else:
+                self._take_other(grad, view)
+
+    def _refuse_replaced(self, held: Any) -> None:
+        leaves = self.layout.leaves_of(self.params, "state.params")
+        name = self.layout.names("state.params")[_position(held, leaves)]
+        raise ArgumentError(
+            f"{name} is another array than the one that is trained: write into that, "
+            f"{name}[...] = values, or begin again with optimizer.init(params)"
+        )
+
+    def _take_other(self, grad: Any, view: Array) -> None:
+        """Take a number, or an array of another shape or dtype, or refuse it."""
+        k = _position(view, self._grads)
+        name = self.layout.names("grads")[k]
+        if np.shape(grad) != view.shape:
+            raise ShapeError(
+                f"{name} has shape {np.shape(grad)}, {self.layout.names('params')[k]} has "
+                f"{view.shape}: a gradient has the shape of what it belongs to"
+            )
+        try:
+            np.copyto(view, grad, casting="same_kind")
+        except (TypeError, ValueError):
+            raise ArgumentError(
+                f"{name} holds {np.asarray(grad).dtype}, which does not fit {view.dtype}: a "
+                "gradient is made of real numbers"
+            ) from None
 
     def check_finite(self) -> None:
         """Raise `NotFiniteError` with the place of the first infinite or NaN gradient."""
         g = self.rows["g"]
-        if np.isfinite(np.vdot(g, g)):  # the squares may overflow, so this is not the last word
+        if math.isfinite(np.vdot(g, g)):  # the squares may overflow, so this is not the last word
             return
         for k, grad in enumerate(self._grads):
             bad = np.argwhere(~np.isfinite(grad))
             if len(bad):
-                index = "".join(f"[{', '.join(map(str, bad[0]))}]" if grad.ndim else "")
+                index = f"[{', '.join(map(str, bad[0]))}]" if grad.ndim else ""
                 raise NotFiniteError(
                     f"{self.layout.names('grads')[k]}{index} is {grad[tuple(bad[0])]} at step "
                     f"{self.step}, and nothing was changed: lower lr, clip the gradient "
@@ -187,6 +201,10 @@ def _dtype_of(params: Any) -> np.dtype[Any]:
             f"or float64 ({known[dtype]}.astype(np.float32))"
         )
     return dtype
+
+
+def _position(wanted: Any, among: Sequence[Any]) -> int:
+    return next(k for k, one in enumerate(among) if one is wanted)
 
 
 def _refuse_names(unknown: set[str], missing: set[str]) -> None:

@@ -3,7 +3,8 @@
 Each changes its arrays in place and makes none: ``w`` are the weights, ``g`` their gradient,
 ``scratch`` is room to work in, the others are what the optimizer remembers, all zero (or as said)
 before the first step, whose number ``step`` is 1.  The arithmetic is PyTorch's.  A function names
-nothing but NumPy, `math` and functions of this file, so its text can be copied into any program.
+nothing but NumPy, `math` and functions of this file, and has no annotations, so its text can be
+copied into any program.
 """
 
 from __future__ import annotations
@@ -14,16 +15,13 @@ from collections.abc import Callable
 import numpy as np
 
 
-def sgd(w: np.ndarray, g: np.ndarray, scratch: np.ndarray, lr: float) -> None:
+def sgd(w, g, scratch, lr):
     """Go down the gradient: w -= lr g."""
     np.multiply(g, lr, out=scratch)
     w -= scratch
 
 
-def momentum(
-    w: np.ndarray, g: np.ndarray, b: np.ndarray, scratch: np.ndarray, lr: float, step: int,
-    momentum: float = 0.9, dampening: float = 0.0,
-) -> None:  # fmt: skip
+def momentum(w, g, b, scratch, lr, step, momentum=0.9, dampening=0.0):
     """Go down a running sum of gradients: b = momentum b + (1 - dampening) g, w -= lr b.
 
     The first gradient is taken whole.  Polyak, Some methods of speeding up the convergence of
@@ -36,14 +34,7 @@ def momentum(
     w -= scratch
 
 
-def nesterov(
-    w: np.ndarray,
-    g: np.ndarray,
-    b: np.ndarray,
-    scratch: np.ndarray,
-    lr: float,
-    momentum: float = 0.9,
-) -> None:
+def nesterov(w, g, b, scratch, lr, momentum=0.9):
     """Go down the gradient and the running sum ahead: b = momentum b + g, w -= lr (g + momentum b).
 
     Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
@@ -56,10 +47,7 @@ def nesterov(
     w -= scratch
 
 
-def adagrad(
-    w: np.ndarray, g: np.ndarray, s: np.ndarray, scratch: np.ndarray, lr: float, step: int,
-    lr_decay: float = 0.0, eps: float = 1e-10,
-) -> None:  # fmt: skip
+def adagrad(w, g, s, scratch, lr, step, lr_decay=0.0, eps=1e-10):
     """Divide by the root of the sum of squares: s += g^2, w -= lr g / (sqrt(s) + eps).
 
     Duchi, Hazan, Singer, Adaptive subgradient methods, 2011.
@@ -73,9 +61,7 @@ def adagrad(
     w -= scratch
 
 
-def by_rms(
-    g: np.ndarray, v: np.ndarray, scratch: np.ndarray, alpha: float = 0.99, eps: float = 1e-8
-) -> None:
+def by_rms(g, v, scratch, alpha=0.99, eps=1e-8):
     """Divide by the root of the mean square: v = alpha v + (1 - alpha) g^2, g /= sqrt(v) + eps.
 
     Tieleman, Hinton, Neural networks for machine learning, lecture 6.5, 2012.
@@ -89,14 +75,7 @@ def by_rms(
     g /= scratch
 
 
-def by_deviation(
-    g: np.ndarray,
-    v: np.ndarray,
-    m: np.ndarray,
-    scratch: np.ndarray,
-    alpha: float = 0.99,
-    eps: float = 1e-8,
-) -> None:
+def by_deviation(g, v, m, scratch, alpha=0.99, eps=1e-8):
     """Divide by the standard deviation: as `by_rms`, with v - m^2 for v, where m is the mean of g.
 
     Graves, Generating sequences with recurrent neural networks, 2013, equations 38 to 40.
@@ -116,10 +95,7 @@ def by_deviation(
     g /= scratch
 
 
-def adam(
-    w: np.ndarray, g: np.ndarray, m: np.ndarray, v: np.ndarray, scratch: np.ndarray, lr: float, step: int,
-    beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8,
-) -> None:  # fmt: skip
+def adam(w, g, m, v, scratch, lr, step, beta1=0.9, beta2=0.999, eps=1e-8):
     """Divide the mean of the gradients by the root of the mean of their squares.
 
     m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, both 0 at first, which dividing by
@@ -140,10 +116,7 @@ def adam(
     w -= scratch
 
 
-def adamw(
-    w: np.ndarray, g: np.ndarray, m: np.ndarray, v: np.ndarray, scratch: np.ndarray, lr: float, step: int,
-    beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 1e-2,
-) -> None:  # fmt: skip
+def adamw(w, g, m, v, scratch, lr, step, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=1e-2):
     """Shrink the weights apart from the gradient, then step as Adam does.
 
     Loshchilov, Hutter, Decoupled weight decay regularization, 2019.
@@ -155,19 +128,19 @@ def adamw(
 # --- what may come before a step ----------------------------------------------------------------
 
 
-def decay(w: np.ndarray, g: np.ndarray, scratch: np.ndarray, weight_decay: float) -> None:
+def decay(w, g, scratch, weight_decay):
     """Add the gradient of weight_decay / 2 times the sum of squares: g += weight_decay w."""
     np.multiply(w, weight_decay, out=scratch)
     g += scratch
 
 
-def clip_value(g: np.ndarray, most: float) -> None:
+def clip_value(g, most):
     """Bring each number of ``g`` between -most and most."""
     np.maximum(g, -most, out=g)
     np.minimum(g, most, out=g)
 
 
-def clip_norm(g: np.ndarray, most: float) -> None:
+def clip_norm(g, most):
     """Shorten ``g`` to a Euclidean norm of at most ``most``.
 
     Pascanu, Mikolov, Bengio, On the difficulty of training recurrent neural networks, 2013.

@@ -63,7 +63,7 @@ class Objective:
         x = np.array(x, np.float64)  # a copy: SciPy writes over its own
         if x.shape != (self.layout.size,):
             raise ArgumentError(
-                f"x has shape {x.shape}, and {self._compiled.function.__name__} takes a flat "
+                f"x has shape {x.shape}, and {name_of(self._compiled.function)} takes a flat "
                 f"vector of {self.layout.size} numbers here: begin with x0"
             )
         views = self.layout.views(x)
