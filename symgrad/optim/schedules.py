@@ -56,7 +56,7 @@ def one_cycle(step, lr, steps, up=0.3, first=25.0, last=1e4):
         low, share = lr / first, step / top
     else:
         low, share = lr / first / last, 1.0 - min((step - top) / (steps - 1.0 - top), 1.0)
-    return lr + (low - lr) * (1 + math.cos(math.pi * share)) / 2
+    return low + (lr - low) * (1 - math.cos(math.pi * share)) / 2
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from symgrad.errors import ArgumentError, NotFiniteError, ShapeError
 from symgrad.flat import Array, Layout
 
-BLOCK = 1 << 14  # numbers that are stepped at once, so that all rows of them stay in the cache
+BLOCK = 1 << 15  # numbers that are stepped at once, so that all rows of them stay in the cache
 
 
 class State:
