@@ -15,6 +15,7 @@ import numpy as np
 
 from symgrad.errors import ArgumentError, NotFiniteError, ShapeError
 from symgrad.flat import Array, Layout
+from symgrad.optim.steps import sum_of_squares
 
 BLOCK = 1 << 15  # numbers that are stepped at once, so that all rows of them stay in the cache
 
@@ -87,18 +88,18 @@ class State:
                 f"{name} has shape {np.shape(grad)}, {self.layout.names('params')[k]} has "
                 f"{view.shape}: a gradient has the shape of what it belongs to"
             )
-        try:
-            np.copyto(view, grad, casting="same_kind")
-        except (TypeError, ValueError):
+        if np.asarray(grad).dtype.kind not in "fiub":
             raise ArgumentError(
                 f"{name} holds {np.asarray(grad).dtype}, which does not fit {view.dtype}: a "
                 "gradient is made of real numbers"
-            ) from None
+            )
+        view[...] = grad
 
     def check_finite(self) -> None:
         """Raise `NotFiniteError` with the place of the first infinite or NaN gradient."""
-        g = self.rows["g"]
-        if math.isfinite(np.vdot(g, g)):  # the squares may overflow, so this is not the last word
+        if math.isfinite(
+            sum_of_squares(self.rows["g"])
+        ):  # the squares may overflow, so this is not the last word
             return
         for k, grad in enumerate(self._grads):
             bad = np.argwhere(~np.isfinite(grad))
