@@ -45,7 +45,7 @@ def minimize(
     name = _known(method)
     if isinstance(fn, Compiled) and wrt is not None:
         raise ArgumentError(
-            f"wrt={wrt!r} beside a compiled function, which has {fn.wrt}: leave one"
+            f"wrt={wrt!r} beside a compiled function, which has its own, {fn.wrt}: leave it out"
         )
     scipy_minimize = _from_scipy()
     compiled = fn if isinstance(fn, Compiled) else Compiled(fn, 0 if wrt is None else wrt)
@@ -59,8 +59,8 @@ def minimize(
     _refuse_lost(problem.fun(found.x), f"after {found.nit} iterations", "try another method")
     if not found.success:
         warnings.warn(
-            f"{name} stopped after {found.nit} iterations: {str(found.message).rstrip('. ')}; more "
-            'are allowed by options={"maxiter": ...}, c.scipy(...) gives all that SciPy says',
+            f"{name} gave up after {found.nit} iterations: {str(found.message).rstrip('. ')}; "
+            'options={"maxiter": ...} allows more of them, another method may come further',
             SymgradWarning,
             stacklevel=2,
         )
