@@ -99,7 +99,8 @@ def adam(w, g, m, v, scratch, lr, step, beta1=0.9, beta2=0.999, eps=1e-8):
     """Divide the mean of the gradients by the root of the mean of their squares.
 
     m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, both 0 at first, which dividing by
-    1 - beta^step makes up for.  Kingma, Ba, Adam: a method for stochastic optimization, 2015.
+    1 - beta^step makes up for: w -= lr m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + eps).
+    Kingma, Ba, Adam: a method for stochastic optimization, 2015, in the order of section 2's end.
     """
     np.subtract(g, m, out=scratch)
     scratch *= 1.0 - beta1
@@ -108,11 +109,11 @@ def adam(w, g, m, v, scratch, lr, step, beta1=0.9, beta2=0.999, eps=1e-8):
     scratch *= 1.0 - beta2
     v *= beta2
     v += scratch
+    root = math.sqrt(1.0 - beta2**step)
     np.sqrt(v, out=scratch)
-    scratch /= math.sqrt(1.0 - beta2**step)
-    scratch += eps
+    scratch += eps * root
     np.divide(m, scratch, out=scratch)
-    scratch *= lr / (1.0 - beta1**step)
+    scratch *= lr * root / (1.0 - beta1**step)
     w -= scratch
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 FOREIGN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
-PARTS = ("all", "compile", "run", "hand", "stress", "study")
+PARTS = ("all", "compile", "run", "hand", "optim", "stress", "study")
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -33,7 +33,7 @@ def main() -> None:
 
     import numpy as np
 
-    from tests.benchmarks import against_hand, compiling, running, stress, studying
+    from tests.benchmarks import against_hand, compiling, optimizing, running, stress, studying
 
     found = {
         "python": platform.python_version(),
@@ -45,6 +45,8 @@ def main() -> None:
         found["run"] = running.run(given.seconds)
     if given.part in ("all", "hand"):
         found["hand"] = against_hand.run(given.seconds)
+    if given.part in ("all", "optim"):
+        found["optim"] = optimizing.run(given.seconds)
     if given.part in ("all", "stress"):
         found["stress"] = stress.run()
     if given.part in ("all", "compile"):
