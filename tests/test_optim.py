@@ -314,6 +314,23 @@ def test_a_compiled_loss_trains_any_structure():
     assert value < 1e-3 < first
 
 
+@pytest.mark.parametrize("start", [1.0, 1, np.float64(1), np.array(1.0), np.array([1.0])])
+def test_one_number_trains(start):
+    loss = symgrad.compile(lambda w: np.sum((w - 3.0) ** 2))
+    optimizer = optim.SGD(lr=np.float64(0.25))
+    state = optimizer.init(start)
+    for _ in range(60):
+        optimizer.update(loss.grad(state.params), state)
+    assert float(state.flat[0]) == 3.0
+
+
+def test_a_gradient_in_another_precision_is_rounded():
+    optimizer = optim.SGD(lr=1.0)
+    state = optimizer.init({"w": np.zeros(2, np.float32), "b": 0.0})
+    optimizer.update({"w": np.array([0.1, 1]), "b": 2}, state)
+    assert state.flat.tolist() == [-float(np.float32(0.1)), -1, -2]
+
+
 def test_a_tuple_in_wrt_trains_as_a_tuple():
     loss = symgrad.compile(lambda w, b, x, y: np.mean((x @ w + b - y) ** 2), wrt=("w", "b"))
     x = np.random.default_rng(0).normal(size=(50, 3))
@@ -480,6 +497,13 @@ def restore(change, optimizer=None, params=W):
     (optimizer or optim.Adam()).from_dict(saved, params)
 
 
+class Foreign:
+    """Something that turns into an array, as other libraries' arrays do."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.ones(())
+
+
 def replace_a_parameter():
     state = optim.SGD().init(W)
     state.params["b"] = np.ones(3)
@@ -508,9 +532,10 @@ MISTAKES = [
     ("too few in a list", ArgumentError, 'grads["l"] must be a list of 2, like params["l"], and not a list of 1', lambda: update({"l": [1.0]}, {"l": [1.0, 2.0]})),
     ("an array for a dict", ArgumentError, "and not an array of shape (9,)", lambda: update(np.ones(9))),
     ("no gradient", ArgumentError, "and not a NoneType", lambda: update(None)),
-    ("a gradient that is None", ShapeError, "has shape ()", lambda: update({"W": None, "b": None})),
-    ("a number that is None", ArgumentError, "grads holds object, which does not fit float64", lambda: update(None, 1.0)),
-    ("complex gradients", ArgumentError, 'grads["b"] holds complex128', lambda: update({"W": np.ones((2, 3)), "b": np.ones(3, complex)})),
+    ("a gradient that is None", ArgumentError, 'grads["W"] is NoneType: a gradient is a real number', lambda: update({"W": None, "b": None})),
+    ("a number that is None", ArgumentError, "grads is NoneType: a gradient is a real number, or an array of them, that fits float64", lambda: update(None, 1.0)),
+    ("gradients of another library", ArgumentError, "grads is Foreign: a gradient is", lambda: update(Foreign(), 1.0)),
+    ("complex gradients", ArgumentError, 'grads["b"] is complex128', lambda: update({"W": np.ones((2, 3)), "b": np.ones(3, complex)})),
     ("nan", NotFiniteError, 'grads["b"][1] is nan at step 0, and nothing was changed', lambda: update({"W": np.ones((2, 3)), "b": np.array([1, np.nan, 1])})),
     ("infinite", NotFiniteError, "grads is inf at step 0", lambda: update(np.inf, 1.0)),
     # --- states

@@ -83,7 +83,7 @@ class Optimizer:
     def clips(self) -> tuple[Call, ...]:
         """The calls that come before, on the whole gradient."""
         bounds = {steps.clip_value: self.clip_value, steps.clip_norm: self.clip_norm}
-        return tuple(Call(clip, {"most": most}) for clip, most in bounds.items() if most)
+        return tuple(Call(clip, {"most": float(most)}) for clip, most in bounds.items() if most)
 
     @cached_property
     def moments(self) -> tuple[str, ...]:
@@ -102,12 +102,12 @@ class Optimizer:
     def _settings_of(self, function: Callable[..., None]) -> dict[str, float]:
         taken = inspect.signature(function).parameters
         own = [f.name for f in dataclasses.fields(self) if f.name not in EACH_STEP]
-        return {name: getattr(self, name) for name in own if name in taken}
+        return {name: float(getattr(self, name)) for name in own if name in taken}
 
     def _prepare(self, state: State) -> None:
         """Give the moments the numbers that they have before the first step."""
 
-    # --- the public three
+    # --- states and steps
 
     def init(self, params: Any) -> State:
         """Return a state with a copy of ``params``, which may be nested.

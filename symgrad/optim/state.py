@@ -34,7 +34,8 @@ class State:
 
     def __init__(self, params: Any, moments: Sequence[str]):
         self.step = 0
-        self._connect(Layout.of(params, "params"), tuple(moments), _dtype_of(params))
+        layout = Layout.of(params, "params")
+        self._connect(layout, tuple(moments), _dtype_of(layout))
         for view, leaf in zip(self._params, self.layout.leaves_of(params, "params"), strict=True):
             view[...] = leaf
 
@@ -66,10 +67,11 @@ class State:
                 self._refuse_replaced(held)
         given = self.layout.leaves_of(grads, "grads")
         for grad, view in zip(given, self._grads, strict=True):
-            if type(grad) is np.ndarray and grad.shape == view.shape and grad.dtype == view.dtype:
-                view[...] = grad
-            else:
-                self._take_other(grad, view)
+            if type(grad) is not np.ndarray or grad.dtype != view.dtype:
+                self._refuse_unreal(grad, view)
+            if np.shape(grad) != view.shape:
+                self._refuse_shape(grad, view)
+            view[...] = grad
 
     def _refuse_replaced(self, held: Any) -> None:
         leaves = self.layout.leaves_of(self.params, "state.params")
@@ -79,28 +81,31 @@ class State:
             f"{name}[...] = values, or begin again with optimizer.init(params)"
         )
 
-    def _take_other(self, grad: Any, view: Array) -> None:
-        """Take a number, or an array of another shape or dtype, or refuse it."""
+    def _refuse_shape(self, grad: Any, view: Array) -> None:
         k = _position(view, self._grads)
-        name = self.layout.names("grads")[k]
-        if np.shape(grad) != view.shape:
-            raise ShapeError(
-                f"{name} has shape {np.shape(grad)}, {self.layout.names('params')[k]} has "
-                f"{view.shape}: a gradient has the shape of what it belongs to"
-            )
-        if np.asarray(grad).dtype.kind not in "fiub":
+        raise ShapeError(
+            f"{self.layout.names('grads')[k]} has shape {np.shape(grad)}, "
+            f"{self.layout.names('params')[k]} has {view.shape}: a gradient has the shape of what "
+            "it belongs to"
+        )
+
+    def _refuse_unreal(self, grad: Any, view: Array) -> None:
+        """Raise unless ``grad`` is a number, or an array of numbers, of any real dtype."""
+        if isinstance(grad, (float, int)):
+            return
+        found = grad.dtype if isinstance(grad, (np.ndarray, np.generic)) else type(grad).__name__
+        if not isinstance(found, np.dtype) or found.kind not in "fiub":
+            name = self.layout.names("grads")[_position(view, self._grads)]
             raise ArgumentError(
-                f"{name} holds {np.asarray(grad).dtype}, which does not fit {view.dtype}: a "
-                "gradient is made of real numbers"
+                f"{name} is {found}: a gradient is a real number, or an array of them, that fits "
+                f"{view.dtype}"
             )
-        view[...] = grad
 
     def check_finite(self) -> None:
         """Raise `NotFiniteError` with the place of the first infinite or NaN gradient."""
-        if math.isfinite(
-            sum_of_squares(self.rows["g"])
-        ):  # the squares may overflow, so this is not the last word
+        if math.isfinite(sum_of_squares(self.rows["g"])):
             return
+        # The squares may have overflowed, so the numbers themselves have the last word.
         for k, grad in enumerate(self._grads):
             bad = np.argwhere(~np.isfinite(grad))
             if len(bad):
@@ -180,9 +185,8 @@ class State:
         )
 
 
-def _dtype_of(params: Any) -> np.dtype[Any]:
+def _dtype_of(layout: Layout) -> np.dtype[Any]:
     """Return the one dtype of all parameters; Python's numbers take that of the arrays."""
-    layout = Layout.of(params, "params")
     if not layout.size:
         raise ArgumentError("params hold no numbers: there is nothing to change")
     known: dict[np.dtype[Any], str] = {}
