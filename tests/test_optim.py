@@ -561,6 +561,7 @@ MISTAKES = [
     ("Nesterov without momentum", SpecError, "nesterov=True needs momentum above 0 and dampening=0", lambda: optim.SGD(nesterov=True)),
     ("Nesterov with dampening", SpecError, "Nesterov: nesterov=True needs momentum above 0 and dampening=0", lambda: optim.Nesterov(dampening=0.1)),
     ("steps in parts", SpecError, "Cosine: steps=1.5 must be a whole number > 0", lambda: optim.Cosine(0.1, steps=1.5)),
+    ("a schedule of a schedule", SpecError, "Cosine: lr=Constant(lr=0.1) must be a finite number >= 0", lambda: optim.Cosine(optim.Constant(0.1), steps=5)),
     ("no steps", SpecError, "Step: every=0 must be a whole number > 0", lambda: optim.Step(0.1, every=0)),
     ("all the way up", SpecError, "OneCycle: up=1.0 must be a number between 0 and 1", lambda: optim.OneCycle(0.1, steps=10, up=1.0)),
     ("a dampening without end", SpecError, "dampening=inf must be a finite number", lambda: optim.Momentum(dampening=np.inf)),

@@ -154,6 +154,17 @@ def test_derivatives_are_those_that_differences_say(function, wrt, args, kwargs)
     np.testing.assert_allclose(problem.hessp(x, v), bend, rtol=1e-6, atol=1e-6)
 
 
+class Compiled(Regression):
+    loss = symgrad.compile(Regression.loss, wrt="w")
+
+
+def test_a_compiled_method_is_bound_first():
+    problem = Compiled(0.3).loss.scipy(W, X, Y)
+    n = len(X)
+    np.testing.assert_allclose(problem.jac(W), 2 * X.T @ (X @ W - Y) / n + 0.6 * W, rtol=1e-10)
+    np.testing.assert_allclose(problem.hessp(W, Y[:4]), 2 * X.T @ (X @ Y[:4]) / n + 0.6 * Y[:4])
+
+
 def test_the_parameters_come_back_as_they_were_given():
     net = Model([Line(W, 0.1), Line(-W, np.float64(0.2))], {"s": np.array(2.0)})
     problem = symgrad.compile(of_a_model).scipy(net, X, Y)

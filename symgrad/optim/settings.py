@@ -56,7 +56,7 @@ def check_settings(of: Any) -> None:
     for field in dataclasses.fields(of):
         value = getattr(of, field.name)
         off = value is None and field.default is None
-        scheduled = field.name == "lr" and callable(value)
+        scheduled = field.type == "Rate" and callable(value)
         if field.name in RANGES and not off and not scheduled:
             checked(owner, field.name, value)
         elif type(field.default) is bool and type(value) is not bool:
