@@ -114,6 +114,26 @@ def test_a_short_cycle_has_a_rate_at_every_step(steps, up):
     assert all(0 < rate <= 0.3 for rate in found)
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        *(getattr(optim, row[1])(**row[2]) for row in numbers.SCHEDULES),
+        optim.WarmUp(optim.Step(0.3, every=4), steps=5),
+    ],
+    ids=repr,
+)
+def test_the_text_of_a_schedule_needs_only_math(schedule):
+    names = {"math": math}
+    exec(schedule.source, names)
+    run = names[type(schedule).function.__name__]
+    for step in range(30):
+        assert run(step, **schedule.settings) == schedule(step)
+
+
+def test_the_text_of_a_warm_up_has_what_it_wraps():
+    assert "def staircase" in optim.WarmUp(optim.Step(0.3, every=4), steps=5).source
+
+
 def test_the_rate_is_that_of_the_steps_already_done():
     optimizer = optim.SGD(lr=lambda step: [1.0, 10.0][step])
     state = optimizer.init({"w": np.zeros(1)})

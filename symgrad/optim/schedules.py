@@ -7,6 +7,7 @@ into any program.  After its last step a schedule stays where it ended.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,6 +72,12 @@ class Schedule:
     def __call__(self, step: int) -> float:
         rate: float = type(self).function(step, **self.settings)
         return rate
+
+    @property
+    def source(self) -> str:
+        """The text of the function, after that of the schedule it wraps: `math`, nothing else."""
+        inner = [value.source for value in self.settings.values() if isinstance(value, Schedule)]
+        return "\n\n".join([*inner, inspect.getsource(type(self).function)])
 
     @property
     def settings(self) -> dict[str, Any]:
