@@ -211,8 +211,8 @@ class Compiled:
                         ]
                     )
                 )
-            except KeyError:
-                fast = None
+            except KeyError:  # a dict, list or tuple of arrays, or what has no fast way
+                fast = self._by_key.get(_key_of(args))
             if fast is not None:
                 return fast(*args)
         if in_trace() is not None and _any_traced(args, kwargs):
@@ -230,15 +230,14 @@ class Compiled:
         return result
 
     def _remember(self, args: Any, made: Specialisation) -> None:
-        if all(type(a) is np.ndarray or type(a) in _KIND for a in args):
-            key = tuple(
-                [(a.dtype, a.shape) if type(a) is np.ndarray else _KIND[type(a)] for a in args]
-            )
-            with self._lock:
-                if len(self._by_key) >= MOST_KEYS:
-                    self._by_key.clear()
-                quick = self._quick(made)
-                self._by_key[key] = self._with_floats(quick) if int in key else quick
+        key = _key_of(args)
+        if key is None:
+            return
+        with self._lock:
+            if len(self._by_key) >= MOST_KEYS:
+                self._by_key.clear()
+            quick = self._quick(made)
+            self._by_key[key] = self._with_floats(quick) if int in key else quick
 
     def _with_floats(self, run: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``run`` with Python ints in wrt taken as floats, as in c(-2, 5, -4)."""
@@ -550,6 +549,30 @@ class _Residuals(tuple[Any, ...]):
         new = super().__new__(cls, values)
         new.made = made
         return new
+
+
+def _key_of(args: Any) -> tuple[Any, ...] | None:
+    """Return what a fast answer is looked up by: kinds and shapes, also inside containers.
+
+    None where something needs the slow way: an int in a container may have to become a float.
+    """
+    try:
+        return tuple([_kind_of(a, a) for a in args])
+    except KeyError:
+        return None
+
+
+def _kind_of(value: Any, argument: Any) -> Any:
+    kind = type(value)
+    if kind is np.ndarray:
+        return value.dtype, value.shape
+    if kind is dict:
+        return (dict, *[(name, _kind_of(part, argument)) for name, part in value.items()])
+    if kind is list or kind is tuple:
+        return (kind, *[_kind_of(part, argument) for part in value])
+    if kind is int and value is not argument:
+        raise KeyError(int)
+    return _KIND[kind]
 
 
 _KIND: dict[type, Any] = {

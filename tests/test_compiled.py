@@ -492,3 +492,29 @@ def test_a_kink_is_reported_or_refused_with_its_line(f):
     assert "test_compiled.py:" in str(c.report)
     with pytest.raises(symgrad.KinkError, match=r"test_compiled.py:\d+"):
         symgrad.compile(f, kinks="raise").grad(x)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"w": np.ones(3), "b": 0.5}, [np.ones(3), 0.5], {"layer": {"w": np.ones(3)}, "b": (0.5,)}],
+    ids=["dict", "list", "nested"],
+)
+def test_containers_of_arrays_take_the_fast_way_from_the_second_call_on(parameters, monkeypatch):
+    def loss(p, X):
+        leaves = [p[k] for k in p] if isinstance(p, dict) else p
+        w = leaves[0]["w"] if isinstance(leaves[0], dict) else leaves[0]
+        return np.sum(np.tanh(X @ w))
+
+    c, X = symgrad.compile(loss), np.arange(6.0).reshape(2, 3)
+    first = c.value_and_grad(parameters, X)
+    monkeypatch.setattr(c, "_slow_value_and_grad", None)
+    again = c.value_and_grad(parameters, X)
+    assert repr(again) == repr(first)
+    assert again[1] is not first[1]
+
+
+def test_an_int_in_a_container_is_taken_as_a_float_at_every_call():
+    c = symgrad.compile(lambda p: p["a"] * p["b"])
+    for _ in range(3):
+        assert c.value_and_grad({"a": 2, "b": 3}) == (6.0, {"a": 3.0, "b": 2.0})
+        assert c.value_and_grad({"a": 2.0, "b": 3.0}) == (6.0, {"a": 3.0, "b": 2.0})
