@@ -724,3 +724,15 @@ def test_the_answer_itself_is_no_advice():
         return np.sin(z)
 
     assert "∂" not in str(compare(wave, "dx = 1", args=(1.0, 2.0)))
+
+
+def test_a_formula_without_a_value_at_single_points_is_right():
+    def square(a):
+        e = 2 * a
+        return e**2
+
+    verdict = compare(square, "da = e**2 * 2 / a", args=(1.5,))
+    assert verdict.equal
+    assert "without a value at" in verdict.proof
+    assert not compare(square, "da = e**2 * 3 / a", args=(1.5,))
+    assert not compare(square, "da = 8 * a / (a - a)", args=(1.5,))

@@ -149,6 +149,14 @@ def shape_of(value: Any) -> tuple[int, ...] | None:
     return tuple(np.shape(value))
 
 
+def is_hole(claimed: Any) -> bool:
+    """Return whether a formula has no number here: a division by zero, or what came of one."""
+    if isinstance(claimed, Failed):
+        return "by zero" in claimed.reason
+    array = np.asarray(claimed)
+    return array.dtype.kind == "f" and not bool(np.all(np.isfinite(array)))
+
+
 def close(claimed: Any, true: Any) -> bool:
     """Return whether two arrays that broadcast have equal elements."""
     a, b = np.asarray(claimed), np.asarray(true)
@@ -171,15 +179,35 @@ class Judge:
         return [self.trial.outcome(point, self.helpers) for point in self.points]
 
     def differences(self) -> list[Difference]:
-        """Return the first difference of each answer, in the order of the claim."""
+        """Return the first difference of each answer, in the order of the claim.
+
+        Where a formula has no value (0 / 0 at a single point) it is not wrong, if it is right
+        everywhere else.
+        """
         found = []
-        for answer, name in self.trial.answers.items():
-            for point, outcome in zip(self.points, self.outcomes, strict=True):
-                true, claimed = point.truths.answers[answer], outcome.get(name)
-                if not agrees(claimed, true):
-                    found.append(Difference(answer, point, claimed, true))
-                    break
+        for answer in self.trial.answers:
+            wrong = self._wrong(answer)
+            if wrong and not self._are_holes(wrong):
+                found.append(wrong[0])
         return found
+
+    def _wrong(self, answer: str) -> list[Difference]:
+        name, found = self.trial.answers[answer], []
+        for point, outcome in zip(self.points, self.outcomes, strict=True):
+            true, claimed = point.truths.answers[answer], outcome.get(name)
+            if not agrees(claimed, true):
+                found.append(Difference(answer, point, claimed, true))
+        return found
+
+    def _are_holes(self, wrong: Sequence[Difference]) -> bool:
+        few = 2 * len(wrong) <= len(self.points)
+        return few and all(is_hole(difference.claimed) for difference in wrong)
+
+    @property
+    def holes(self) -> int:
+        """At how many points the claim has no value although it is right elsewhere."""
+        wrong = [self._wrong(answer) for answer in self.trial.answers]
+        return len({id(d.point) for found in wrong for d in found if is_hole(d.claimed)})
 
     def works(self, trial: Trial, answers: Sequence[str]) -> bool:
         """Return whether a trial is right in these answers, at every point."""

@@ -61,7 +61,8 @@ def compared(judge: Judge) -> str:
     """Return at how many points equality was found."""
     sizes = len({point.sizes for point in judge.points})
     of = f" of {sizes} sizes" if sizes > 1 else ""
-    return f"equal at {len(judge.points)} random points{of}"
+    holes = f", without a value at {judge.holes} more (0 / 0)" if judge.holes else ""
+    return f"equal at {len(judge.points) - judge.holes} random points{of}{holes}"
 
 
 def prove(judge: Judge, sampler: Sampler) -> Proved | None:
