@@ -88,7 +88,7 @@ __all__ = [
     "vjp",
 ]
 
-_MODULES = frozenset({"optim"})
+_MODULES = frozenset({"losses", "nn", "optim"})
 
 _ELSEWHERE = {
     "Compiled": "symgrad.compiled",

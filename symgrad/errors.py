@@ -136,10 +136,14 @@ class Location:
 
 _NOT_USERS = frozenset({"symgrad", "numpy", "functools", "contextlib"})
 
+# Plain NumPy functions of ours: they are read and traced as if the user had written them.
+LIKE_THE_USERS = frozenset({"symgrad.losses", "symgrad.nn"})
+
 
 def is_users(frame: FrameType) -> bool:
     """Return whether a frame runs the user's code, and so is a place to show."""
-    return frame.f_globals.get("__name__", "").partition(".")[0] not in _NOT_USERS
+    module = frame.f_globals.get("__name__", "")
+    return module.partition(".")[0] not in _NOT_USERS or module in LIKE_THE_USERS
 
 
 _Error = TypeVar("_Error", bound=SymgradError)

@@ -18,6 +18,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # In the order of the pipeline; what shares a line may import one another.
 STAGES = [
     ("errors",),
+    ("losses",),  # plain NumPy functions, as a user writes them
+    ("nn",),
     ("dims",),
     ("graph",),
     ("notation",),

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.dims import Shape
-from symgrad.errors import Location, TraceError
+from symgrad.errors import LIKE_THE_USERS, Location, TraceError
 from symgrad.graph import Aval, Sym, building
 from symgrad.ops import FRONT, op
 from symgrad.stage import is_staged, stage, use
@@ -487,7 +487,8 @@ _LIBRARIES = frozenset({"numpy", "scipy", "symgrad", "sympy", *sys.stdlib_module
 
 
 def _is_library_name(module: str) -> bool:
-    return module.partition(".")[0] in _LIBRARIES and module != "__main__"
+    is_library = module.partition(".")[0] in _LIBRARIES and module != "__main__"
+    return is_library and module not in LIKE_THE_USERS
 
 
 def _is_library(function: Any) -> bool:
