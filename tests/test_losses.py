@@ -158,6 +158,9 @@ def from_docstring(function, outputs, y):
     return run_formulas(function, space)
 
 
+NUMPY_NAMES = ["exp", "log", "sqrt", "sign", "clip", "where", "pi"]
+
+
 def run_formulas(function, space):
     space = {
         name: getattr(np, name) for name in ["exp", "log", "sqrt", "sign", "clip", "where", "pi"]
@@ -240,17 +243,22 @@ def test_soft_labels_of_a_binary_loss_are_a_mixture():
 
 # --- activations ----------------------------------------------------------------------------------
 
+
+def mp_inner(z):
+    return mpmath.sqrt(2 / mpmath.pi) * (z + mpmath.mpf(0.044715) * z**3)
+
+
 ACTIVATIONS = {
     "identity": lambda z: z,
     "relu": lambda z: max(z, 0),
     "leaky_relu": lambda z: z if z > 0 else mpmath.mpf(0.01) * z,
     "elu": lambda z: z if z > 0 else mpmath.expm1(z),
-    "gelu": lambda z: z / 2 * (1 + mpmath.tanh(mpmath.sqrt(2 / mpmath.pi) * (z + mpmath.mpf(0.044715) * z**3))),
+    "gelu": lambda z: z / 2 * (1 + mpmath.tanh(mp_inner(z))),
     "silu": lambda z: z / (1 + mpmath.exp(-z)),
     "softplus": mp_softplus,
     "sigmoid": lambda z: 1 / (1 + mpmath.exp(-z)),
     "tanh": mpmath.tanh,
-}  # fmt: skip
+}
 POINTS = np.array([-1e3, -40.0, -3.0, -0.7, -1e-8, 1e-8, 0.3, 2.0, 40.0, 1e3])
 
 
