@@ -106,15 +106,17 @@ def dropout(h, mask, keep):
     return h * mask / keep
 
 
-def batch_norm(h, gamma, beta, eps=1e-5):
+def batch_norm(h, gamma, beta, mean=None, variance=None, eps=1e-5):
     """Return ``h`` (n, h) with each column at mean 0 and variance 1, then scaled and shifted.
 
-    gamma, beta (h,); mean and variance are those of the batch (Ioffe and Szegedy, Batch
-    Normalization, 2015).  Gradient, with z the standardised h:
+    gamma, beta (h,).  In training mean and variance are those of the batch; for prediction give
+    those (h,) of the training data (Ioffe and Szegedy, Batch Normalization, 2015).  Gradient, with z the standardised h:
     ``dz = dy * gamma``, ``dgamma = (dy * z).sum(axis=0)``, ``dbeta = dy.sum(axis=0)``,
     ``dh = (dz - dz.mean(axis=0) - z * (dz * z).mean(axis=0)) / sqrt(h.var(axis=0) + eps)``.
     """
-    return gamma * (h - h.mean(axis=0)) / np.sqrt(h.var(axis=0) + eps) + beta
+    if mean is None:
+        mean, variance = h.mean(axis=0), h.var(axis=0)
+    return gamma * (h - mean) / np.sqrt(variance + eps) + beta
 
 
 def layer_norm(h, gamma, beta, eps=1e-5):
@@ -180,6 +182,11 @@ def normal(rng, fan_in, fan_out, shape, scale=0.01):
 def zeros(rng, fan_in, fan_out, shape):
     """Return zeros."""
     return np.zeros(shape)
+
+
+def ones(rng, fan_in, fan_out, shape):
+    """Return ones."""
+    return np.ones(shape)
 
 
 def torch(rng, fan_in, fan_out, shape):

@@ -1,0 +1,259 @@
+"""A model made from a spec: its text, its functions, its parameters and how they begin.
+
+Given a spec, `model` returns a `Model`.  Invariant: the loss that is compiled is the one whose
+text is shown; there is no second compiler.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from os import PathLike
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from symgrad import nn
+from symgrad.compiled import Compiled, compile
+from symgrad.errors import SpecError, did_you_mean
+from symgrad.load import load
+from symgrad.spec.consistency import has_weights, inputs_of, objective_of
+from symgrad.spec.network import Mask, Network, Parameter, network, rule
+from symgrad.spec.objectives import SEVERAL
+from symgrad.spec.reading import Spec, read
+from symgrad.spec.text import Plan, printed
+
+Arrays = dict[str, Any]
+
+
+def model(spec: Spec | Mapping[str, Any] | str | PathLike[str]) -> Model:
+    """Return the model of a spec: a TOML or JSON file, or a dict.
+
+    Raises SpecError for what is wrong with the spec: the key, what was found, what is allowed.
+    """
+    checked = read(spec)
+    if "model" in checked.content:
+        with imported(checked) as (stem, function):
+            plan = plan_of_function(checked, stem, function)
+            return made(plan)
+    return made(plan_of_layers(checked))
+
+
+def made(plan: Plan) -> Model:
+    source = printed(plan)
+    return Model(plan.spec, plan, source, load(source, plan.spec.name))
+
+
+@dataclass(frozen=True, repr=False)
+class Model:
+    """A model in plain NumPy.
+
+    ``source`` is its text; ``module`` holds what the text defines: ``loss(*parameters, X, y)``,
+    ``predict(*parameters, X)`` and what they call.
+    """
+
+    spec: Spec
+    plan: Plan
+    source: str
+    module: ModuleType
+
+    def __repr__(self) -> str:
+        count = sum(int(np.prod(shape)) for shape in self.parameters.values())
+        return f"<symgrad model {self.spec.name}: {count} parameters>"
+
+    @property
+    def loss(self) -> Callable[..., Any]:
+        """The loss of parameters, X, y, weights (if examples have them) and dropout's masks."""
+        return self.module.loss  # type: ignore[no-any-return]
+
+    @property
+    def predict(self) -> Callable[..., Any]:
+        """What the model says of X: probabilities, where it tells classes apart."""
+        return self.module.predict  # type: ignore[no-any-return]
+
+    @property
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each parameter, in the order in which the loss takes them."""
+        return {parameter.name: parameter.shape for parameter in self.plan.net.parameters}
+
+    @property
+    def masks(self) -> dict[str, Mask]:
+        """The masks that the loss takes last, one for each dropout layer."""
+        return {mask.name: mask for mask in self.plan.net.masks}
+
+    @property
+    def labels(self) -> str:
+        """What y holds for one example: "class", "shares", "0 or 1" or "number"."""
+        return objective_of(self.spec.content).labels
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """The loss, compiled for the gradient by all parameters; it needs no data."""
+        return compile(self.loss, wrt=tuple(self.parameters), specs=self.specs)  # type: ignore[no-any-return]
+
+    @property
+    def specs(self) -> dict[str, Any]:
+        """What `symgrad.compile` is told of the loss's arguments."""
+        return {
+            name: (shape, dtype) if dtype else shape
+            for name, (shape, dtype) in self.plan.shapes.items()
+        }
+
+    def init(self, seed: int | None = None) -> Arrays:
+        """Return the first parameters, by the spec's rules and its seed, or by another one.
+
+        The numbers come from `np.random.RandomState`, which no version of NumPy changes.
+        """
+        rng = np.random.RandomState(self.spec["seed"] if seed is None else seed)
+        return {each.name: first(each, rng) for each in self.plan.net.parameters}
+
+    def draw_masks(self, n: int, rng: np.random.RandomState | np.random.Generator) -> Arrays:
+        """Return the masks of zeros and ones for ``n`` examples, by name."""
+        return {
+            name: (rng.uniform(size=(n, mask.width)) < mask.keep).astype(np.float64)
+            for name, mask in self.masks.items()
+        }
+
+
+def first(parameter: Parameter, rng: np.random.RandomState) -> Any:
+    settings = dict(parameter.init)
+    draw = getattr(nn, settings.pop("name"))
+    return draw(rng, parameter.fan_in, parameter.fan_out, parameter.shape, **settings)
+
+
+# --- of layers ---------------------------------------------------------------------------------------
+
+
+def plan_of_layers(spec: Spec) -> Plan:
+    content, goal = spec.content, objective_of(spec.content)
+    inputs = inputs_of(content)
+    assert isinstance(inputs, int)
+    net = network(content["layers"], inputs, content["init"], goal.outputs != SEVERAL)
+    plan = Plan(spec, net)
+    plan.network_args = [*plan.names, "X"]
+    reads_rows = content["layers"][0]["kind"] == "embedding"
+    plan.shapes = shapes(plan, ("n", inputs), "int" if reads_rows else "")
+    return plan
+
+
+def shapes(plan: Plan, X: tuple[str | int, ...], kind: str) -> dict[str, Any]:
+    """Return the shape and dtype of everything that the loss takes."""
+    found: dict[str, Any] = {each.name: (each.shape, "") for each in plan.net.parameters}
+    found |= {"X": (X, kind), "y": labels(plan)}
+    if has_weights(plan.spec.content):
+        found["weights"] = (("n",), "")
+    return found | {mask.name: (("n", mask.width), "") for mask in plan.net.masks}
+
+
+def labels(plan: Plan) -> tuple[tuple[str | int, ...], str]:
+    """Return the shape of y and its dtype."""
+    goal, width = objective_of(plan.spec.content), plan.net.width
+    if goal.labels == "class":
+        return ("n",), "int"
+    row = goal.labels == "shares" or (goal.outputs == "any" and width != 1)
+    return (("n", width) if row and width is not None else ("n",)), ""
+
+
+# --- of a function of the user's ----------------------------------------------------------------------
+
+
+@contextmanager
+def imported(spec: Spec) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Give the function that ``model = "FILE.py:FUNCTION"`` names, importable by its file's name."""
+    file, _, name = spec["model"].rpartition(":")
+    path = (spec.folder / file).resolve()
+    stem = path.stem
+    if not path.is_file():
+        raise SpecError(f"{spec.origin}: `model` names {file}: there is no such file")
+    if not stem.isidentifier():
+        raise SpecError(f"{spec.origin}: `model` names {file}: a module's name is an identifier")
+    module = module_of(stem, path)
+    before = sys.modules.get(stem)
+    sys.modules[stem], sys.path[:0] = module, [str(path.parent)]
+    try:
+        module.__loader__.exec_module(module)  # type: ignore[union-attr]
+        yield stem, function_of(module, name, spec, file)
+    finally:
+        sys.path.remove(str(path.parent))
+        if before is None:
+            sys.modules.pop(stem, None)
+        else:
+            sys.modules[stem] = before
+
+
+class _Loader(SourceFileLoader):
+    def set_data(self, path: Any, data: Any, *, _mode: int = 0o666) -> None:
+        """Write no ``__pycache__`` beside a file that is only read."""
+
+
+def module_of(stem: str, path: Path) -> ModuleType:
+    loader = _Loader(stem, str(path))
+    found = spec_from_loader(stem, loader)
+    assert found is not None
+    return module_from_spec(found)
+
+
+def function_of(module: ModuleType, name: str, spec: Spec, file: str) -> Callable[..., Any]:
+    function = getattr(module, name, None)
+    if not inspect.isfunction(function):
+        known = [key for key, value in vars(module).items() if inspect.isfunction(value)]
+        raise SpecError(
+            f"{spec.origin}: `model`: {file} has no function {name}{did_you_mean(name, known)}"
+        )
+    return function
+
+
+def plan_of_function(spec: Spec, stem: str, function: Callable[..., Any]) -> Plan:
+    name = spec["model"].rpartition(":")[2]
+    given = spec["parameters"]
+    arguments = [
+        each.name for each in inspect.signature(function).parameters.values()
+        if each.default is each.empty
+    ]  # fmt: skip
+    others = [each for each in arguments if each not in given]
+    missing = [each for each in given if each not in arguments]
+    if missing:
+        close = did_you_mean(missing[0], arguments)
+        raise SpecError(
+            f"{spec.origin}: `parameters.{missing[0]}` is no argument of {name}"
+            f"({', '.join(arguments)}){close}"
+        )
+    if len(others) != 1:
+        raise SpecError(
+            f"{spec.origin}: `model`: {name}({', '.join(arguments)}) must take the parameters and X,"
+            f" but {len(others)} of its arguments are no `parameters`: {', '.join(others)}"
+        )
+    net = Network([parameter(each, given[each], spec) for each in arguments if each in given])
+    args = ["X" if each == others[0] else each for each in arguments]
+    plan = Plan(spec, net, f"from {stem} import {name} as network", args)
+    sizes = inputs_of(spec.content)
+    row = ["d"] if sizes is None else [sizes] if isinstance(sizes, int) else sizes
+    plan.shapes = shapes(plan, ("n", *row), "")
+    return plan
+
+
+def parameter(name: str, given: Mapping[str, Any], spec: Spec) -> Parameter:
+    """Return a parameter of the user's; a filter (o, i, h, w) has i h w inputs, o h w outputs."""
+    shape = tuple(given["shape"])
+    is_bias = len(shape) < 2
+    fan_in, fan_out = fans(shape)
+    otherwise = rule("zeros") if is_bias else spec["init"]
+    init = rule(given.get("init", otherwise))
+    return Parameter(name, shape, fan_in, fan_out, init, is_weight=not is_bias)
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    if len(shape) < 2:
+        return (shape or (1,))[0], 1
+    if len(shape) == 2:
+        return shape
+    area = int(np.prod(shape[2:]))
+    return shape[1] * area, shape[0] * area
