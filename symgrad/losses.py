@@ -144,8 +144,8 @@ def absolute(y_hat, y, weights=None):
 def huber(y_hat, y, delta=1.0, weights=None):
     """Return the mean of ``r**2 / 2`` where |r| <= delta, else ``delta * (|r| - delta / 2)``.
 
-    Here ``r`` is y_hat - y; both are (n,) or (n, m) (Huber, Robust Estimation of a Location Parameter,
-    1964).  Gradient: ``dy_hat = clip(y_hat - y, -delta, delta) / n``.
+    Here ``r`` is y_hat - y; both are (n,) or (n, m) (Huber, Robust Estimation of a Location
+    Parameter, 1964).  Gradient: ``dy_hat = clip(y_hat - y, -delta, delta) / n``.
     """
     r = y_hat - y
     size = np.abs(r)

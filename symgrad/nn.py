@@ -110,7 +110,8 @@ def batch_norm(h, gamma, beta, mean=None, variance=None, eps=1e-5):
     """Return ``h`` (n, h) with each column at mean 0 and variance 1, then scaled and shifted.
 
     gamma, beta (h,).  In training mean and variance are those of the batch; for prediction give
-    those (h,) of the training data (Ioffe and Szegedy, Batch Normalization, 2015).  Gradient, with z the standardised h:
+    those (h,) of the training data (Ioffe and Szegedy, Batch Normalization, 2015).
+    Gradient, with z the standardised h:
     ``dz = dy * gamma``, ``dgamma = (dy * z).sum(axis=0)``, ``dbeta = dy.sum(axis=0)``,
     ``dh = (dz - dz.mean(axis=0) - z * (dz * z).mean(axis=0)) / sqrt(h.var(axis=0) + eps)``.
     """

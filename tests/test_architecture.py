@@ -45,6 +45,7 @@ STAGES = [
     ("report",),
     ("compiled", "transforms"),  # a compiled function inside another trace, and the reverse
     ("optim",),
+    ("spec",),
     ("study",),
     ("cli",),
     ("__main__",),

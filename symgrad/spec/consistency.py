@@ -1,4 +1,4 @@
-"""What one key of a spec means for another: sizes that must agree, settings that exclude each other.
+"""What one key of a spec means for another: sizes that agree, settings that exclude others.
 
 Given a spec that fits the schema.  Invariant: a spec that passes gives a model.
 """
@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from symgrad.errors import SpecError, did_you_mean
+from symgrad.errors import did_you_mean
 from symgrad.spec.expressions import is_free_name, read_formula
-from symgrad.spec.network import unrolled
-from symgrad.spec.objectives import CLASSES, FORMULA, ONE, OBJECTIVES, SEVERAL, TWO, Objective
+from symgrad.spec.network import network, unrolled
+from symgrad.spec.objectives import CLASSES, FORMULA, OBJECTIVES, ONE, SEVERAL, TWO, Objective
 from symgrad.spec.schema import LOSSES
 from symgrad.spec.validation import fault, shown
 
 Content = Mapping[str, Any]
-GIVEN = frozenset({"X", "y", "weights", "network", "loss", "predict", "statistics", "class_weights"})
+GIVEN = frozenset(
+    {"X", "y", "weights", "network", "loss", "predict", "statistics", "class_weights"}
+)
 
 
 def check_consistency(spec: Content) -> None:
@@ -31,7 +33,7 @@ def check_consistency(spec: Content) -> None:
     check_steps(spec)
 
 
-# --- what the model is -----------------------------------------------------------------------------
+# --- what the model is ----------------------------------------------------------------------------
 
 
 def check_source(spec: Content) -> None:
@@ -65,7 +67,8 @@ def check_inputs(spec: Content) -> None:
 
 def inputs_of(spec: Content) -> int | list[int] | None:
     """Return how many columns X has, or its sizes, as far as the spec says so."""
-    return spec.get("inputs", columns_of(spec))
+    given: int | list[int] | None = spec.get("inputs")
+    return columns_of(spec) if given is None else given
 
 
 def columns_of(spec: Content) -> int | None:
@@ -81,7 +84,7 @@ def width_of(feature: Any) -> int:
     return {"one_hot": count, "drop_first": count - 1, "integer": 1}[feature["encode"]]
 
 
-# --- the loss and what it asks of the last layer ----------------------------------------------------
+# --- the loss and what it asks of the last layer --------------------------------------------------
 
 
 def loss_of(spec: Content) -> tuple[str, Mapping[str, Any]]:
@@ -130,8 +133,6 @@ def check_loss(spec: Content) -> None:
 
 def parameter_names(spec: Content) -> list[str]:
     """Return the names of the parameters that the layers have."""
-    from symgrad.spec.network import network
-
     inputs = inputs_of(spec)
     if "layers" not in spec or not isinstance(inputs, int):
         return []
@@ -212,7 +213,7 @@ def metrics_of(spec: Content) -> frozenset[str]:
     return goal.metrics | CLASSES if has_classes else goal.metrics
 
 
-# --- the data and the steps -------------------------------------------------------------------------
+# --- the data and the steps -----------------------------------------------------------------------
 
 
 def check_data(spec: Content) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from symgrad import losses, nn
@@ -34,7 +34,7 @@ def _collect(name: str, found: dict[str, list[str]]) -> None:
     found[name] = list(lines)
 
 
-@lru_cache(maxsize=None)
+@cache
 def text_of(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return a function's lines, its docstring cut to one sentence, and which of ours it calls."""
     source = inspect.getsource(function_named(name))

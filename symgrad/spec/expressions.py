@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import ast
 import keyword
+import re
 import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from symgrad.errors import SpecError, did_you_mean
 from symgrad.spec.validation import shown
+
+# `x**2` is written without spaces where both sides are a name or a number
+POWER = re.compile(r"(?<![\w.)\]])([A-Za-z_][\w.]*|\d[\w.]*) \*\* (-?[\w.]+)(?![\w.(\[])")
 
 MOST_NODES = 400
 DEEPEST = 40
@@ -49,7 +53,9 @@ def read_formula(text: str, names: Collection[str], where: str = "`loss`") -> Fo
     """Return the formula over ``names`` that ``text`` writes, or raise `SpecError`."""
     reader = _Reader(frozenset(names), where)
     tree = reader.rewritten(_parsed(text, where), 1)
-    return Formula(ast.unparse(tree), frozenset(reader.reads), frozenset(reader.calls))
+    return Formula(
+        POWER.sub(r"\1**\2", ast.unparse(tree)), frozenset(reader.reads), frozenset(reader.calls)
+    )
 
 
 def _parsed(text: str, where: str) -> ast.expr:

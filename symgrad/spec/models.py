@@ -26,8 +26,8 @@ from symgrad.compiled import Compiled, compile
 from symgrad.errors import SpecError, did_you_mean
 from symgrad.load import load
 from symgrad.spec.consistency import has_weights, inputs_of, objective_of
-from symgrad.spec.network import Mask, Network, Parameter, network, rule
-from symgrad.spec.objectives import SEVERAL
+from symgrad.spec.network import Mask, Network, Parameter, Sizes, network, rule
+from symgrad.spec.objectives import ONE, SEVERAL, TWO
 from symgrad.spec.reading import Spec, read
 from symgrad.spec.text import Plan, printed
 
@@ -103,8 +103,8 @@ class Model:
     def specs(self) -> dict[str, Any]:
         """What `symgrad.compile` is told of the loss's arguments."""
         return {
-            name: (shape, dtype) if dtype else shape
-            for name, (shape, dtype) in self.plan.shapes.items()
+            name: (sizes, dtype) if dtype else sizes
+            for name, (sizes, dtype) in self.plan.sizes.items()
         }
 
     def init(self, seed: int | None = None) -> Arrays:
@@ -129,7 +129,7 @@ def first(parameter: Parameter, rng: np.random.RandomState) -> Any:
     return draw(rng, parameter.fan_in, parameter.fan_out, parameter.shape, **settings)
 
 
-# --- of layers ---------------------------------------------------------------------------------------
+# --- of layers ------------------------------------------------------------------------------------
 
 
 def plan_of_layers(spec: Spec) -> Plan:
@@ -140,34 +140,41 @@ def plan_of_layers(spec: Spec) -> Plan:
     plan = Plan(spec, net)
     plan.network_args = [*plan.names, "X"]
     reads_rows = content["layers"][0]["kind"] == "embedding"
-    plan.shapes = shapes(plan, ("n", inputs), "int" if reads_rows else "")
+    size = inputs if reads_rows else "d"
+    describe(plan, ("n", inputs), ("n", size), "int" if reads_rows else "")
     return plan
 
 
-def shapes(plan: Plan, X: tuple[str | int, ...], kind: str) -> dict[str, Any]:
-    """Return the shape and dtype of everything that the loss takes."""
-    found: dict[str, Any] = {each.name: (each.shape, "") for each in plan.net.parameters}
-    found |= {"X": (X, kind), "y": labels(plan)}
-    if has_weights(plan.spec.content):
-        found["weights"] = (("n",), "")
-    return found | {mask.name: (("n", mask.width), "") for mask in plan.net.masks}
+def describe(plan: Plan, X: Sizes, sizes: Sizes, kind: str) -> None:
+    """Note the shape of everything that the loss takes: as numbers, and by names for the code."""
+    net, weights = plan.net, has_weights(plan.spec.content)
+    for each in net.parameters:
+        plan.shapes[each.name], plan.sizes[each.name] = (each.shape, ""), (each.sizes, "")
+    plan.shapes["X"], plan.sizes["X"] = (X, kind), (sizes, kind)
+    plan.shapes["y"], plan.sizes["y"] = labels(plan, net.width), labels(plan, "k")
+    plan.shapes |= {"weights": (("n",), "")} if weights else {}
+    plan.sizes |= {"weights": (("n",), "")} if weights else {}
+    for mask in net.masks:
+        plan.shapes[mask.name] = ("n", mask.width), ""
+        plan.sizes[mask.name] = ("n", mask.size), ""
 
 
-def labels(plan: Plan) -> tuple[tuple[str | int, ...], str]:
-    """Return the shape of y and its dtype."""
-    goal, width = objective_of(plan.spec.content), plan.net.width
+def labels(plan: Plan, width: int | str | None) -> tuple[Sizes, str]:
+    """Return the shape of y and its dtype; ``width`` is how many numbers the last layer gives."""
+    goal = objective_of(plan.spec.content)
     if goal.labels == "class":
         return ("n",), "int"
-    row = goal.labels == "shares" or (goal.outputs == "any" and width != 1)
-    return (("n", width) if row and width is not None else ("n",)), ""
+    is_vector = goal.outputs == ONE or goal.outputs == TWO or plan.net.width in (None, 1)
+    is_row = goal.labels == "shares" or not is_vector
+    return ("n", width) if is_row and width is not None else ("n",), ""
 
 
-# --- of a function of the user's ----------------------------------------------------------------------
+# --- of a function of the user's ------------------------------------------------------------------
 
 
 @contextmanager
 def imported(spec: Spec) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Give the function that ``model = "FILE.py:FUNCTION"`` names, importable by its file's name."""
+    """Give the function that the key `model` names, importable by its file's name."""
     file, _, name = spec["model"].rpartition(":")
     path = (spec.folder / file).resolve()
     stem = path.stem
@@ -228,15 +235,15 @@ def plan_of_function(spec: Spec, stem: str, function: Callable[..., Any]) -> Pla
         )
     if len(others) != 1:
         raise SpecError(
-            f"{spec.origin}: `model`: {name}({', '.join(arguments)}) must take the parameters and X,"
-            f" but {len(others)} of its arguments are no `parameters`: {', '.join(others)}"
+            f"{spec.origin}: `model`: {name}({', '.join(arguments)}) takes one argument besides "
+            f"`parameters`, the input X; here there are {len(others)}: {', '.join(others)}"
         )
     net = Network([parameter(each, given[each], spec) for each in arguments if each in given])
     args = ["X" if each == others[0] else each for each in arguments]
     plan = Plan(spec, net, f"from {stem} import {name} as network", args)
     sizes = inputs_of(spec.content)
     row = ["d"] if sizes is None else [sizes] if isinstance(sizes, int) else sizes
-    plan.shapes = shapes(plan, ("n", *row), "")
+    describe(plan, ("n", *row), ("n", *row), "")
     return plan
 
 
@@ -247,7 +254,7 @@ def parameter(name: str, given: Mapping[str, Any], spec: Spec) -> Parameter:
     fan_in, fan_out = fans(shape)
     otherwise = rule("zeros") if is_bias else spec["init"]
     init = rule(given.get("init", otherwise))
-    return Parameter(name, shape, fan_in, fan_out, init, is_weight=not is_bias)
+    return Parameter(name, shape, fan_in, fan_out, init, shape, is_weight=not is_bias)
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -19,14 +19,15 @@ EPS = 1e-5
 
 Layer = Mapping[str, Any]
 Shape = tuple[int, ...]
+Sizes = tuple[int | str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """An array that is learned: its name, its sizes, how it begins and what is made small in it.
+    """An array that is learned: its name, its shape, how it begins and what is made small in it.
 
-    ``init`` is a rule of `symgrad.nn` by name, with its settings; ``penalties`` the settings of
-    the regularisers by their names.
+    ``sizes`` has a name for each size that code may leave open.  ``init`` is a rule of
+    `symgrad.nn` by name, with its settings; ``penalties`` are the settings of the regularisers.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Parameter:
     fan_in: int
     fan_out: int
     init: Mapping[str, Any]
+    sizes: Sizes
     penalties: Mapping[str, Any] = field(default_factory=dict)
     is_weight: bool = True
 
@@ -44,6 +46,7 @@ class Mask:
 
     name: str
     width: int
+    size: int | str
     keep: float
 
 
@@ -108,7 +111,9 @@ def unrolled(layers: Sequence[Layer], path: tuple[str | int, ...] = ("layers",))
                 count += 1
                 if count > MOST_LAYERS:
                     raise fault(
-                        (*path, k), "repeats too often", f"a network has at most {MOST_LAYERS} layers"
+                        (*path, k),
+                        "repeats too often",
+                        f"a network has at most {MOST_LAYERS} layers",
                     )
                 yield each
 
@@ -132,6 +137,7 @@ class _Writer:
         self.used: Counter[str] = Counter()
         self.net = Network()
         self.here, self.width = "X", inputs
+        self.size: int | str = inputs if self.counts["embedding"] else "d"
 
     def written(self) -> Network:
         for k, layer in enumerate(self.layers):
@@ -153,20 +159,22 @@ class _Writer:
 
     def dense(self, layer: Layer, is_last: bool) -> None:
         k, units = self.number("dense"), layer["units"]
+        size = "k" if is_last else f"u{k if self.counts['dense'] > 2 else ''}"
         is_vector = is_last and units == 1 and self.one_output
         weight, bias = f"{'w' if is_vector else 'W'}{k}", f"b{k}"
         init = rule(layer.get("init", self.init))
         shape: Shape = (self.width,) if is_vector else (self.width, units)
+        sizes: Sizes = (self.size,) if is_vector else (self.size, size)
         fans = self.width, units
-        self.net.parameters.append(Parameter(weight, shape, *fans, init, penalties(layer)))
+        self.net.parameters.append(Parameter(weight, shape, *fans, init, sizes, penalties(layer)))
         value = f"{self.here} @ {weight}"
         if layer["bias"]:
             start = init if init["name"] == "torch" else rule("zeros")
             self.net.parameters.append(
-                Parameter(bias, shape[1:], *fans, start, is_weight=False)
-            )  # fmt: skip
+                Parameter(bias, shape[1:], *fans, start, sizes[1:], is_weight=False)
+            )
             value = f"{value} + {bias}"
-        self.width = units
+        self.width, self.size = units, size
         if is_last:
             self.net.result = self.activated(layer, value)
         else:
@@ -175,7 +183,7 @@ class _Writer:
 
     def dropout(self, layer: Layer, is_last: bool) -> None:
         keep = round(1 - layer["rate"], 15)
-        mask = Mask(f"mask{self.number('dropout')}", self.width, keep)
+        mask = Mask(f"mask{self.number('dropout')}", self.width, self.size, keep)
         self.net.calls.add("dropout")
         value = f"dropout({self.here}, {mask.name}, {keep!r})"
         self.net.steps.append(Step(self.here, value, mask=mask))
@@ -195,7 +203,7 @@ class _Writer:
         for name, start in ((gain, "ones"), (shift, "zeros")):
             fans = self.width, self.width
             self.net.parameters.append(
-                Parameter(name, (self.width,), *fans, rule(start), is_weight=False)
+                Parameter(name, (self.width,), *fans, rule(start), (self.size,), is_weight=False)
             )
         eps = [] if layer["eps"] == EPS else [f"eps={layer['eps']!r}"]
         args = ", ".join([self.here, gain, shift, *more, *eps])
@@ -209,8 +217,9 @@ class _Writer:
         size, width = layer["size"], layer["width"]
         init = rule(layer.get("init", {"name": "normal", "scale": 1.0}))
         self.net.parameters.append(
-            Parameter("E", (size, width), size, width, init, penalties(layer))
+            Parameter("E", (size, width), size, width, init, ("v", width), penalties(layer))
         )
         self.net.calls.add("embedding")
         self.here, self.width = "h0", self.width * width
+        self.size = self.width
         self.net.steps.append(Step(self.here, "embedding(X, E)"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -97,4 +97,4 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-READERS = {".toml": tomllib.loads, ".json": from_json}
+READERS: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": from_json}

@@ -47,7 +47,7 @@ def listed(description: str, items: Schema, least: int = 1, **more: Any) -> Sche
     return {"type": "array", "description": description, "items": items, "minItems": least, **more}
 
 
-def table(title: str, required: tuple[str, ...] = (), **properties: Schema) -> Schema:
+def table(title: str, required: tuple[str, ...] = (), /, **properties: Schema) -> Schema:
     """Return the schema of a table that has these keys and no others."""
     found = {
         "type": "object",
@@ -64,7 +64,7 @@ def one_of(description: str, *schemas: Schema, **more: Any) -> Schema:
 
 
 def named(
-    word: str, name: str, title: str, required: tuple[str, ...] = (), **properties: Schema
+    word: str, name: str, title: str, required: tuple[str, ...] = (), /, **properties: Schema
 ) -> Schema:
     """Return the schema of a table that says in the key ``word`` which kind it is."""
     return table(title, (word, *required), **{word: {"const": name}, **properties})
@@ -109,7 +109,8 @@ NORM: dict[str, Schema] = {
 LAYERS: dict[str, Schema] = {
     "dense": table(
         "a dense layer", ("units",),
-        kind={"const": "dense", "default": "dense"}, units=count("how many outputs it has"), activation=ACTIVATION,
+        kind={"const": "dense", "default": "dense"},
+        units=count("how many outputs it has"), activation=ACTIVATION,
         bias=flag("whether something is added to each output", True), init=INIT, **PENALTIES,
     ),
     "dropout": named(

@@ -14,7 +14,7 @@ from typing import Any
 from symgrad.spec.consistency import has_weights, loss_of, names_of, objective_of
 from symgrad.spec.copying import copied
 from symgrad.spec.expressions import read_formula
-from symgrad.spec.network import Network, Parameter
+from symgrad.spec.network import Network, Sizes
 from symgrad.spec.objectives import TWO
 from symgrad.spec.reading import Spec
 from symgrad.spec.schema import LOSSES
@@ -22,6 +22,7 @@ from symgrad.templating import environment
 
 WIDTH = 100
 INDENT = "    "
+BODY = WIDTH - len(INDENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,16 @@ class ModelText:
 class Plan:
     """What a model is made of: its spec, its network, and the function it is, if it is one.
 
-    ``shapes`` has the shape of everything that the loss takes; ``network_args`` are the arguments
-    of the network in their order.
+    ``shapes`` has the shape and dtype of everything that the loss takes, and ``sizes`` the same
+    with names; ``network_args`` are the arguments of the network in their order.
     """
 
     spec: Spec
     net: Network
     imported: str = ""
     network_args: list[str] = field(default_factory=list)
-    shapes: dict[str, tuple[tuple[str | int, ...], str]] = field(default_factory=dict)
+    shapes: dict[str, tuple[Sizes, str]] = field(default_factory=dict)
+    sizes: dict[str, tuple[Sizes, str]] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -98,7 +100,7 @@ def helpers(calls: set[str]) -> list[list[str]]:
     return copied(sorted(calls))
 
 
-# --- the functions ----------------------------------------------------------------------------------
+# --- the functions --------------------------------------------------------------------------------
 
 
 def network_text(plan: Plan) -> FunctionText:
@@ -128,55 +130,65 @@ def statistics_text(plan: Plan) -> FunctionText:
             lines.append(f"{names} = {of}.mean(axis=0), {of}.var(axis=0)")
         if not step.mask and step is not plan.net.steps[last]:
             lines.append(f"{step.target} = {step.value}")
-    lines += returned(", ".join(plan.statistics))
+    lines.append(f"return {', '.join(plan.statistics)}")
     doc = "Return the means and variances that `predict` takes, from all of the training data."
     return FunctionText(signature("statistics", [*plan.names, "X"]), doc, lines)
 
 
 def predict_text(plan: Plan, calls: set[str]) -> FunctionText:
     goal = objective_of(plan.spec.content)
-    value = call("network", [*plan.network_args, *(f"{name}={name}" for name in plan.statistics)])
-    lines, said = returned(*value), goal.output.replace("_", " ")
+    forward = [*plan.network_args, *(f"{name}={name}" for name in plan.statistics)]
+    said, value = "prediction", goal.output
     for link in goal.links:
         calls |= {link} - {"np.exp"}
-        lines = [*assigned(goal.output, *value), f"return {link}({goal.output})"]
-        said = {"softmax": "probability of each class", "sigmoid": "probability of class 1"}.get(
-            link, "expected count"
-        )
+        said, value = SAID[link], f"{link}({goal.output})"
     if goal.outputs == TWO:
-        lines = [*assigned(goal.output, *value), "return outputs[:, 0]"]
-        said = "mean"
-    said = {"y hat": "prediction"}.get(said, said)
+        said, value = "mean", f"{goal.output}[:, 0]"
+    if value == goal.output:
+        lines = called("return", "network", forward)
+    else:
+        lines = [*called(f"{goal.output} =", "network", forward), f"return {value}"]
     args = [*plan.names, "X", *plan.statistics]
     return FunctionText(signature("predict", args), f"Return the {said} for each row of X.", lines)
 
 
+SAID = {
+    "softmax": "probability of each class",
+    "sigmoid": "probability of class 1",
+    "np.exp": "expected count",
+}
+
+
 def loss_text(plan: Plan, calls: set[str]) -> FunctionText:
     spec, goal = plan.spec.content, objective_of(plan.spec.content)
-    name, settings = loss_of(spec)
+    name, _ = loss_of(spec)
     given = [*plan.network_args, *(f"{mask}={mask}" for mask in plan.masks)]
-    lines = assigned(goal.output, *call("network", given))
+    lines = called(f"{goal.output} =", "network", given)
+    doc = f"Return the loss: {name.replace('_', ' ')}" if name else "Return the loss of the spec"
+    terms = penalties(plan, calls)
+    head = "error =" if terms else "return"
     if name:
         lines += class_weights(spec)
-        args = [*outputs(goal.output, goal.outputs), "y"]
-        args += [f"{key}={settings[key]!r}" for key in goal.settings if is_set(name, key, settings)]
-        args += ["weights=weights"] if has_weights(spec) else []
-        args += ["class_weights=class_weights"] if spec.get("class_weights") else []
+        lines += called(head, goal.function, loss_args(plan))
         calls.add(goal.function)
-        value, doc = call(goal.function, args), f"Return the loss: {name.replace('_', ' ')}"
     else:
         formula = read_formula(spec["loss"], names_of(spec, plan.names))
+        lines += fitted(f"{head} ", formula.text)
         calls |= formula.calls
-        value, doc = [formula.text], "Return the loss of the spec"
-    terms = penalties(plan, calls)
     if terms:
-        lines += [*assigned("penalty", *joined(terms))]
-        lines += [*assigned("error", *value), "return error + penalty"]
+        lines += [*summed("penalty =", terms), "return error + penalty"]
         doc += ", and a penalty for large weights"
-    else:
-        lines += returned(*value)
     args = [*plan.names, "X", "y", *(["weights"] if has_weights(spec) else []), *plan.masks]
     return FunctionText(signature("loss", args), f"{doc}.", lines)
+
+
+def loss_args(plan: Plan) -> list[str]:
+    spec, goal = plan.spec.content, objective_of(plan.spec.content)
+    name, settings = loss_of(spec)
+    args = [*outputs(goal.output, goal.outputs), "y"]
+    args += [f"{key}={settings[key]!r}" for key in goal.settings if is_set(name, key, settings)]
+    args += ["weights=weights"] if has_weights(spec) else []
+    return [*args, *(["class_weights=class_weights"] if spec.get("class_weights") else [])]
 
 
 def is_set(loss: str, key: str, settings: Any) -> bool:
@@ -190,64 +202,67 @@ def outputs(name: str, count: str) -> list[str]:
 
 def class_weights(spec: Any) -> list[str]:
     given = spec.get("class_weights")
-    return [] if given is None else assigned("class_weights", f"np.array({given!r})")
+    if given is None:
+        return []
+    return wrapped("class_weights = np.array([", [repr(weight) for weight in given], "])", BODY)
 
 
 def penalties(plan: Plan, calls: set[str]) -> list[str]:
     """Return the terms that keep weights small: those of a layer, or else those of the spec."""
     general = plan.spec.get("regularisers") or {}
-    terms: list[str] = []
+    alike: dict[str, list[str]] = {}
     for parameter in plan.net.parameters:
         if parameter.is_weight:
-            mine = {**general, **parameter.penalties}
-            terms += [term(key, mine[key], parameter, calls) for key in mine if strength(mine[key])]
-    return terms
+            for key, setting in {**general, **parameter.penalties}.items():
+                strength, penalty = penalised(key, setting, parameter.name)
+                if strength:
+                    calls.add(key)
+                    alike.setdefault(repr(strength), []).append(penalty)
+    return [
+        f"{strength} * {terms[0]}" if len(terms) == 1 else f"{strength} * ({' + '.join(terms)})"
+        for strength, terms in alike.items()
+    ]
 
 
-def strength(setting: Any) -> float:
-    return float(setting["strength"] if isinstance(setting, dict) else setting)
+def penalised(key: str, setting: Any, name: str) -> tuple[float, str]:
+    """Return the strength of a regulariser, and its call."""
+    if not isinstance(setting, dict):
+        return setting, f"{key}({name})"
+    ratio = f", ratio={setting['ratio']!r}" if setting["ratio"] != 0.5 else ""
+    return setting["strength"], f"{key}({name}{ratio})"
 
 
-def term(key: str, setting: Any, parameter: Parameter, calls: set[str]) -> str:
-    calls.add(key)
-    ratio = f", ratio={setting['ratio']!r}" if isinstance(setting, dict) else ""
-    return f"{strength(setting)!r} * {key}({parameter.name}{ratio})"
-
-
-# --- lines that fit ----------------------------------------------------------------------------------
+# --- lines that fit -------------------------------------------------------------------------------
 
 
 def signature(name: str, args: Sequence[str]) -> list[str]:
     return wrapped(f"def {name}(", args, "):", WIDTH)
 
 
-def call(name: str, args: Sequence[str]) -> list[str]:
-    """Return a call, on several lines where one is too long with what may stand before it."""
-    return wrapped(f"{name}(", args, ")", WIDTH - 24)
+def called(head: str, name: str, args: Sequence[str]) -> list[str]:
+    """Return ``head name(args)``, on several lines where one is too long."""
+    return wrapped(f"{head} {name}(", args, ")", BODY)
 
 
 def wrapped(head: str, args: Sequence[str], tail: str, width: int) -> list[str]:
-    one = head + ", ".join(args) + tail
-    if len(one) <= width:
-        return [one]
     inside = ", ".join(args)
+    if len(head + inside + tail) <= width:
+        return [head + inside + tail]
     if len(INDENT + inside) <= width:
         return [head, INDENT + inside, tail]
     return [head, *(f"{INDENT}{arg}," for arg in args), tail]
 
 
-def joined(terms: Sequence[str]) -> list[str]:
+def summed(head: str, terms: Sequence[str]) -> list[str]:
     """Return a sum, one term on each line of a bracket where one line is too long."""
-    one = " + ".join(terms)
-    if len(one) <= WIDTH - 24:
+    one = f"{head} {' + '.join(terms)}"
+    if len(one) <= BODY:
         return [one]
-    first, *others = terms
-    return ["(", INDENT + first, *(f"{INDENT}+ {each}" for each in others), ")"]
+    return [f"{head} (", *(f"{INDENT}{'+ ' * (k > 0)}{t}" for k, t in enumerate(terms)), ")"]
 
 
-def assigned(target: str, *value: str) -> list[str]:
-    return [f"{target} = {value[0]}", *value[1:]]
-
-
-def returned(*value: str) -> list[str]:
-    return [f"return {value[0]}", *value[1:]]
+def fitted(head: str, formula: str) -> list[str]:
+    """Return a formula, in a bracket of its own where it is too long for the line of ``head``."""
+    if len(head + formula) <= BODY:
+        return [head + formula]
+    return [f"{head}(", INDENT + formula, ")"]

@@ -40,7 +40,7 @@ def validated(value: Any, schema: Schema = SCHEMA, path: Path = ()) -> Any:
 def resolved(schema: Schema) -> Schema:
     """Return the schema that a reference stands for."""
     name = schema.get("$ref")
-    return SCHEMA["$defs"][name.rpartition("/")[2]] if name else schema  # type: ignore[no-any-return]
+    return SCHEMA["$defs"][name.rpartition("/")[2]] if name else schema
 
 
 def fault(path: Path, what: str, cure: str) -> SpecError:
@@ -137,7 +137,7 @@ def limits(schema: Schema) -> str:
     return f", {' and '.join(given)}" if given else ""
 
 
-# --- which of several ------------------------------------------------------------------------------
+# --- which of several -----------------------------------------------------------------------------
 
 
 def alternative(value: Any, schema: Schema, path: Path) -> Schema:
@@ -186,7 +186,7 @@ def told_apart(value: Any, fit: list[Schema], schema: Schema, path: Path) -> Sch
     return fit[known.index(kind)]
 
 
-# --- each kind of value -----------------------------------------------------------------------------
+# --- each kind of value ---------------------------------------------------------------------------
 
 
 def check_text(value: str, schema: Schema, path: Path) -> str:
