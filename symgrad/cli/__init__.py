@@ -22,6 +22,7 @@ from symgrad.cli import (
     explaining,
     grading,
     paging,
+    schema,
     tabling,
     verifying,
 )
@@ -41,6 +42,7 @@ COMMANDS = {
     "check": checking,
     "verify": verifying,
     "diff": differing,
+    "schema": schema,
 }
 
 

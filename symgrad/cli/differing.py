@@ -1,18 +1,20 @@
-"""``symgrad diff``: what changes in source and gradient between two functions."""
+"""``symgrad diff``: what changes in source and gradient between two functions or two specs."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from symgrad.cli.options import add_format, add_subject, colours, examples_for, wrt_of
 from symgrad.cli.targets import origin, parse_specs, split_target, user_module
+from symgrad.errors import SpecError
 
-HELP = "show what differs between two functions and their gradients"
+HELP = "show what differs between two functions, or two specs, and their gradients"
 DESCRIPTION = (
     "Show the lines that differ between two functions and between the code that is emitted for "
-    "them.  With a --spec for every argument no data is needed."
+    "them.  With a --spec for every argument no data is needed, nor for two model specs."
 )
 EPILOG = "Exit code 0: the same; 1: they differ; 2: an error."
 
@@ -24,9 +26,13 @@ COLOURS = {"removed": "\x1b[31m", "added": "\x1b[32m"}
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
+    left = "the first function (A may be - for stdin), or a model spec (.toml, .json)"
+    right = "the second; without it the first spec is compared with what --set makes of it"
+    change = "change the second spec, as in loss=squared or layers.0.units=16; repeat it"
     which = "compare this emitted function: forward, backward or value_and_grad (the default)"
-    add("left", metavar="A.py:FUNCTION", help="the first function; A may be - for stdin")
-    add("right", metavar="B.py:FUNCTION", help="the second function")
+    add("left", metavar="A.py:FUNCTION", help=left)
+    add("right", metavar="B.py:FUNCTION", nargs="?", help=right)
+    add("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help=change)
     add_subject(parser)
     add("--exact", action="store_true", help="leave every step as written, gate by gate")
     add("--function", action="append", choices=FUNCTIONS, help=which)
@@ -36,12 +42,41 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from symgrad.study.differences import diff
 
-    sides = [compiled(target, options) for target in (options.left, options.right)]
-    names = origin(*split_target(options.left)), origin(*split_target(options.right))
+    targets = options.left, options.right or options.left
+    if is_spec(targets[0]) != is_spec(targets[1]):
+        raise SpecError("a function is compared with a function, and a model spec with a spec")
+    if not is_spec(targets[0]) and (options.settings or not options.right):
+        raise SpecError("two functions are compared: write A.py:FUNCTION B.py:FUNCTION, no --set")
+    if is_spec(targets[0]):
+        sides, names = models(targets, options)
+    else:
+        sides = [compiled(target, options) for target in targets]
+        names = origin(*split_target(targets[0])), origin(*split_target(targets[1]))
     found = diff(*sides, functions=options.function or FUNCTIONS[-1:], names=names)
     print(told(found, options.format).rstrip("\n"))
     sys.stdout.flush()
     return DIFFERENT if found else SAME
+
+
+def is_spec(target: str) -> bool:
+    """Return whether a target is a file with a model spec, and not a function in a file."""
+    return target.lower().endswith((".toml", ".json"))
+
+
+def models(targets: Sequence[str], options: argparse.Namespace) -> tuple[list[Any], Any]:
+    """Return the losses of two specs, the second with its settings changed, and their names."""
+    from symgrad.compiled import compile
+    from symgrad.spec import model, override
+
+    wrong = [flag for flag in ("args", "spec", "wrt", "aux") if getattr(options, flag, None)]
+    if wrong:
+        raise SpecError(f"--{wrong[0]} is for functions: a model spec says all that is needed")
+    made = [model(targets[0]), model(override(targets[1], options.settings))]
+    sides = [
+        compile(m.loss, wrt=tuple(m.parameters), specs=m.specs, exact=options.exact) for m in made
+    ]
+    changed = f" ({', '.join(options.settings)})" if options.settings else ""
+    return sides, (targets[0], targets[1] + changed)
 
 
 def compiled(target: str, options: argparse.Namespace) -> Any:

@@ -5,17 +5,19 @@ Given a spec that fits the schema.  Invariant: a spec that passes gives a model.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from symgrad.errors import did_you_mean
 from symgrad.spec.expressions import is_free_name, read_formula
-from symgrad.spec.network import network, unrolled
+from symgrad.spec.network import Parameter, network, unrolled
 from symgrad.spec.objectives import CLASSES, FORMULA, OBJECTIVES, ONE, SEVERAL, TWO, Objective
 from symgrad.spec.schema import LOSSES
 from symgrad.spec.validation import fault, shown
 
 Content = Mapping[str, Any]
+MOST_NUMBERS = 2**32  # in all parameters together: 32 GB
 GIVEN = frozenset(
     {"X", "y", "weights", "network", "loss", "predict", "statistics", "class_weights"}
 )
@@ -128,16 +130,17 @@ def check_loss(spec: Content) -> None:
         )  # fmt: skip
     if spec.get("class_weights"):
         raise fault(("class_weights",), "has no place in a formula", "take a loss by name")
-    read_formula(text, names_of(spec, [*spec.get("parameters", ()), *parameter_names(spec)]))
+    names = [each.name for each in parameters_of(spec)]
+    read_formula(text, names_of(spec, [*spec.get("parameters", ()), *names]))
 
 
-def parameter_names(spec: Content) -> list[str]:
-    """Return the names of the parameters that the layers have."""
+def parameters_of(spec: Content) -> list[Parameter]:
+    """Return the parameters that the layers have."""
     inputs = inputs_of(spec)
     if "layers" not in spec or not isinstance(inputs, int):
         return []
-    net = network(spec["layers"], inputs, spec["init"], objective_of(spec).outputs != SEVERAL)
-    return [parameter.name for parameter in net.parameters]
+    one = objective_of(spec).outputs != SEVERAL
+    return network(spec["layers"], inputs, spec["init"], one).parameters
 
 
 def check_layers(spec: Content) -> None:
@@ -153,6 +156,13 @@ def check_layers(spec: Content) -> None:
     if last["kind"] != "dense":
         raise fault(path, f'is of kind "{last["kind"]}"', "the last layer is dense")
     check_last(objective_of(spec), last, path, spec)
+    check_size(spec)
+
+
+def check_size(spec: Content) -> None:
+    total = sum(math.prod(each.shape) for each in parameters_of(spec))
+    if total > MOST_NUMBERS:
+        raise fault(("layers",), f"have {total} parameters", f"{MOST_NUMBERS} are the most")
 
 
 def check_last(goal: Objective, last: Content, path: tuple[str | int, ...], spec: Content) -> None:

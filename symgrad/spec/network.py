@@ -15,6 +15,7 @@ from symgrad.errors import SpecError
 from symgrad.spec.validation import fault
 
 MOST_LAYERS = 10_000
+PENALTIES = ("l1", "l2", "elastic_net")
 EPS = 1e-5
 
 Layer = Mapping[str, Any]
@@ -124,7 +125,7 @@ def rule(init: Any) -> Mapping[str, Any]:
 
 
 def penalties(layer: Layer) -> dict[str, Any]:
-    return {key: layer[key] for key in ("l1", "l2", "elastic_net") if layer.get(key)}
+    return {key: layer[key] for key in PENALTIES if key in layer}
 
 
 class _Writer:

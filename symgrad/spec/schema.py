@@ -271,8 +271,7 @@ def _optimizer() -> Schema:
 
 SCHEMA: Schema = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "title": "symgrad model spec",
-    "description": "A model, its loss and its training, as TOML, JSON or a dict.",
+    "description": "A symgrad model: layers, loss and training, as TOML, JSON or a dict.",
     **table(
         "a spec", ("loss",),
         name=text("what the model is called", TITLE),

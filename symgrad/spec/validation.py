@@ -6,6 +6,7 @@ names the key by its path, what was found and what is allowed.
 
 from __future__ import annotations
 
+import copy
 import datetime
 import math
 import numbers
@@ -103,7 +104,8 @@ def found(value: Any) -> str:
 
 def big(value: Any) -> str:
     """Return a number as text; Python refuses to write out the longest integers."""
-    return "a number of thousands of digits" if abs(value) > 10**100 else f"{value}"
+    is_long = isinstance(value, numbers.Integral) and abs(value) > 10**100
+    return "a number of many digits" if is_long else f"{value}"
 
 
 def allowed(schema: Schema) -> str:
@@ -247,7 +249,7 @@ def check_table(value: Mapping[Any, Any], schema: Schema, path: Path) -> dict[st
         for key, each in value.items()
     }
     defaults = {k: each["default"] for k, each in properties.items() if "default" in each}
-    return {**defaults, **filled}
+    return {**copy.deepcopy(defaults), **filled}
 
 
 def check_key(key: Any, schema: Schema, path: Path, known: list[str], any_name: bool) -> None:
