@@ -483,7 +483,7 @@ WRONG_BY_SCHEMA = [
     (
         "a misspelt kind",
         spec(layers=[{"kind": "denze", "units": 3}]),
-        r'`layers.0.kind` is "denze": it must be one of dense, dropout, .*\(did you mean `dense`\?\)',
+        r'`layers.0.kind` is "denze": it must be one of dense, .*\(did you mean `dense`\?\)',
     ),
     ("a kind of a number", spec(layers=[{"kind": 3}]), "`layers.0.kind` is 3: it must be one of"),
     (
@@ -625,6 +625,11 @@ WRONG_TOGETHER = [
         "too many layers",
         spec(layers=[{"kind": "repeat", "times": 9000, "layers": LAYERS}]),
         "`layers.0` repeats too often",
+    ),
+    (
+        "more numbers than there is room for",
+        spec(layers=[{"units": 10**6}, {"units": 10**6}, {"units": 3}]),
+        "`layers` have 100000.* parameters: 4294967296 are the most",
     ),
     (
         "the last is dropout",

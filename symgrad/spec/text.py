@@ -76,7 +76,7 @@ def printed(plan: Plan) -> str:
     functions += [predict_text(plan, calls), loss_text(plan, calls)]
     if plan.net.norms:
         functions.append(statistics_text(plan))
-    text = ModelText(title(plan), documented(plan), plan.imported, helpers(calls), functions)
+    text = ModelText(title(plan), documented(plan), plan.imported, helpers(plan, calls), functions)
     template = environment().get_template("model/module.py.jinja")
     return template.render(model=text)
 
@@ -96,8 +96,11 @@ def documented(plan: Plan) -> list[str]:
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
-def helpers(calls: set[str]) -> list[list[str]]:
-    return copied(sorted(calls))
+def helpers(plan: Plan, calls: set[str]) -> list[list[str]]:
+    """Return the small functions that the model calls, without the weights that it has not."""
+    by_class, by_example = plan.spec.get("class_weights"), has_weights(plan.spec.content)
+    absent = [] if by_class else ["class_weights"] if by_example else ["class_weights", "weights"]
+    return copied(sorted(calls), absent)
 
 
 # --- the functions --------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def found(value: Any) -> str:
 
 def big(value: Any) -> str:
     """Return a number as text; Python refuses to write out the longest integers."""
-    is_long = isinstance(value, numbers.Integral) and abs(value) > 10**100
+    is_long = isinstance(value, numbers.Integral) and abs(int(value)) > 10**100
     return "a number of many digits" if is_long else f"{value}"
 
 
