@@ -18,6 +18,8 @@ import symgrad
 from symgrad import SpecError
 from symgrad.cli import main
 from symgrad.spec import SCHEMA, model, override, read
+from symgrad.spec.copying import copied
+from symgrad.spec.objectives import OBJECTIVES
 from symgrad.spec.schema import ACTIVATIONS, INITS, LOSSES
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -417,6 +419,10 @@ FUNCTION_MISTAKES = [
         "`parameters.np` has another meaning",
     ),
     ("code for a name", {"parameters": {"a=1": {"shape": [2]}}}, "`parameters.a=1` is no name"),
+    ("the loss's name", {"parameters": {"scores": {"shape": [2]}}}, "has another meaning"),
+    ("a function's name", {"parameters": {"relu": {"shape": [2]}}}, "has another meaning"),
+    ("a word of Python", {"parameters": {"class": {"shape": [2]}}}, "has another meaning"),
+    ("another letter for it", {"parameters": {"\ufb01": {"shape": [2]}}}, "has another meaning"),
     ("layers as well", {"layers": [{"units": 3}]}, "`layers` stands beside `model`"),
     ("no parameters", {"parameters": None}, "`parameters` is missing"),
     (
@@ -658,7 +664,7 @@ WRONG_TOGETHER = [
     (
         "softmax twice",
         spec(layers=[{"units": 3, "activation": "softmax"}]),
-        '`layers.0.activation` is "softmax": the loss softmax_cross_entropy takes what comes before',
+        '`layers.0.activation` is "softmax": the loss softmax_cross_entropy takes what comes',
     ),
     (
         "one score for classes",
@@ -754,6 +760,12 @@ WRONG_TOGETHER = [
         spec(loss="(" * 900 + "y" + ")" * 900),
         "neither a loss's name nor a formula|too long",
     ),
+    (
+        "a tower of powers",
+        spec(loss="9**9**9**9 * mean(y_hat)"),
+        "a power of numbers that is too la",
+    ),
+    ("a large power", spec(loss="9**999 * mean(y_hat)"), "a power of numbers that is too large"),
     ("endless minus", spec(loss="-" * 900 + "y"), "the formula is too long"),
 ]
 WRONG = [*WRONG_BY_SCHEMA, *WRONG_TOGETHER]
@@ -788,6 +800,12 @@ def test_a_file_that_is_no_spec_is_refused_by_name(name, text, message, tmp_path
     (tmp_path / name).write_text(text)
     with pytest.raises(SpecError, match=message):
         read(tmp_path / name)
+
+
+def test_the_name_of_a_file_cannot_end_the_docstring(tmp_path):
+    (tmp_path / 'a"""; b.json').write_text(json.dumps(spec()))
+    made = model(tmp_path / 'a"""; b.json')
+    assert made.source.startswith('"""The model spec: what it predicts')
 
 
 def test_a_missing_file_and_one_that_is_no_text_are_refused(tmp_path):
@@ -847,6 +865,31 @@ def test_a_dict_is_left_as_it_was():
     override(given, ["loss=squared", "layers.0.units=16"])
     model(given)
     assert given == before
+
+
+@pytest.mark.parametrize("absent", [[], ["class_weights"], ["class_weights", "weights"]])
+@pytest.mark.parametrize("name", sorted({goal.function for goal in OBJECTIVES.values()}))
+def test_a_copied_loss_computes_what_the_loss_does(name, absent):
+    rng = np.random.default_rng(3)
+    goal = OBJECTIVES[name]
+    scores = rng.normal(size=(5, 3) if goal.outputs == "two or more" else 5)
+    y = {
+        "class": np.array([0, 2, 1, 1, 2]),
+        "shares": np.eye(3)[[0, 2, 1, 1, 2]],
+        "0 or 1": np.array([0, 1, 1, 0, 1]),
+        "number": rng.random(5),
+    }[goal.labels]
+    args = [scores, y] if name != "gaussian_nll" else [scores, rng.normal(size=5), y]
+    given = {} if "weights" in absent else {"weights": rng.random(5)}
+    if "class_weights" not in absent and goal.weighs_classes:
+        given["class_weights"] = np.array([0.5, 1, 2])[: 3 if scores.ndim == 2 else 2]
+    texts = copied([name], absent)
+    assert not [
+        line for text in texts for line in text if "weights" in line and "weights" in absent
+    ]
+    space = {"np": np}
+    exec("\n".join(line for text in texts for line in text), space)
+    assert space[name](*args, **given) == getattr(symgrad.losses, name)(*args, **given)
 
 
 # --- changing a spec ------------------------------------------------------------------------------
@@ -920,6 +963,22 @@ def test_the_schema_is_published(capsys, tmp_path):
     assert json.loads((tmp_path / "schema.json").read_text()) == SCHEMA
 
 
+def test_the_gradient_of_a_spec_is_emitted(capsys, tmp_path):
+    iris, out = str(EXAMPLES / "iris.toml"), str(tmp_path / "iris_grad.py")
+    assert main(["compile", iris, "-o", out]) == 0
+    assert main(["compile", iris, "-o", out, "--check"]) == 0
+    assert main(["compile", iris, "-o", out, "--check", "--set", "loss=squared"]) == 1
+    assert "-    dscores" in capsys.readouterr().out
+    space = {}
+    exec(Path(out).read_text(), space)
+    made = model(iris)
+    args = example(made)
+    assert space["value_and_grad"](*args)[0] == pytest.approx(made.loss(*args), rel=1e-12)
+    assert len(space["value_and_grad"](*args)[1]) == len(made.parameters)
+    assert main(["compile", iris, "--model"]) == 0
+    assert capsys.readouterr().out == made.source
+
+
 def test_two_specs_are_compared(capsys, tmp_path):
     iris, other = EXAMPLES / "iris.toml", tmp_path / "other.toml"
     other.write_text(iris.read_text().replace("softmax_cross_entropy", "squared"))
@@ -933,9 +992,22 @@ def test_two_specs_are_compared(capsys, tmp_path):
     assert "return squared(y_hat, y)" in by_file
 
 
+def test_another_network_is_shown(capsys):
+    iris = str(EXAMPLES / "iris.toml")
+    assert main(["diff", iris, "--set", "layers.0.activation=tanh", "--json"]) == 1
+    network, loss, gradient = json.loads(capsys.readouterr().out)["parts"]
+    assert [line for pair in network["changes"] for line in (pair["left"], pair["right"])] == [
+        "    h1 = relu(X @ W1 + b1)",
+        "    h1 = tanh(X @ W1 + b1)",
+    ]
+    assert not loss["changes"] and gradient["changes"]
+
+
 DIFF_MISTAKES = [
     (["diff", "{iris}", "a.py:f"], "a function is compared with a function"),
     (["diff", "{iris}", "--wrt", "W1"], "--wrt is for functions"),
+    (["compile", "{iris}", "--spec", "X: n d"], "--spec is for functions"),
+    (["compile", "a.py:f", "--set", "loss=squared"], "--set and --model are for model specs"),
     (["diff", "a.py:f"], "two functions are compared"),
     (["diff", "a.py:f", "b.py:f", "--set", "loss=squared"], "no --set"),
     (["diff", "{iris}", "--set", "loss=squarred"], "did you mean `squared`?"),

@@ -1,4 +1,4 @@
-"""``symgrad compile``: a function in a file goes in, its gradient module comes out."""
+"""``symgrad compile``: a function in a file, or a model spec, goes in, its gradient comes out."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from symgrad.cli.files import refuse_foreign, write
-from symgrad.cli.targets import origin, parse_specs, parse_wrt, split_target, user_function
+from symgrad.cli.targets import is_spec, origin, parse_specs, parse_wrt, split_target, user_function
 from symgrad.errors import SpecError
 
-HELP = "emit the gradient module of a function"
-DESCRIPTION = "Emit the gradient module of a function; no data is needed."
+HELP = "emit the gradient module of a function or of a model spec"
+DESCRIPTION = "Emit the gradient module of a function or of a model spec; no data is needed."
 EPILOG = "Exit code 0: done; 1: --check found a difference; 2: an error."
 
 DONE, STALE = 0, 1
@@ -27,12 +27,17 @@ REPORTS: dict[str, Callable[[Any], str]] = {
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
+    target = "the function; FILE may be - for stdin; or a model spec (.toml, .json)"
+    change = "change the spec, as in loss=squared or layers.0.units=16; repeat it"
+    model = "print the NumPy text of the spec's model, not its gradient"
     wrt = "differentiate by this, a name or a position; repeat it or use commas (default: 0)"
     spec = 'sizes by name or number; "lam:" is a scalar, "y: n int" has a dtype; repeat it'
     report = "print what the functions cost and why they are so (text, markdown or json)"
     without = "do not use this law, as the report writes it; repeat it"
     check = "write nothing; print a diff and exit with 1 if OUT.py is not up to date"
-    add("target", metavar="FILE.py:FUNCTION", help="the function; FILE may be - for stdin")
+    add("target", metavar="FILE.py:FUNCTION", help=target)
+    add("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help=change)
+    add("--model", action="store_true", help=model)
     add("--wrt", action="append", default=[], metavar="NAME", help=wrt)
     add("--spec", action="append", default=[], metavar='"X: n d"', help=spec)
     add("-o", "--output", metavar="OUT.py", help="the module to write (default: stdout)")
@@ -52,7 +57,12 @@ def run(options: argparse.Namespace) -> int:
         raise SpecError("--check prints a difference and --report a report: ask for one of them")
     how = {"exact": options.exact, "comments": not options.no_comments, "kinks": options.kinks}
     how["without"] = options.without
-    source, report = emit(options.target, options.wrt, options.spec, options.report, how)
+    if is_spec(options.target):
+        source, report = emit_model(options, how)
+    elif options.settings or options.model:
+        raise SpecError("--set and --model are for model specs: SPEC.toml or SPEC.json")
+    else:
+        source, report = emit(options.target, options.wrt, options.spec, options.report, how)
     text = comment(options.header) + source
     if options.check:
         return compare(Path(options.output), text)
@@ -86,6 +96,25 @@ def emit(
         compiled = compile(function, **settings)
         made = REPORTS[report](compiled.report).rstrip("\n") + "\n" if report else ""
         return compiled.source, made
+
+
+def emit_model(options: argparse.Namespace, how: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the module text for a model spec, and its report in a format or ""."""
+    from symgrad.compiled import compile
+    from symgrad.spec import model, override
+
+    if options.spec:
+        raise SpecError("--spec is for functions: a model spec has its sizes")
+    made = model(override(options.target, options.settings))
+    if options.model:
+        return made.source, ""
+    name = Path(options.target).as_posix() if not Path(options.target).is_absolute() else ""
+    settings = {**how, "specs": made.specs, "origin": name or made.spec.origin}
+    wrt = parse_wrt(options.wrt) if options.wrt else tuple(made.parameters)
+    compiled = compile(made.loss, wrt=wrt, **settings)
+    form = options.report
+    report = REPORTS[form](compiled.report).rstrip("\n") + "\n" if form else ""
+    return compiled.source, report
 
 
 # The module's text

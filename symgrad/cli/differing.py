@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from symgrad.cli.options import add_format, add_subject, colours, examples_for, wrt_of
-from symgrad.cli.targets import origin, parse_specs, split_target, user_module
+from symgrad.cli.targets import is_spec, origin, parse_specs, split_target, user_module
 from symgrad.errors import SpecError
 
 HELP = "show what differs between two functions, or two specs, and their gradients"
@@ -47,36 +47,40 @@ def run(options: argparse.Namespace) -> int:
         raise SpecError("a function is compared with a function, and a model spec with a spec")
     if not is_spec(targets[0]) and (options.settings or not options.right):
         raise SpecError("two functions are compared: write A.py:FUNCTION B.py:FUNCTION, no --set")
+    functions = options.function or FUNCTIONS[-1:]
     if is_spec(targets[0]):
-        sides, names = models(targets, options)
+        found = between_models(targets, options, functions)
     else:
         sides = [compiled(target, options) for target in targets]
         names = origin(*split_target(targets[0])), origin(*split_target(targets[1]))
-    found = diff(*sides, functions=options.function or FUNCTIONS[-1:], names=names)
+        found = diff(*sides, functions=functions, names=names)
     print(told(found, options.format).rstrip("\n"))
     sys.stdout.flush()
     return DIFFERENT if found else SAME
 
 
-def is_spec(target: str) -> bool:
-    """Return whether a target is a file with a model spec, and not a function in a file."""
-    return target.lower().endswith((".toml", ".json"))
+def between_models(targets: Sequence[str], options: argparse.Namespace, functions: Any) -> Any:
+    """Compare two specs, the second with its settings changed: network, loss and gradients."""
+    import inspect
+    from dataclasses import replace
 
-
-def models(targets: Sequence[str], options: argparse.Namespace) -> tuple[list[Any], Any]:
-    """Return the losses of two specs, the second with its settings changed, and their names."""
     from symgrad.compiled import compile
     from symgrad.spec import model, override
+    from symgrad.study.differences import align, diff
 
-    wrong = [flag for flag in ("args", "spec", "wrt", "aux") if getattr(options, flag, None)]
+    wrong = [flag for flag in ("args", "spec", "wrt", "aux") if getattr(options, flag)]
     if wrong:
         raise SpecError(f"--{wrong[0]} is for functions: a model spec says all that is needed")
     made = [model(targets[0]), model(override(targets[1], options.settings))]
     sides = [
-        compile(m.loss, wrt=tuple(m.parameters), specs=m.specs, exact=options.exact) for m in made
+        compile(each.loss, wrt=tuple(each.parameters), specs=each.specs, exact=options.exact)
+        for each in made
     ]
     changed = f" ({', '.join(options.settings)})" if options.settings else ""
-    return sides, (targets[0], targets[1] + changed)
+    names = targets[0], targets[1] + changed
+    found = diff(*sides, functions=functions, names=names)
+    network = align("the network", *(inspect.getsource(each.module.network) for each in made))
+    return replace(found, parts=(network, *found.parts))
 
 
 def compiled(target: str, options: argparse.Namespace) -> Any:

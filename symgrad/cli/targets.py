@@ -47,6 +47,11 @@ def split_target(target: str) -> tuple[str, str]:
     return file, name
 
 
+def is_spec(target: str) -> bool:
+    """Return whether a target is a file with a model spec, and not a function in a file."""
+    return target.lower().endswith((".toml", ".json"))
+
+
 def origin(file: str, name: str) -> str:
     """Name the function as typed, but never by an absolute path: it ends up in the module."""
     path = Path("-" if file == STDIN else file)

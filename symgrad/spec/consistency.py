@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from symgrad.errors import did_you_mean
+from symgrad.spec.copying import is_ours
 from symgrad.spec.expressions import is_free_name, read_formula
 from symgrad.spec.network import Parameter, network, unrolled
 from symgrad.spec.objectives import CLASSES, FORMULA, OBJECTIVES, ONE, SEVERAL, TWO, Objective
@@ -19,7 +20,18 @@ from symgrad.spec.validation import fault, shown
 Content = Mapping[str, Any]
 MOST_NUMBERS = 2**32  # in all parameters together: 32 GB
 GIVEN = frozenset(
-    {"X", "y", "weights", "network", "loss", "predict", "statistics", "class_weights"}
+    {
+        "X",
+        "y",
+        "error",
+        "penalty",
+        "weights",
+        "network",
+        "loss",
+        "predict",
+        "statistics",
+        "class_weights",
+    }
 )
 
 
@@ -51,7 +63,8 @@ def check_source(spec: Content) -> None:
     if "parameters" not in spec:
         raise fault(("parameters",), "is missing", "give the `shape` of each parameter of `model`")
     for name in spec["parameters"]:
-        if name in GIVEN or not is_free_name(name):
+        outputs = {goal.output for goal in OBJECTIVES.values()}
+        if name in GIVEN | outputs or is_ours(name) or not is_free_name(name):
             raise fault(("parameters", name), "has another meaning", "call it otherwise")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import keyword
 import re
+import unicodedata
 import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ POWER = re.compile(r"(?<![\w.)\]])([A-Za-z_][\w.]*|\d[\w.]*) \*\* (-?[\w.]+)(?![
 
 MOST_NODES = 400
 DEEPEST = 40
+LARGEST_POWER = 50
 
 NUMPY = frozenset({
     "abs", "clip", "cos", "cosh", "exp", "expm1", "hypot", "log", "log10", "log1p", "log2",
@@ -94,6 +96,8 @@ class _Reader:
                 return ast.Constant(value)
             case ast.Name(id=name):
                 return self.name(name)
+            case ast.BinOp(left=left, op=ast.Pow(), right=right) if not _is_modest(left, right):
+                raise self.refused("a power of numbers that is too large", "write out its value")
             case ast.BinOp(left=left, op=op, right=right) if isinstance(op, OPERATORS):
                 return ast.BinOp(part(left), op, part(right))
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() as op, operand=operand):
@@ -176,6 +180,16 @@ class _Reader:
         )
 
 
+def _is_modest(base: ast.expr, exponent: ast.expr) -> bool:
+    """Return whether a power of numbers, which Python works out exactly, is a short number."""
+    if any(isinstance(node, ast.Name) for side in (base, exponent) for node in ast.walk(side)):
+        return True
+    match base, exponent:
+        case ast.Constant(value=int() | float() as a), ast.Constant(value=int() | float() as b):
+            return abs(a) <= 1e6 and abs(b) <= LARGEST_POWER
+    return False
+
+
 def _is_numpy(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id in ("np", "numpy")
 
@@ -190,4 +204,5 @@ def _list(names: Collection[str]) -> str:
 
 def is_free_name(name: str) -> bool:
     """Return whether a parameter may bear a name, which then stands in the model's text."""
-    return name.isidentifier() and not keyword.iskeyword(name) and name not in RESERVED
+    is_plain = name.isidentifier() and unicodedata.normalize("NFKC", name) == name
+    return is_plain and not keyword.iskeyword(name) and name not in RESERVED

@@ -7,6 +7,7 @@ text is shown; there is no second compiler.
 from __future__ import annotations
 
 import inspect
+import keyword
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -180,8 +181,8 @@ def imported(spec: Spec) -> Iterator[tuple[str, Callable[..., Any]]]:
     stem = path.stem
     if not path.is_file():
         raise SpecError(f"{spec.origin}: `model` names {file}: there is no such file")
-    if not stem.isidentifier():
-        raise SpecError(f"{spec.origin}: `model` names {file}: a module's name is an identifier")
+    if not stem.isidentifier() or keyword.iskeyword(stem):
+        raise SpecError(f"{spec.origin}: `model` names {file}: no module can be called {stem}")
     module = module_of(stem, path)
     before = sys.modules.get(stem)
     sys.modules[stem], sys.path[:0] = module, [str(path.parent)]

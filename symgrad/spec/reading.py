@@ -6,6 +6,7 @@ Invariant: a `Spec` that exists is valid, and has a value for every key that has
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 
 from symgrad.errors import SpecError, did_you_mean
 from symgrad.spec.consistency import check_consistency
+from symgrad.spec.schema import TITLE
 from symgrad.spec.validation import validated
 
 MOST_CHARACTERS = 1_000_000
@@ -41,7 +43,9 @@ class Spec:
 
     @property
     def name(self) -> str:
-        return str(self.content.get("name") or Path(self.origin).stem)
+        """What the model is called: by its spec, or by the spec's file."""
+        stem = Path(self.origin).stem
+        return str(self.content.get("name", stem if re.search(TITLE, stem) else "spec"))
 
 
 def read(spec: Spec | Mapping[str, Any] | str | PathLike[str]) -> Spec:
