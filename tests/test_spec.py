@@ -979,6 +979,12 @@ def test_the_gradient_of_a_spec_is_emitted(capsys, tmp_path):
     assert capsys.readouterr().out == made.source
 
 
+def test_a_line_that_stays_as_it_was_is_not_repeated_as_a_comment(capsys):
+    assert main(["compile", str(EXAMPLES / "heart.toml")]) == 0
+    text = capsys.readouterr().out
+    assert "    softplus = np.maximum(scores, 0)" in text and "# softplus" not in text
+
+
 def test_two_specs_are_compared(capsys, tmp_path):
     iris, other = EXAMPLES / "iris.toml", tmp_path / "other.toml"
     other.write_text(iris.read_text().replace("softmax_cross_entropy", "squared"))

@@ -90,7 +90,8 @@ class Writer:
             if k in division.blank:
                 sections.append([])
                 self.origins.append([])
-            if said := division.comments.get(k):
+            said = division.comments.get(k)
+            if said and said != lines[0].partition("  # ")[0]:  # it came out as it was written
                 sections[-1].append(f"# {said}")
             sections[-1] += [part for line in lines for part in wrapped(line, 4)]
             sections[-1] += del_lines([self.name(slot) for slot in deleted.get(k, ())])
