@@ -136,6 +136,20 @@ GOOD = {
     "one layer is small": spec(
         regularisers={"l2": 0.2}, layers=[{"units": 4, "l2": 0.5, "l1": 0.1}, {"units": 3, "l2": 0}]
     ),
+    "deep and long": spec(
+        layers=[
+            {"kind": "repeat", "times": 12, "layers": [{"units": 2, "activation": "tanh"}]},
+            {"units": 12, "elastic_net": {"strength": 0.123456789, "ratio": 0.123456789}},
+        ],
+        regularisers={"l2": 0.00012345678, "l1": 0.1},
+        class_weights=[k + 0.123456789 for k in range(12)],
+        sample_weights=True,
+    ),
+    "a long formula": spec(
+        loss="mean(maximum(0.25 * (y_hat - y), -0.75 * (y_hat - y))) + 0.001 * sum(W1 * W1) + "
+        "0.001 * sum(w2 * w2)",
+        layers=ONE_SCORE,
+    ),
     "all weights": spec(sample_weights=True, class_weights=[1, 0.5, 2]),
 }
 
@@ -163,8 +177,7 @@ def test_a_model_predicts_one_row_for_each_example(given):
     made = model(given)
     args = example(made, n=7)
     parameters, X = args[: len(made.parameters)], args[len(made.parameters)]
-    statistics = made.module.statistics(*parameters, X) if made.plan.net.norms else ()
-    answer = made.predict(*parameters, X, *statistics)
+    answer = made.predict(*parameters, X, *made.statistics(*parameters, X))
     assert answer.shape[0] == 7
     if given["loss"] == "softmax_cross_entropy":
         np.testing.assert_allclose(answer.sum(axis=1), 1)
@@ -263,7 +276,7 @@ def test_statistics_of_the_training_data_give_its_own_predictions():
     args = example(made)
     parameters, X = args[: len(made.parameters)], args[len(made.parameters)]
     by_batch = made.module.network(*parameters, X)
-    p = made.predict(*parameters, X, *made.module.statistics(*parameters, X))
+    p = made.predict(*parameters, X, *made.statistics(*parameters, X))
     np.testing.assert_allclose(p, np.exp(by_batch) / np.exp(by_batch).sum(1, keepdims=True))
 
 
@@ -428,7 +441,7 @@ FUNCTION_MISTAKES = [
     (
         "no function",
         {"model": "net.py"},
-        '`model` is "net.py": it must be instead of layers: FILE.py:F',
+        '`model` is "net.py": it must be FILE.py:FUNCTION, of the param',
     ),
 ]
 

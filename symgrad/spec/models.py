@@ -81,6 +81,11 @@ class Model:
         return self.module.predict  # type: ignore[no-any-return]
 
     @property
+    def statistics(self) -> Callable[..., tuple[Any, ...]]:
+        """Of parameters and all training data: what `predict` takes after X, for batch_norm."""
+        return getattr(self.module, "statistics", nothing)
+
+    @property
     def parameters(self) -> dict[str, tuple[int, ...]]:
         """The shape of each parameter, in the order in which the loss takes them."""
         return {parameter.name: parameter.shape for parameter in self.plan.net.parameters}
@@ -122,6 +127,11 @@ class Model:
             name: (rng.uniform(size=(n, mask.width)) < mask.keep).astype(np.float64)
             for name, mask in self.masks.items()
         }
+
+
+def nothing(*args: Any) -> tuple[Any, ...]:
+    """Return no statistics: the model has no batch_norm layer."""
+    return ()
 
 
 def first(parameter: Parameter, rng: np.random.RandomState) -> Any:

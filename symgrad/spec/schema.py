@@ -82,14 +82,14 @@ ACTIVATIONS = [
 ]  # fmt: skip
 INITS = ["glorot", "he", "normal", "zeros", "torch"]
 
-STRENGTH = {"minimum": 0, "maximum": 1e6}
+STRENGTH = {"minimum": 0, "maximum": 1_000_000}
 ACTIVATION = choice("what follows, element by element", ACTIVATIONS, default="identity")
 INIT = one_of(
     "the first weights: Glorot's, He's or PyTorch's rule for nn.Linear, normal numbers, zeros",
     choice("the rule", INITS),
     named(
         "name", "normal", "normal numbers",
-        scale=number("their standard deviation", exclusiveMinimum=0, maximum=1e6, default=0.01),
+        scale=number("their standard deviation", exclusiveMinimum=0, maximum=1_000_000, default=0.01),
     ),
 )  # fmt: skip
 PENALTIES: dict[str, Schema] = {
@@ -153,7 +153,7 @@ LOSSES: dict[str, dict[str, Schema]] = {
     "gaussian_nll": {},
 }  # fmt: skip
 
-RATE = number("the learning rate", exclusiveMinimum=0, maximum=1e6)
+RATE = number("the learning rate", exclusiveMinimum=0, maximum=1_000_000)
 SHARE = {"minimum": 0, "exclusiveMaximum": 1}
 EPS = number("added to the root", minimum=0)
 DECAY = number("weight decay", minimum=0)
@@ -274,14 +274,15 @@ SCHEMA: Schema = {
     "description": "A symgrad model: layers, loss and training, as TOML, JSON or a dict.",
     **table(
         "a spec", ("loss",),
-        name=text("what the model is called", TITLE),
+        **{"$schema": {"type": "string", "description": "where editors find the schema"}},
+        name=text("what the model is called: at most 80 characters, no quotes", TITLE),
         seed=count("of every random number", least=0, most=2**32 - 1, default=0),
         inputs=one_of(
             "how many columns X has, or the sizes of one example",
             count("columns"), listed("sizes", count("a size")),
         ),
         layers=listed("the network, from X to the scores", ref("layer")),
-        model=text("instead of layers: FILE.py:FUNCTION of the parameters and X", FUNCTION),
+        model=text("FILE.py:FUNCTION, of the parameters and X, instead of layers", FUNCTION),
         parameters={
             "type": "object", "title": "parameters",
             "description": "the parameters of `model`, by name", "minProperties": 1,

@@ -6,11 +6,11 @@ text is made of is ours, or went through the schema's patterns and the whitelist
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from symgrad.emit.layout import bracketed, fits, paragraph, wrapped
 from symgrad.spec.consistency import has_weights, loss_of, names_of, objective_of
 from symgrad.spec.copying import copied
 from symgrad.spec.expressions import read_formula
@@ -20,9 +20,7 @@ from symgrad.spec.reading import Spec
 from symgrad.spec.schema import LOSSES
 from symgrad.templating import environment
 
-WIDTH = 100
-INDENT = "    "
-BODY = WIDTH - len(INDENT)
+BODY = 4  # how far the lines of a function stand to the right
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +85,11 @@ def title(plan: Plan) -> str:
 
 def documented(plan: Plan) -> list[str]:
     """Return the shapes of everything, as many on a line as go."""
-    parts = []
+    words = []
     for name, (shape, dtype) in plan.shapes.items():
         sizes = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
-        parts.append(f"{name} ({sizes})" + (f" {dtype}" if dtype else ""))
-    words = "  ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
-    lines = textwrap.wrap(words, WIDTH, break_long_words=False, break_on_hyphens=False)
-    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
+        words.append(f"{name} ({sizes})" + (f" {dtype}" if dtype else ""))
+    return paragraph(words)
 
 
 def helpers(plan: Plan, calls: set[str]) -> list[list[str]]:
@@ -112,7 +108,7 @@ def network_text(plan: Plan) -> FunctionText:
     lines: list[str] = []
     for step in plan.net.steps:
         line = f"{step.target} = {step.value}"
-        lines += [f"if {step.mask.name} is not None:", INDENT + line] if step.mask else [line]
+        lines += [f"if {step.mask.name} is not None:", "    " + line] if step.mask else [line]
     doc = f"Return what the last layer gives for each row of X{output_shape(plan)}."
     lines.append(f"return {plan.net.result}")
     return FunctionText(signature("network", [*plan.names, "X", *options]), doc, lines)
@@ -176,10 +172,14 @@ def loss_text(plan: Plan, calls: set[str]) -> FunctionText:
         calls.add(goal.function)
     else:
         formula = read_formula(spec["loss"], names_of(spec, plan.names))
-        lines += fitted(f"{head} ", formula.text)
         calls |= formula.calls
+        if fits(f"{head} {formula.text}", BODY):
+            lines.append(f"{head} {formula.text}")
+        else:
+            lines += wrapped(f"error = {formula.text}", BODY)
+            lines += [] if terms else ["return error"]
     if terms:
-        lines += [*summed("penalty =", terms), "return error + penalty"]
+        lines += [*wrapped(f"penalty = {' + '.join(terms)}", BODY), "return error + penalty"]
         doc += ", and a penalty for large weights"
     args = [*plan.names, "X", "y", *(["weights"] if has_weights(spec) else []), *plan.masks]
     return FunctionText(signature("loss", args), f"{doc}.", lines)
@@ -205,9 +205,7 @@ def outputs(name: str, count: str) -> list[str]:
 
 def class_weights(spec: Any) -> list[str]:
     given = spec.get("class_weights")
-    if given is None:
-        return []
-    return wrapped("class_weights = np.array([", [repr(weight) for weight in given], "])", BODY)
+    return [] if given is None else wrapped(f"class_weights = np.array({given!r})", BODY)
 
 
 def penalties(plan: Plan, calls: set[str]) -> list[str]:
@@ -221,10 +219,13 @@ def penalties(plan: Plan, calls: set[str]) -> list[str]:
                 if strength:
                     calls.add(key)
                     alike.setdefault(repr(strength), []).append(penalty)
-    return [
-        f"{strength} * {terms[0]}" if len(terms) == 1 else f"{strength} * ({' + '.join(terms)})"
-        for strength, terms in alike.items()
+    terms = [
+        f"{strength} * {each[0]}" if len(each) == 1 else f"{strength} * ({' + '.join(each)})"
+        for strength, each in alike.items()
     ]
+    if all(fits(f"+ {term}", 2 * BODY) for term in terms):
+        return terms
+    return [f"{strength} * {each}" for strength, them in alike.items() for each in them]
 
 
 def penalised(key: str, setting: Any, name: str) -> tuple[float, str]:
@@ -235,37 +236,13 @@ def penalised(key: str, setting: Any, name: str) -> tuple[float, str]:
     return setting["strength"], f"{key}({name}{ratio})"
 
 
-# --- lines that fit -------------------------------------------------------------------------------
+# --- lines ----------------------------------------------------------------------------------------
 
 
 def signature(name: str, args: Sequence[str]) -> list[str]:
-    return wrapped(f"def {name}(", args, "):", WIDTH)
+    return bracketed(f"def {name}(", args, "):", 0)
 
 
 def called(head: str, name: str, args: Sequence[str]) -> list[str]:
     """Return ``head name(args)``, on several lines where one is too long."""
-    return wrapped(f"{head} {name}(", args, ")", BODY)
-
-
-def wrapped(head: str, args: Sequence[str], tail: str, width: int) -> list[str]:
-    inside = ", ".join(args)
-    if len(head + inside + tail) <= width:
-        return [head + inside + tail]
-    if len(INDENT + inside) <= width:
-        return [head, INDENT + inside, tail]
-    return [head, *(f"{INDENT}{arg}," for arg in args), tail]
-
-
-def summed(head: str, terms: Sequence[str]) -> list[str]:
-    """Return a sum, one term on each line of a bracket where one line is too long."""
-    one = f"{head} {' + '.join(terms)}"
-    if len(one) <= BODY:
-        return [one]
-    return [f"{head} (", *(f"{INDENT}{'+ ' * (k > 0)}{t}" for k, t in enumerate(terms)), ")"]
-
-
-def fitted(head: str, formula: str) -> list[str]:
-    """Return a formula, in a bracket of its own where it is too long for the line of ``head``."""
-    if len(head + formula) <= BODY:
-        return [head + formula]
-    return [f"{head}(", INDENT + formula, ")"]
+    return bracketed(f"{head} {name}(", args, ")", BODY)
