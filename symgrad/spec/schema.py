@@ -89,7 +89,7 @@ INIT = one_of(
     choice("the rule", INITS),
     named(
         "name", "normal", "normal numbers",
-        scale=number("their standard deviation", exclusiveMinimum=0, maximum=1_000_000, default=0.01),
+        scale=number("their deviation", exclusiveMinimum=0, maximum=1_000_000, default=0.01),
     ),
 )  # fmt: skip
 PENALTIES: dict[str, Schema] = {

@@ -166,23 +166,29 @@ def loss_text(plan: Plan, calls: set[str]) -> FunctionText:
     doc = f"Return the loss: {name.replace('_', ' ')}" if name else "Return the loss of the spec"
     terms = penalties(plan, calls)
     head = "error =" if terms else "return"
-    if name:
-        lines += class_weights(spec)
-        lines += called(head, goal.function, loss_args(plan))
-        calls.add(goal.function)
-    else:
-        formula = read_formula(spec["loss"], names_of(spec, plan.names))
-        calls |= formula.calls
-        if fits(f"{head} {formula.text}", BODY):
-            lines.append(f"{head} {formula.text}")
-        else:
-            lines += wrapped(f"error = {formula.text}", BODY)
-            lines += [] if terms else ["return error"]
+    lines += by_name(plan, head, calls) if name else by_formula(plan, head, calls)
     if terms:
         lines += [*wrapped(f"penalty = {' + '.join(terms)}", BODY), "return error + penalty"]
         doc += ", and a penalty for large weights"
     args = [*plan.names, "X", "y", *(["weights"] if has_weights(spec) else []), *plan.masks]
     return FunctionText(signature("loss", args), f"{doc}.", lines)
+
+
+def by_name(plan: Plan, head: str, calls: set[str]) -> list[str]:
+    """Return the lines that call a loss of the library, after ``return`` or ``error =``."""
+    goal = objective_of(plan.spec.content)
+    calls.add(goal.function)
+    return [*class_weights(plan.spec), *called(head, goal.function, loss_args(plan))]
+
+
+def by_formula(plan: Plan, head: str, calls: set[str]) -> list[str]:
+    """Return the lines of a loss that is a formula, after ``return`` or ``error =``."""
+    formula = read_formula(plan.spec["loss"], names_of(plan.spec.content, plan.names))
+    calls |= formula.calls
+    if fits(f"{head} {formula.text}", BODY):
+        return [f"{head} {formula.text}"]
+    ending = ["return error"] if head == "return" else []
+    return [*wrapped(f"error = {formula.text}", BODY), *ending]
 
 
 def loss_args(plan: Plan) -> list[str]:
