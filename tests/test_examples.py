@@ -101,7 +101,7 @@ def test_the_swap_changes_one_line_of_the_user_code():
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
 def test_an_example_writes_only_into_the_current_folder(run, path):
     run(path.name)
-    assert {file.suffix for file in EXAMPLES.iterdir() if file.is_file()} == {".py"}
+    assert {file.suffix for file in EXAMPLES.iterdir() if file.is_file()} == {".py", ".toml"}
     assert not list(EXAMPLES.glob("*_grad.py"))
 
 

@@ -824,6 +824,8 @@ def test_the_name_of_a_file_cannot_end_the_docstring(tmp_path):
 def test_a_missing_file_and_one_that_is_no_text_are_refused(tmp_path):
     with pytest.raises(SpecError, match="there is no such file"):
         read(tmp_path / "none.toml")
+    with pytest.raises(SpecError, match="a spec is a file's name or a dict, not int"):
+        read(3)
     (tmp_path / "spec.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SpecError, match="not a text in UTF-8"):
         read(tmp_path / "spec.toml")

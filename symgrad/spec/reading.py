@@ -54,6 +54,8 @@ def read(spec: Spec | Mapping[str, Any] | str | PathLike[str]) -> Spec:
         return spec
     if isinstance(spec, Mapping):
         return checked(spec, "spec", Path())
+    if not isinstance(spec, (str, PathLike)):
+        raise SpecError(f"a spec is a file's name or a dict, not {type(spec).__name__}")
     path = Path(spec)
     return checked(content_of(path), path.name, path.parent)
 
