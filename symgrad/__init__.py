@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # the names of __all__ once more, for type checkers and editors
-    from symgrad import optim
+    from symgrad import losses, nn, optim, spec
     from symgrad.compiled import Compiled, compile
     from symgrad.errors import (
         ArgumentError,
@@ -82,13 +82,16 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "losses",
+    "nn",
     "optim",
+    "spec",
     "table",
     "value_and_grad",
     "vjp",
 ]
 
-_MODULES = frozenset({"losses", "nn", "optim"})
+_MODULES = frozenset({"losses", "nn", "optim", "spec"})
 
 _ELSEWHERE = {
     "Compiled": "symgrad.compiled",

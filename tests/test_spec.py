@@ -20,7 +20,7 @@ from symgrad.cli import main
 from symgrad.spec import SCHEMA, model, override, read
 from symgrad.spec.copying import copied
 from symgrad.spec.objectives import OBJECTIVES
-from symgrad.spec.schema import ACTIVATIONS, INITS, LOSSES
+from symgrad.spec.schema import ACTIVATIONS, INITS, LOSSES, OPTIMIZERS, SCHEDULES
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SPECS = sorted(EXAMPLES.glob("*.toml"))
@@ -737,11 +737,6 @@ WRONG_TOGETHER = [
         '`data.features.0.encode` is "one_hot": the embedding layer reads integers',
     ),
     (
-        "two ways to clip",
-        spec(optimizer={"name": "sgd", "clip_norm": 1, "clip_value": 1}),
-        "`optimizer.clip_value` stands beside `clip_norm`",
-    ),
-    (
         "two warm-ups",
         spec(schedule={"name": "warm_up", "steps": 2, "then": {"name": "warm_up", "steps": 2}}),
         '`schedule.then.name` is "warm_up": one warm-up is enough',
@@ -865,6 +860,27 @@ def test_defaults_are_not_shared():
 def test_every_loss_of_the_library_can_be_named():
     assert {case["loss"] if isinstance(case["loss"], str) else case["loss"]["name"]
             for case in GOOD.values()} >= set(LOSSES)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_takes_what_the_schema_offers(name):
+    given = {"lr": 0.1, "clip_norm": 1.0, "clip_value": 2.0}
+    given |= {
+        key: True if row["type"] == "boolean" else 0.0
+        for key, row in OPTIMIZERS[name].items()
+        if key != "nesterov"
+    }
+    symgrad.optim.optimizer(**read(spec(optimizer={"name": name, **given}))["optimizer"])
+    assert OPTIMIZERS.keys() == symgrad.optim.OPTIMIZERS.keys()
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_takes_what_the_schema_offers(name):
+    rows = SCHEDULES[name][1]
+    given = {key: 3 if row.get("type") == "integer" else 0.5 for key, row in rows.items()}
+    given.pop("then", None)
+    symgrad.optim.schedule(**read(spec(schedule={"name": name, **given}))["schedule"], lr=0.1)
+    assert SCHEDULES.keys() == symgrad.optim.SCHEDULES.keys()
 
 
 def test_toml_json_and_a_dict_are_the_same(tmp_path):

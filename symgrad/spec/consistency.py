@@ -275,9 +275,6 @@ def check_feature(feature: Any, k: int, spec: Content) -> None:
 
 
 def check_steps(spec: Content) -> None:
-    optimizer = spec["optimizer"]
-    if isinstance(optimizer, Mapping) and {"clip_norm", "clip_value"} <= optimizer.keys():
-        raise fault(("optimizer", "clip_value"), "stands beside `clip_norm`", "give one of the two")
     for path, schedule in schedules(spec.get("schedule"), ("schedule",)):
         if schedule["name"] == "warm_up" and schedule.get("then", {}).get("name") == "warm_up":
             raise fault((*path, "then", "name"), 'is "warm_up"', "one warm-up is enough")

@@ -166,15 +166,27 @@ BETAS: dict[str, Schema] = {
     "beta2": number("of the mean square", **SHARE),
 }
 MOMENTUM = number("how much of the last step is kept", minimum=0)
+DAMPENING = number("how much less of each new gradient is taken")
 OPTIMIZERS: dict[str, dict[str, Schema]] = {
-    "sgd": {"weight_decay": DECAY},
-    "momentum": {"momentum": MOMENTUM, "weight_decay": DECAY},
+    "sgd": {
+        "momentum": MOMENTUM, "dampening": DAMPENING, "weight_decay": DECAY,
+        "nesterov": flag("whether to look ahead", False),
+    },
+    "momentum": {"momentum": MOMENTUM, "dampening": DAMPENING, "weight_decay": DECAY},
     "nesterov": {"momentum": MOMENTUM, "weight_decay": DECAY},
-    "adagrad": {"eps": EPS, "weight_decay": DECAY},
-    "rmsprop": {"alpha": number("of the mean square", **SHARE), "eps": EPS, "weight_decay": DECAY},
+    "adagrad": {
+        "lr_decay": number("how the rate shrinks", minimum=0),
+        "initial": number("the first sum of squares", minimum=0),
+        "eps": EPS, "weight_decay": DECAY,
+    },
+    "rmsprop": {
+        "alpha": number("of the mean square", **SHARE), "momentum": MOMENTUM,
+        "centered": flag("whether to take off the mean", False),
+        "eps": EPS, "weight_decay": DECAY,
+    },
     "adam": {**BETAS, "eps": EPS, "weight_decay": DECAY},
     "adamw": {**BETAS, "eps": EPS, "weight_decay": DECAY},
-}
+}  # fmt: skip
 STEPS = count("over how many steps", most=10**12)
 SCHEDULES: dict[str, tuple[tuple[str, ...], dict[str, Schema]]] = {
     "constant": ((), {}),
