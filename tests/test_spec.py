@@ -866,7 +866,7 @@ def test_every_loss_of_the_library_can_be_named():
 def test_an_optimizer_takes_what_the_schema_offers(name):
     given = {"lr": 0.1, "clip_norm": 1.0, "clip_value": 2.0}
     given |= {
-        key: True if row["type"] == "boolean" else 0.0
+        key: True if row["type"] == "boolean" else 0.5
         for key, row in OPTIMIZERS[name].items()
         if key != "nesterov"
     }

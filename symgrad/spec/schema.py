@@ -173,7 +173,10 @@ OPTIMIZERS: dict[str, dict[str, Schema]] = {
         "nesterov": flag("whether to look ahead", False),
     },
     "momentum": {"momentum": MOMENTUM, "dampening": DAMPENING, "weight_decay": DECAY},
-    "nesterov": {"momentum": MOMENTUM, "weight_decay": DECAY},
+    "nesterov": {
+        "momentum": number("how much of the last step is kept", exclusiveMinimum=0),
+        "weight_decay": DECAY,
+    },
     "adagrad": {
         "lr_decay": number("how the rate shrinks", minimum=0),
         "initial": number("the first sum of squares", minimum=0),
