@@ -19,7 +19,10 @@ if TYPE_CHECKING:  # the names of __all__ once more, for type checkers and edito
     from symgrad.errors import (
         ArgumentError,
         CheckError,
+        CheckpointError,
         ClaimError,
+        DataError,
+        DivergenceError,
         ExtraError,
         GraphError,
         KinkError,
@@ -41,15 +44,21 @@ if TYPE_CHECKING:  # the names of __all__ once more, for type checkers and edito
     from symgrad.study.judge import Verdict, compare
     from symgrad.study.picture import Drawing, Frames, draw
     from symgrad.study.tables import Table, table
+    from symgrad.training.preparing import Preparation
+    from symgrad.training.result import TrainingResult
+    from symgrad.training.running import train
     from symgrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
     "ArgumentError",
     "CheckError",
+    "CheckpointError",
     "ClaimError",
     "Compiled",
+    "DataError",
     "Derivation",
     "Difference",
+    "DivergenceError",
     "Drawing",
     "ExtraError",
     "Frames",
@@ -60,6 +69,7 @@ __all__ = [
     "LossError",
     "MissingRuleError",
     "NotFiniteError",
+    "Preparation",
     "ShapeError",
     "SpecError",
     "SymgradError",
@@ -67,6 +77,7 @@ __all__ = [
     "Table",
     "TemplateError",
     "TraceError",
+    "TrainingResult",
     "Verdict",
     "WrtError",
     "__version__",
@@ -87,6 +98,7 @@ __all__ = [
     "optim",
     "spec",
     "table",
+    "train",
     "value_and_grad",
     "vjp",
 ]
@@ -101,7 +113,9 @@ _ELSEWHERE = {
     "Frames": "symgrad.study.picture",
     "Gates": "symgrad.study.gatewise",
     "GradientCheck": "symgrad.study.checking_gradients",
+    "Preparation": "symgrad.training.preparing",
     "Table": "symgrad.study.tables",
+    "TrainingResult": "symgrad.training.result",
     "Verdict": "symgrad.study.judge",
     "check": "symgrad.study.checking_gradients",
     "compare": "symgrad.study.judge",
@@ -116,6 +130,7 @@ _ELSEWHERE = {
     "jacobian": "symgrad.transforms",
     "jvp": "symgrad.transforms",
     "table": "symgrad.study.tables",
+    "train": "symgrad.training.running",
     "value_and_grad": "symgrad.transforms",
     "vjp": "symgrad.transforms",
 }

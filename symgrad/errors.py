@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import CodeType, FrameType, TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 _WITNESS: ContextVar[list[SymgradError] | None] = ContextVar("symgrad refusals", default=None)
 
@@ -83,6 +83,24 @@ class LossError(SymgradError, ValueError):
 
 class KinkError(SymgradError, ValueError):
     """The function has a kink on the way to its value, and ``kinks="raise"`` forbids that."""
+
+
+class DataError(SymgradError, ValueError):
+    """Data to train on cannot be read, or is not what the function takes."""
+
+
+class DivergenceError(SymgradError, ArithmeticError):
+    """Training met a value that is not finite.
+
+    ``history`` holds the epochs before, ``params`` the parameters that gave the value.
+    """
+
+    history: list[dict[str, Any]]
+    params: Any
+
+
+class CheckpointError(SymgradError, ValueError):
+    """A checkpoint is damaged, or belongs to another run."""
 
 
 class CheckError(SymgradError, ArithmeticError):

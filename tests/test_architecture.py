@@ -47,6 +47,7 @@ STAGES = [
     ("optim",),
     ("spec",),
     ("study",),
+    ("training",),
     ("cli",),
     ("__main__",),
 ]

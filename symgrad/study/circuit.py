@@ -164,7 +164,7 @@ def _specialised(
             continue
         bound = compiled.signature.bind(*taken, **kwargs)
         bound.apply_defaults()
-        return made, {**_inputs(made, bound.arguments), **_captured(made)}
+        return made, input_values(made, bound.arguments)
     assert found is not None
     raise found
 
@@ -196,7 +196,8 @@ def _kinds(value: Any) -> set[str]:
         return {"none"}
 
 
-def _inputs(made: Specialisation, arguments: Mapping[str, Any]) -> dict[Sym, Any]:
+def input_values(made: Specialisation, arguments: Mapping[str, Any]) -> dict[Sym, Any]:
+    """Return the value of every input of the graph: of arguments, and of captured variables."""
     leaves = {name: flatten(value, is_leaf)[0] for name, value in arguments.items()}
     found = {}
     for (name, k), x in made.leaves.items():
@@ -205,11 +206,7 @@ def _inputs(made: Specialisation, arguments: Mapping[str, Any]) -> dict[Sym, Any
         found[x] = np.asarray(value) if aval.kind == "array" else value
         if aval.inexact and type(value) is int:
             found[x] = float(value)
-    return found
-
-
-def _captured(made: Specialisation) -> dict[Sym, Any]:
-    return {c.symbol: c.read() for c in made.captures}
+    return found | {c.symbol: c.read() for c in made.captures}
 
 
 class _Circuits:

@@ -1,0 +1,1 @@
+"""Training: data, batches, the loop, checkpoints and what comes out of it."""

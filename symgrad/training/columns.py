@@ -1,0 +1,105 @@
+"""What people pass as data, as columns by name: arrays, and files of them.
+
+Given arrays, or paths to CSV, NPZ and NPY files, return arrays that share their first axis.
+Invariant: a file of arrays that need not be unpacked is mapped into memory, never read whole.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import DataError, did_you_mean
+from symgrad.training.csv_files import MISSING, read_csv
+
+Columns = dict[str, Any]  # arrays whose first axis is the examples, and numbers that all share
+
+
+def read_columns(
+    data: Any, names: Sequence[str], missing: Sequence[str] = MISSING, source: str = "data"
+) -> Columns:
+    """Return data as columns.
+
+    A tuple gets the ``names`` in turn; a dict, a CSV or NPZ file names its own.  A value may be
+    the path of an NPY file, which is mapped into memory.
+
+    Raises DataError for what is neither, or cannot be read.
+    """
+    if isinstance(data, (str, os.PathLike)):
+        return _of_file(Path(data), names, missing, source)
+    if isinstance(data, Mapping):
+        return {str(name): _array(value, f"{source}[{name!r}]") for name, value in data.items()}
+    if isinstance(data, np.ndarray):
+        data = (data,)
+    if len(data) > len(names):
+        wanted = ", ".join(names) or "nothing"
+        raise DataError(
+            f"{source} has {len(data)} arrays, the function takes {wanted} besides the parameters"
+        )
+    pairs = zip(names, data, strict=False)
+    return {name: _array(value, f"{source}[{k}]") for k, (name, value) in enumerate(pairs)}
+
+
+def is_table(data: Any) -> bool:
+    """Return whether data holds whole columns, and is no stream of batches."""
+    if isinstance(data, (str, os.PathLike, Mapping, np.ndarray)):
+        return True
+    return isinstance(data, (tuple, list)) and not any(
+        isinstance(part, (tuple, Mapping)) for part in data
+    )
+
+
+def _of_file(path: Path, names: Sequence[str], missing: Sequence[str], source: str) -> Columns:
+    if not path.is_file():
+        close = did_you_mean(path.name, os.listdir(path.parent) if path.parent.is_dir() else [])
+        raise DataError(f"{source}: there is no file {path}{close}")
+    kind = path.name.removesuffix(".gz").rpartition(".")[2].lower()
+    if kind == "csv":
+        return read_csv(path, missing)
+    if kind == "npz":
+        return _read_npz(path)
+    if kind == "npy":
+        return read_columns((path,), names, missing, source)
+    raise DataError(f"{source}: {path} is neither .csv, .csv.gz, .npz nor .npy")
+
+
+def _read_npz(path: Path) -> Columns:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} cannot be read as NPZ: {error}") from None
+
+
+def _map_npy(path: Path) -> Any:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(f"there is no file {path}") from None
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(f"{path} cannot be read as NPY: {error}") from None
+
+
+def _array(value: Any, place: str) -> Any:
+    """Return one column as an array, or one number as it is."""
+    if isinstance(value, (str, os.PathLike)):
+        path = Path(value)
+        if path.suffix != ".npy":
+            raise DataError(f"{place} is {str(value)!r}: an array, or the path of a .npy file")
+        return _map_npy(path)
+    if isinstance(value, (bool, int, float, np.memmap)):
+        return value
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of several lengths
+        raise DataError(f"{place} is no array: {error}") from None
+    if array.dtype.kind == "U":
+        return array.astype(object)
+    if array.dtype == object and not all(x is None or isinstance(x, str) for x in array.flat):
+        raise DataError(f"{place} is a {type(value).__name__} and no array of numbers or words")
+    return array

@@ -1,0 +1,142 @@
+"""Examples to train on: rows of columns, read when they are asked for.
+
+Given columns whose first axis is the examples, return the rows of a batch as the function takes
+them.  Invariant: of a file mapped into memory no more stays there than a few batches.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import DataError
+from symgrad.training.preparing import Preparation
+
+Batch = tuple[Any, ...]
+Rows = Any  # numbers of rows, or a slice
+
+MOST_MAPPED = 32 * 2**20  # bytes of mapped files read before their pages are given back
+READ_AROUND = 2**16  # what the system reads around one row
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Examples by number.  ``rows`` are those that belong to it, None for all of the columns.
+
+    ``names`` says in which order the function takes the columns.  Columns that are prepared
+    batch by batch have a ``preparation``.
+    """
+
+    columns: Mapping[str, Any]
+    names: tuple[str, ...]
+    rows: Any = None
+    preparation: Preparation | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_pages", _Pages(list(self.columns.values())))
+
+    def __len__(self) -> int:
+        return len(self.rows) if self.rows is not None else row_count(self.columns)
+
+    def take(self, rows: Rows) -> Batch:
+        """Return some rows, in this order."""
+        found = self.columns_at(rows)
+        return tuple([found[name] for name in self.names])
+
+    def columns_at(self, rows: Rows) -> dict[str, Any]:
+        """Return some rows of every column, prepared, by name."""
+        wanted = rows if self.rows is None else self.rows[rows]
+        found = {
+            name: np.asarray(column[wanted]) if np.ndim(column) else column
+            for name, column in self.columns.items()
+        }
+        self._pages.give_back(wanted, len(self))  # type: ignore[attr-defined]
+        return found if self.preparation is None else self.preparation.apply(found)
+
+    def subset(self, rows: Any) -> Dataset:
+        """Return the dataset of some rows: a copy of them, unless they are in a mapped file."""
+        if self.is_mapped:
+            inner = rows if self.rows is None else self.rows[rows]
+            return replace(self, rows=inner)
+        return replace(self, columns=_at(self.columns, rows))
+
+    @property
+    def is_mapped(self) -> bool:
+        return any(map(is_mapped, self.columns.values()))
+
+    def parts(self, size: int | None) -> Iterator[Batch]:
+        """Give all rows in order, at most ``size`` at a time."""
+        count = len(self)
+        for start in range(0, count, size or count):
+            yield self.take(slice(start, min(start + (size or count), count)))
+
+
+def _at(columns: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
+    return {name: x[rows] if np.ndim(x) else x for name, x in columns.items()}
+
+
+def is_mapped(column: Any) -> bool:
+    return isinstance(column, np.memmap)
+
+
+def row_count(columns: Mapping[str, Any]) -> int:
+    """Return how many rows columns have, or raise `DataError` where they disagree."""
+    counts = {name: len(x) for name, x in columns.items() if np.ndim(x)}
+    if not counts:
+        raise DataError("the data holds no array: its first axis would be the examples")
+    first, count = next(iter(counts.items()))
+    for name, other in counts.items():
+        if other != count:
+            raise DataError(
+                f"`{first}` has {count} rows and `{name}` {other}: the first axis of every array "
+                "is the examples"
+            )
+    if not count:
+        raise DataError(f"the data has no rows: `{first}` has shape {np.shape(columns[first])}")
+    return count
+
+
+def refuse_not_finite(columns: Mapping[str, Any], source: str = "data") -> None:
+    """Refuse NaN and words in columns that go to the function as they are."""
+    for name, x in columns.items():
+        if is_mapped(x) or not isinstance(x, np.ndarray):
+            continue
+        if x.dtype == object:
+            word = next((w for w in x.flat if w is not None), None)
+            raise DataError(
+                f"column `{name}` of {source} holds words ({word!r}, ...): name it in the "
+                "categories of a Preparation, or as its target"
+            )
+        if x.dtype.kind == "f" and not np.isfinite(x).all():
+            row = int(np.argwhere(~np.isfinite(x))[0][0])
+            count = int((~np.isfinite(x)).sum())
+            raise DataError(
+                f"column `{name}` of {source} is not finite in {count} of {x.size} places (first "
+                f"in row {row + 1}): leave these rows out, or say what stands for a missing value "
+                "with Preparation(missing=...)"
+            )
+
+
+class _Pages:
+    """The pages of mapped files that reading has brought into memory."""
+
+    def __init__(self, columns: Sequence[Any]):
+        self.mapped = [x for x in columns if is_mapped(x)]
+        self.held = 0
+
+    def give_back(self, rows: Rows, count: int) -> None:
+        """Let the system forget the pages, once reading these rows has brought in enough."""
+        if not self.mapped:
+            return
+        few = len(range(*rows.indices(count))) if isinstance(rows, slice) else len(rows)
+        around = 0 if isinstance(rows, slice) else READ_AROUND
+        self.held += sum(few * max(x.nbytes // max(len(x), 1), around) for x in self.mapped)
+        if self.held >= MOST_MAPPED and hasattr(mmap, "MADV_DONTNEED"):
+            for x in self.mapped:
+                if x.mode == "r" and isinstance(x._mmap, mmap.mmap):  # else it may hold changes
+                    x._mmap.madvise(mmap.MADV_DONTNEED)
+            self.held = 0

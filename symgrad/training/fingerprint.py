@@ -1,0 +1,97 @@
+"""What a run depends on, in words and digests that can be compared with another run's.
+
+Given a function, settings or data, return JSON that is equal for equal ones in every process.
+Invariant: nothing is left out that changes a run's numbers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from symgrad.compiled import Compiled
+
+WHOLE = 64 * 2**20  # bytes of an array that are read whole; of a larger one some rows
+SAMPLES = 256
+
+
+def digest_of(value: Any) -> str:
+    """Return a short digest of what `described` says."""
+    text = json.dumps(described(value), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def described(value: Any, seen: tuple[int, ...] = ()) -> Any:
+    """Return a value as JSON: settings as they are, arrays by digest, functions by their text."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (np.ndarray, np.generic)):
+        return f"{value.dtype}{list(value.shape)} {_bytes_digest(value)}"
+    if id(value) in seen:
+        return "above"
+    seen = (*seen, id(value))
+    if isinstance(value, Mapping):
+        return {str(k): described(v, seen) for k, v in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted(str(described(v, seen)) for v in value)
+    if isinstance(value, (tuple, list)):
+        return [described(v, seen) for v in value]
+    if isinstance(value, Compiled):
+        settings = [value.wrt, value.exact, value.has_aux, sorted(value.without)]
+        return [described(value.function, seen), described(settings, seen)]
+    if isinstance(value, FunctionType):
+        return _function(value, seen)
+    if isinstance(value, (type, ModuleType)) or inspect.isbuiltin(value):
+        return getattr(value, "__qualname__", value.__name__)
+    return [type(value).__qualname__, described(_fields(value), seen)]
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    if dataclasses.is_dataclass(value):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    found = getattr(value, "__dict__", {})
+    return {name: found[name] for name in sorted(found)}
+
+
+def _function(function: Callable[..., Any], seen: tuple[int, ...]) -> Any:
+    """Return the text of a function, with the values and functions of the user's that it names."""
+    plain: Any = function
+    try:
+        text = inspect.getsource(plain)
+    except (OSError, TypeError):  # typed at a prompt that keeps no text
+        text = _code_text(plain.__code__)
+    around = inspect.getclosurevars(plain)
+    named = {**around.globals, **around.nonlocals}
+    mine = {name: x for name, x in named.items() if _is_own(x)}
+    return [text, described(plain.__defaults__, seen), described(mine, seen)]
+
+
+def _code_text(code: CodeType) -> str:
+    inner = [_code_text(c) for c in code.co_consts if isinstance(c, CodeType)]
+    plain = [repr(c) for c in code.co_consts if not isinstance(c, CodeType)]
+    return f"{code.co_code.hex()} {code.co_names} {plain} {inner}"
+
+
+def _is_own(value: Any) -> bool:
+    if isinstance(value, FunctionType):
+        return value.__module__.partition(".")[0] not in ("numpy", "scipy")
+    return not isinstance(value, (ModuleType, type)) and not callable(value)
+
+
+def _bytes_digest(array: Any) -> str:
+    array = array if isinstance(array, np.ndarray) else np.asarray(array)
+    if array.nbytes > WHOLE:
+        rows = np.linspace(0, len(array) - 1, SAMPLES).astype(int)
+        array = array[rows]
+    if array.dtype == object:
+        data = json.dumps(array.tolist()).encode()
+    else:
+        data = np.ascontiguousarray(array).tobytes()
+    return hashlib.sha256(data).hexdigest()[:16]

@@ -1,0 +1,221 @@
+"""The loop: epochs and steps, from where a run stands to where it ends.
+
+Given the settings of a run, return its result.  Invariant: after any number of steps the state is
+that of the same steps done without a pause, and a checkpoint holds all of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from symgrad.arguments import is_leaf
+from symgrad.errors import DivergenceError, located
+from symgrad.training.dataset import Batch, Dataset
+from symgrad.training.divergence import culprit
+from symgrad.training.interrupts import Interrupts
+from symgrad.training.keeping import Keeper
+from symgrad.training.loading import load_examples, target_of
+from symgrad.training.objective import Objective, call
+from symgrad.training.position import Position, Stage
+from symgrad.training.progress import progress_of
+from symgrad.training.records import Log
+from symgrad.training.result import TrainingResult
+from symgrad.training.settings import Settings
+from symgrad.training.splitting import order
+from symgrad.training.stopping import Best, Monitor
+from symgrad.training.streams import rows_of
+from symgrad.trees import flatten
+
+
+class Run:
+    """One run: its examples, its optimizer's state, and where it stands."""
+
+    def __init__(self, settings: Settings):
+        self.settings, self.optimizer = settings, settings.optimizer
+        self.objective = Objective(settings.fn, settings.params)
+        self.examples = load_examples(settings, self.objective)
+        self.metrics = settings.metric_functions
+        self.monitor = Monitor(settings.stopping, self._recorded(), self.metrics)
+        self.keeper = Keeper(settings, self.objective, self.examples)
+        found = self.keeper.resumed() if settings.resume else None
+        if found is None:
+            self.keeper.refuse_foreign()
+            found = Stage(), self.optimizer.init(settings.params)
+        self.now, self.state = found
+
+    def _recorded(self) -> list[str]:
+        """Return what every epoch records."""
+        names = ["loss", *self.metrics] if self._has_table else ["loss"]
+        held = [f"val_{name}" for name in ("loss", *self.metrics)]
+        return names + (held if self.examples.validation is not None else [])
+
+    @property
+    def _has_table(self) -> bool:
+        return isinstance(self.examples.training, Dataset)
+
+    # --- the loop
+
+    def result(self) -> TrainingResult:
+        """Go through the epochs that are left."""
+        progress = progress_of(self.settings.progress, self.settings.epochs, self.epoch)
+        log = Log(self.settings.log, self.now.history)
+        with Interrupts() as interrupts, log:
+            try:
+                stopped = self._stopped(interrupts)
+                while stopped is None:
+                    if self._go_through_epoch(interrupts):
+                        log.write(self.now.history[-1])
+                        progress.show(self.now.history[-1])
+                        if self.epoch % self.settings.checkpoint_every == 0:
+                            self.keeper.save(self.now, self.state)
+                    stopped = self._stopped(interrupts)
+            finally:
+                progress.close()
+            self.keeper.save(self.now, self.state)
+        return self._result(stopped)
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are done."""
+        return self.now.position.epoch
+
+    @property
+    def params(self) -> Any:
+        return self.state.params
+
+    def _stopped(self, interrupts: Interrupts) -> str | None:
+        """Return why the run is over, if it is."""
+        if self.epoch >= self.settings.epochs:
+            return "epochs"
+        if self.monitor.is_enough(self.epoch, self.now.best):
+            return "early stopping"
+        return "interrupted" if interrupts.is_wanted else None
+
+    def _go_through_epoch(self, interrupts: Interrupts) -> bool:
+        """Do the steps of the epoch that are left; return whether all were done."""
+        before = self._measured_before()
+        position = self.now.position
+        for names, batch in self._batches(self.epoch + 1, position.step):
+            if interrupts.is_wanted:
+                return False
+            position.add(self._step(names, batch), rows_of(batch))
+        self._finish_epoch(before)
+        return True
+
+    def _step(self, names: tuple[str, ...], batch: Batch) -> float:
+        value, grads = self.objective.value_and_grad(self.params, names, batch)
+        loss = float(value)
+        if not (math.isfinite(loss) and _all_finite(grads)):
+            self._diverge(names, batch)
+        self.optimizer.update(grads, self.state)
+        return loss
+
+    def _batches(self, epoch: int, start: int) -> Iterator[tuple[tuple[str, ...], Batch]]:
+        data, size = self.examples.training, self.settings.batch
+        if not isinstance(data, Dataset):
+            yield from data.batches(epoch, start)
+        elif size is None:
+            if start == 0:
+                yield data.names, self._whole
+        else:
+            rows = order(len(data), self.settings.seed, epoch)
+            for first in range(start * size, len(data), size):
+                yield data.names, data.take(rows[first : first + size])
+
+    @property
+    def _whole(self) -> Batch:
+        if not hasattr(self, "_kept"):
+            data = self.examples.training
+            assert isinstance(data, Dataset)
+            self._kept = data.take(slice(None))
+        return self._kept
+
+    # --- what an epoch leaves
+
+    def _measured_before(self) -> Any:
+        """Return the parameters whose loss the epoch will measure, where they are the best's.
+
+        A full batch measures the loss of the parameters that its only step then changes.
+        """
+        if self.settings.batch is None and self.monitor.name == "loss" and self._has_table:
+            return self._copy()
+        return None
+
+    def _finish_epoch(self, before: Any) -> None:
+        position = self.now.position
+        epoch = position.epoch + 1
+        record = {"epoch": epoch, **self._measured(position.loss)}
+        self.now.position = Position(epoch)
+        self.now.history.append(record)
+        value = record[self.monitor.name]
+        if self.monitor.is_better(value, self.now.best):
+            params = self._copy() if before is None else before
+            self.now.best = Best(epoch, value, params)
+
+    def _measured(self, loss: float) -> dict[str, float]:
+        found = {"loss": loss}
+        training, held = self.examples.training, self.examples.validation
+        if self.metrics and isinstance(training, Dataset):
+            found |= self._metrics(training)
+        if held is not None:
+            found["val_loss"] = self._loss(held)
+            found |= {f"val_{name}": value for name, value in self._metrics(held).items()}
+        return found
+
+    def _loss(self, data: Dataset) -> float:
+        mean = Position()
+        for batch in data.parts(self.settings.batch):
+            mean.add(self.objective.value(self.params, data.names, batch), rows_of(batch))
+        return mean.loss
+
+    def _metrics(self, data: Dataset) -> dict[str, float]:
+        if not self.metrics:
+            return {}
+        outputs, targets = [], []
+        for batch in data.parts(self.settings.batch):
+            columns = dict(zip(data.names, batch, strict=True))
+            assert self.settings.predict is not None
+            outputs.append(call(self.settings.predict, self.params, columns, "predict"))
+            targets.append(columns[target_of(columns, self.settings.target)])
+        output, y = np.concatenate(outputs), np.concatenate(targets)
+        return {name: float(metric(output, y)) for name, metric in self.metrics.items()}
+
+    def _copy(self) -> Any:
+        leaves, tree = flatten(self.params, is_leaf)
+        return tree.build(iter([np.array(leaf) for leaf in leaves]))
+
+    def _diverge(self, names: tuple[str, ...], batch: Batch) -> None:
+        """Raise `DivergenceError`, which names the first value that is not finite."""
+        epoch, step = self.epoch + 1, self.now.position.step + 1
+        objective = self.objective
+        found = culprit(objective.compiled, objective.arguments(self.params, names, batch))
+        what = "the loss or its gradient is not finite" if found is None else str(found)
+        cure = "a smaller learning rate or gradient clipping may help"
+        if found is not None and found.argument in names:
+            cure = "leave such rows out, or fill them in (Preparation(missing=...))"
+        kept = f"; {self.settings.checkpoint} holds the last good epoch" if self._is_kept else ""
+        error = DivergenceError(f"epoch {epoch}, step {step}: {what}; {cure}{kept}")
+        error.history, error.params = self.now.history, self._copy()
+        raise located(error, None if found is None else found.location)
+
+    @property
+    def _is_kept(self) -> bool:
+        path = self.settings.checkpoint_path
+        return path is not None and path.exists() and self.epoch > 0
+
+    def _result(self, stopped: str) -> TrainingResult:
+        training = self.examples.training
+        return TrainingResult(
+            self._copy(), self.now.history, self.now.best, stopped, self.examples.preparation,
+            self.settings.predict, training if isinstance(training, Dataset) else None,
+            self.examples.validation, self.settings.target,
+        )  # fmt: skip
+
+
+def _all_finite(grads: Any) -> bool:
+    leaves: list[Any] = flatten(grads, is_leaf)[0]
+    return all(math.isfinite(np.vdot(g, g)) or bool(np.isfinite(g).all()) for g in leaves)

@@ -1,0 +1,361 @@
+"""From a table to arrays: categories, scales and missing values, as declared.
+
+Given columns, `Preparation.fit` learns from some rows what encoding needs, and `apply` makes the
+inputs and the target.  Invariant: nothing is learned from a row that `fit` was not given, and a
+value without a declared treatment is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import DataError, SpecError, did_you_mean
+from symgrad.training.csv_files import MISSING
+
+ROWS_AT_ONCE = 4096
+FILLS = ("mean", "median", "most frequent")
+TREATMENTS = ("refuse", "drop", *FILLS)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """What was learned of one input: its categories, or the scale of each of its numbers.
+
+    ``fill`` stands for a missing value; None where one is refused.
+    """
+
+    categories: tuple[Any, ...] | None = None
+    mean: tuple[float, ...] | None = None
+    scale: tuple[float, ...] | None = None
+    fill: Any = None
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How the columns of a table become the arrays that a loss takes.
+
+    ``target`` is the column to predict, given to the loss as ``names[1]``; words in it become
+    the numbers 0, 1, ... of their ``classes``, sorted.  ``inputs`` are the columns side by side in
+    ``names[0]``, by default all others.  ``categories`` names the inputs whose values become a
+    column of 0 and 1 each; a dict gives the values as well.  ``standardise`` subtracts the mean
+    and divides by the standard deviation, of all other inputs or of those named.  ``missing``
+    says what is done about NaN: "refuse", "drop" the row, or fill in the "mean", the "median",
+    the "most frequent" value or a value of your own; a dict says it for each column.  A category
+    that was not there in training is refused, or with ``unseen="zeros"`` is in none of its
+    columns.  ``marks`` are the cells of a CSV file that count as missing.
+
+    Raises SpecError for settings that make no sense, DataError for data that does not fit them.
+    """
+
+    target: str | None = None
+    inputs: Sequence[str] | None = None
+    categories: Sequence[str] | Mapping[str, Sequence[Any]] = ()
+    standardise: bool | Sequence[str] = False
+    missing: Any = "refuse"
+    unseen: str = "refuse"
+    names: tuple[str, str] = ("X", "y")
+    marks: tuple[str, ...] = MISSING
+    encodings: Mapping[str, Encoding] | None = None
+    classes: tuple[Any, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.unseen not in ("refuse", "zeros"):
+            raise SpecError(f"unseen={self.unseen!r}: 'refuse' or 'zeros'")
+        for word in ("inputs", "categories", "standardise"):
+            if isinstance(getattr(self, word), str):
+                raise SpecError(f"{word}={getattr(self, word)!r}: give a list of columns")
+
+    # --- which rows and columns
+
+    def is_complete(self, columns: Mapping[str, Any]) -> Any:
+        """Return for each row whether it may stay: no column with missing="drop" lacks a value."""
+        inputs = self._inputs(columns)
+        dropping = [name for name in inputs if self._treatment(name) == "drop"]
+        if self.target is not None and self._treatment(self.target) == "drop":
+            dropping.append(self.target)
+        kept = np.ones(len(columns[inputs[0]]), bool)
+        for name in dropping:
+            for start, part in _parts(columns[name], None):
+                lost = _is_missing(part).reshape(len(part), -1).any(axis=1)
+                kept[start : start + len(part)] &= ~lost
+        return kept
+
+    def _inputs(self, columns: Mapping[str, Any]) -> list[str]:
+        wanted = [name for name in columns if name != self.target]
+        wanted = wanted if self.inputs is None else list(self.inputs)
+        target = [] if self.target is None else [self.target]
+        named = [*wanted, *target, *self.categories, *self._standardised(wanted)]
+        if isinstance(self.missing, Mapping):
+            named += self.missing
+        for name in named:
+            if name not in columns:
+                raise DataError(
+                    f"the data has no column `{name}`{did_you_mean(name, columns)}: it has "
+                    f"{', '.join(columns)}"
+                )
+        if not wanted:
+            raise SpecError("no inputs: every column is the target or left out")
+        return wanted
+
+    def _standardised(self, inputs: Sequence[str]) -> Sequence[str]:
+        if not isinstance(self.standardise, bool):
+            return self.standardise
+        return [x for x in inputs if x not in self.categories] if self.standardise else ()
+
+    def _treatment(self, name: str) -> Any:
+        if isinstance(self.missing, Mapping):
+            return self.missing.get(name, "refuse")
+        if name == self.target and self.missing != "drop":
+            return "refuse"  # what was measured is never filled in unasked
+        return self.missing
+
+    # --- learning from the rows for training
+
+    def fit(self, columns: Mapping[str, Any], rows: Any = None) -> Preparation:
+        """Return this preparation with what it learned from these rows, by default from all."""
+        inputs = self._inputs(columns)
+        scaled = self._standardised(inputs)
+        found = {name: self._encoding(name, columns[name], rows, name in scaled) for name in inputs}
+        classes = None if self.target is None else self._classes(columns[self.target], rows)
+        return replace(self, encodings=found, classes=classes)
+
+    def _encoding(self, name: str, column: Any, rows: Any, is_scaled: bool) -> Encoding:
+        if name in self.categories:
+            return self._of_category(name, column, rows)
+        if column.dtype == object:
+            word = next((w for w in column.flat if w is not None), None)
+            raise DataError(
+                f"column `{name}` holds words ({word!r}, ...): name it in categories, or leave it "
+                "out of the inputs"
+            )
+        fill = self._fill(name, column, rows)
+        if not is_scaled:
+            return Encoding(fill=fill)
+        mean, scale = _moments(column, rows, fill)
+        return Encoding(None, _floats(mean), _floats(scale), fill)
+
+    def _of_category(self, name: str, column: Any, rows: Any) -> Encoding:
+        if column.ndim != 1:
+            raise DataError(f"column `{name}` of shape {column.shape} cannot be a category")
+        fill = self._fill(name, column, rows)
+        if isinstance(self.categories, Mapping):
+            return Encoding(tuple(self.categories[name]), fill=fill)
+        found = _values(column, rows)
+        if fill is not None and any(_is_missing(part).any() for _, part in _parts(column, rows)):
+            found.add(fill)
+        return Encoding(tuple(_sorted(name, found)), fill=fill)
+
+    def _fill(self, name: str, column: Any, rows: Any) -> Any:
+        how = self._treatment(name)
+        if how in ("refuse", "drop"):
+            return None
+        if how not in FILLS:
+            return self._literal(name, column, how)
+        if how == "most frequent":
+            return _most_frequent(column, rows)
+        if column.dtype == object:
+            raise DataError(
+                f"missing={how!r} cannot fill in the words of `{name}`: use "
+                f'missing={{"{name}": "most frequent"}}, or a word of your own'
+            )
+        return _floats(_moments(column, rows)[0] if how == "mean" else _median(column, rows))
+
+    def _literal(self, name: str, column: Any, value: Any) -> Any:
+        is_word = isinstance(value, str)
+        if is_word != (column.dtype == object) or not isinstance(value, (str, int, float)):
+            close = did_you_mean(value, TREATMENTS) if is_word else ""
+            raise SpecError(
+                f"missing={value!r} for `{name}`: one of {', '.join(map(repr, TREATMENTS))}, or a "
+                f"{'word' if column.dtype == object else 'number'} to stand for it{close}"
+            )
+        return value
+
+    def _classes(self, column: Any, rows: Any) -> tuple[Any, ...] | None:
+        assert self.target is not None
+        if column.dtype != object:
+            return None
+        return tuple(_sorted(self.target, _values(column, rows)))
+
+    # --- making arrays
+
+    def apply(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the inputs side by side and the target, under ``names``."""
+        if self.encodings is None:
+            raise SpecError("this Preparation has learned nothing yet: call fit first")
+        self._inputs(columns)
+        blocks = [self._encoded(k, columns[k], e) for k, e in self.encodings.items()]
+        if len(blocks) > 1:
+            blocks = [np.concatenate([b.reshape(len(b), -1) for b in blocks], axis=1)]
+        [X] = [b[:, None] if b.ndim == 1 else b for b in blocks]
+        made = {self.names[0]: X}
+        if self.target is not None:
+            made[self.names[1]] = self._target(columns[self.target])
+        return made
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the columns that `apply` puts side by side, those of one number each."""
+        found: list[str] = []
+        for name, encoding in (self.encodings or {}).items():
+            found += (
+                [name]
+                if encoding.categories is None
+                else [f"{name} {value}" for value in encoding.categories]
+            )
+        return tuple(found)
+
+    def _encoded(self, name: str, column: Any, encoding: Encoding) -> Any:
+        column = self._filled(name, column, encoding.fill)
+        if encoding.categories is not None:
+            return self._one_hot(name, column, encoding.categories)
+        if column.dtype == object:
+            raise DataError(f"column `{name}` holds words here, and held numbers in training")
+        column = column if column.dtype.kind == "f" else column.astype(float)
+        if encoding.mean is None:
+            return column
+        shape = column.shape[1:]
+        mean, scale = (np.asarray(x).reshape(shape) for x in (encoding.mean, encoding.scale))
+        return (column - mean.astype(column.dtype)) / scale.astype(column.dtype)
+
+    def _filled(self, name: str, column: Any, fill: Any) -> Any:
+        lost = _is_missing(column)
+        if not lost.any():
+            return column
+        if fill is None:
+            row = int(np.argwhere(lost)[0][0])
+            raise DataError(
+                f"column `{name}` lacks a value in {int(lost.sum())} of {len(column)} rows (first "
+                f"in row {row + 1}): say what to do with missing=..., e.g. 'drop' or 'mean'"
+            )
+        if isinstance(fill, tuple):
+            fill = np.asarray(fill).reshape(column.shape[1:])
+        return np.where(lost, fill, column)
+
+    def _one_hot(self, name: str, column: Any, categories: tuple[Any, ...]) -> Any:
+        place = {value: k for k, value in enumerate(categories)}
+        codes = np.array([place.get(value, -1) for value in column.tolist()], dtype=int)
+        if self.unseen == "refuse" and (codes < 0).any():
+            row = int(np.flatnonzero(codes < 0)[0])
+            raise DataError(
+                f"column `{name}` holds {column[row]!r} in row {row + 1}, which is none of the "
+                f"categories in training ({', '.join(map(str, categories))}): use "
+                "unseen='zeros', or give the categories"
+            )
+        return (codes[:, None] == np.arange(len(categories))).astype(float)
+
+    def _target(self, column: Any) -> Any:
+        name = str(self.target)
+        column = self._filled(name, column, None)
+        if self.classes is None:
+            return column
+        place = {value: k for k, value in enumerate(self.classes)}
+        for row, value in enumerate(column.tolist()):
+            if value not in place:
+                known = ", ".join(map(str, self.classes))
+                raise DataError(
+                    f"target `{name}` holds {value!r} in row {row + 1}, which is none of the "
+                    f"classes in training ({known})"
+                )
+        return np.array([place[value] for value in column.tolist()], dtype=np.int64)
+
+    # --- keeping it
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as what JSON can hold."""
+        found: dict[str, Any] = json.loads(json.dumps(asdict(self), default=_plain))
+        return found
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> Preparation:
+        """Return the preparation that `as_dict` described."""
+        values = dict(kept)
+        for word in ("names", "marks", "classes"):
+            values[word] = None if values[word] is None else tuple(values[word])
+        if values["encodings"] is not None:
+            values["encodings"] = {
+                name: Encoding(**{k: tuple(v) if isinstance(v, list) else v for k, v in e.items()})
+                for name, e in values["encodings"].items()
+            }
+        return cls(**values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    return list(value)
+
+
+# --- numbers of a column, a few thousand rows at a time -------------------------------------------
+
+
+def _parts(column: Any, rows: Any) -> Iterator[tuple[int, Any]]:
+    count = len(column) if rows is None else len(rows)
+    for start in range(0, count, ROWS_AT_ONCE):
+        wanted = slice(start, start + ROWS_AT_ONCE)
+        yield start, np.asarray(column[wanted] if rows is None else column[rows[wanted]])
+
+
+def _is_missing(part: Any) -> Any:
+    if part.dtype == object:
+        return np.array([value is None for value in part.flat], bool).reshape(part.shape)
+    return np.isnan(part) if part.dtype.kind == "f" else np.zeros(part.shape, bool)
+
+
+def _moments(column: Any, rows: Any, fill: Any = None) -> tuple[Any, Any]:
+    """Return mean and standard deviation of the numbers; the latter is 1 where they do not vary.
+
+    A missing value counts as ``fill``, or not at all.
+    """
+    size = math.prod(column.shape[1:])
+    stand_in = None if fill is None else np.broadcast_to(np.asarray(fill, float).ravel(), size)
+
+    def numbers() -> Iterator[tuple[Any, Any]]:
+        for _, part in _parts(column, rows):
+            part = part.reshape(len(part), -1)
+            lost = _is_missing(part)
+            yield (part, ~lost) if fill is None else (np.where(lost, stand_in, part), ~lost | True)
+
+    count, total, squares = np.zeros(size), np.zeros(size), np.zeros(size)
+    for part, counts in numbers():
+        count += counts.sum(axis=0)
+        total += part.sum(axis=0, dtype=float, where=counts)
+    mean = total / np.maximum(count, 1)
+    for part, counts in numbers():
+        squares += ((part - mean) ** 2).sum(axis=0, dtype=float, where=counts)
+    scale = np.sqrt(squares / np.maximum(count, 1))
+    return mean, np.where(scale > 0, scale, 1.0)
+
+
+def _median(column: Any, rows: Any) -> Any:
+    whole = np.concatenate([part.reshape(len(part), -1) for _, part in _parts(column, rows)])
+    return np.nanmedian(whole, axis=0)
+
+
+def _values(column: Any, rows: Any) -> set[Any]:
+    return {v for _, part in _parts(column, rows) for v in part[~_is_missing(part)].tolist()}
+
+
+def _most_frequent(column: Any, rows: Any) -> Any:
+    counts: dict[Any, int] = {}
+    for _, part in _parts(column, rows):
+        for value in part[~_is_missing(part)].tolist():
+            counts[value] = counts.get(value, 0) + 1
+    if not counts:
+        raise DataError("a column without any value has no most frequent one")
+    return min(counts, key=lambda value: (-counts[value], value))
+
+
+def _sorted(name: str, values: set[Any]) -> list[Any]:
+    if not values:
+        raise DataError(f"column `{name}` has no value in the rows for training")
+    return sorted(values)
+
+
+def _floats(values: Any) -> tuple[float, ...]:
+    return tuple(np.asarray(values, float).ravel().tolist())

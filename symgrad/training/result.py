@@ -1,0 +1,103 @@
+"""What a training run leaves: parameters, history, the best epoch, and pictures of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symgrad.errors import ArgumentError, DataError
+from symgrad.training.dataset import Dataset
+from symgrad.training.loading import target_of
+from symgrad.training.metrics import classes_of, labels_of
+from symgrad.training.objective import call
+from symgrad.training.preparing import Preparation
+from symgrad.training.stopping import Best
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """Trained parameters and how they came about.
+
+    ``params`` are those after the last epoch, ``best`` is the best epoch with its own.
+    ``history`` has a dict for each epoch: its number, its loss and metrics, with ``val_`` those of
+    the validation part.  ``stopped`` says why it ended: "epochs", "early stopping" or
+    "interrupted".
+    """
+
+    params: Any
+    history: list[dict[str, Any]]
+    best: Best | None
+    stopped: str
+    preparation: Preparation | None = None
+    predict: Callable[..., Any] | None = None
+    training: Dataset | None = field(default=None, repr=False)
+    validation: Dataset | None = field(default=None, repr=False)
+    target: str | None = field(default=None, repr=False)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the loss by epoch, of training and of validation."""
+        from symgrad.training.pictures import draw_history
+
+        return draw_history(self.history, self.best, ax)
+
+    def confusion_matrix(self) -> Any:
+        """Return how often each class (row) was taken for each (column).
+
+        It counts the validation part, or the training data where nothing was held back.
+        """
+        columns = self._columns()
+        y, found = labels_of(columns[self._target(columns)]).astype(int), self._classes(columns)
+        size = int(max(y.max(), found.max(), len(self._labels() or ()) - 1)) + 1
+        counts = np.zeros((size, size), int)
+        np.add.at(counts, (y, found), 1)
+        return counts
+
+    def plot_confusion(self, ax: Axes | None = None) -> Axes:
+        """Draw the confusion matrix."""
+        from symgrad.training.pictures import draw_confusion
+
+        return draw_confusion(self.confusion_matrix(), self._labels(), ax)
+
+    def plot_boundary(self, ax: Axes | None = None) -> Axes:
+        """Draw which class is predicted where, for inputs of two numbers.
+
+        Raises DataError for any other number of inputs.
+        """
+        from symgrad.training.pictures import draw_boundary
+
+        columns = self._columns()
+        target = self._target(columns)
+        name = next((n for n in columns if n != target and np.ndim(columns[n]) == 2), None)
+        if name is None or columns[name].shape[1] != 2:
+            shape = "no matrix" if name is None else f"shape {columns[name].shape}"
+            raise DataError(f"a decision boundary needs inputs of two numbers, here are {shape}")
+
+        def classes(points: Any) -> Any:
+            return self._classes({**columns, name: points})
+
+        features = self.preparation.features if self.preparation is not None else ()
+        y = labels_of(columns[target])
+        return draw_boundary(columns[name], y, classes, features, self._labels(), ax)
+
+    def _labels(self) -> tuple[Any, ...] | None:
+        return None if self.preparation is None else self.preparation.classes
+
+    def _columns(self) -> dict[str, Any]:
+        dataset = self.validation or self.training
+        if dataset is None:
+            raise DataError("the run had batches only: give it validation data for this picture")
+        return dataset.columns_at(slice(None))
+
+    def _target(self, columns: dict[str, Any]) -> str:
+        return target_of(columns, self.target)
+
+    def _classes(self, columns: dict[str, Any]) -> Any:
+        if self.predict is None:
+            raise ArgumentError("this needs predictions: train with predict=")
+        return classes_of(call(self.predict, self.params, columns, "predict"))
