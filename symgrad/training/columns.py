@@ -70,7 +70,7 @@ def _of_file(path: Path, names: Sequence[str], missing: Sequence[str], source: s
 
 def _read_npz(path: Path) -> Columns:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as content, np.load(content, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} cannot be read as NPZ: {error}") from None

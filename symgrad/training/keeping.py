@@ -50,7 +50,6 @@ class Keeper:
             "position": vars(now.position),
             "history": now.history,
             "best": best,
-            "params": leaves_of(state.params),
             "preparation": None if preparation is None else json.dumps(preparation.as_dict()),
             "optimizer": state.as_dict(),
         })  # fmt: skip
@@ -70,7 +69,7 @@ class Keeper:
             now.best = Best(epoch, value, tree.build(iter(leaves)))
         if self.settings.progress:
             print(f"resuming {self.path} after epoch {now.position.epoch}", file=sys.stderr)
-        return now, self.settings.optimizer.restore(kept["optimizer"])
+        return now, self.settings.optimizer.from_dict(kept["optimizer"], self.settings.params)
 
     def _refuse_other(self, path: Path, kept: Mapping[str, Any]) -> None:
         for word, mine in self.identity.items():
@@ -99,16 +98,16 @@ def identity(settings: Settings, objective: Objective, examples: Examples) -> di
     held = settings.validation
     is_part = isinstance(held, float)
     return {
-        "loss": digest_of(objective.compiled),
         "parameters": ", ".join(f"{k} {shape}" for k, shape in shapes.items()),
-        "data": _data_digest(examples.training),
         "batch": settings.batch,
         "seed": settings.seed,
         "validation": held if is_part else _data_digest(examples.validation),
-        "preparation": digest_of(settings.preparation),
         "metrics": digest_of([settings.metric_functions, settings.predict, settings.target]),
         "early stopping": json.dumps(described(settings.stopping)[1]),
         "optimizer": json.dumps(described(settings.optimizer)),
+        "preparation": digest_of(settings.preparation),
+        "loss": digest_of(objective.compiled),
+        "data": _data_digest(examples.training),
     }
 
 

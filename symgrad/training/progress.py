@@ -67,8 +67,11 @@ def progress_of(wanted: bool, epochs: int, done: int) -> Silent | Lines | Bar:
     """Return what shows the progress of a run of which ``done`` epochs are done."""
     if not wanted:
         return Silent()
-    has_bar = importlib.util.find_spec("tqdm") is not None
-    return Bar(epochs, done) if has_bar else Lines(epochs, done)
+    return Bar(epochs, done) if has_tqdm() else Lines(epochs, done)
+
+
+def has_tqdm() -> bool:
+    return importlib.util.find_spec("tqdm") is not None
 
 
 def _numbers(record: Mapping[str, Any]) -> list[str]:
@@ -77,7 +80,7 @@ def _numbers(record: Mapping[str, Any]) -> list[str]:
 
 def duration(seconds: float) -> str:
     """Return a time as people say it: ``2.5 s``, ``3 min 20 s``, ``1 h 5 min``."""
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
