@@ -6,9 +6,10 @@ them.  Invariant: of a file mapped into memory no more stays there than a few ba
 
 from __future__ import annotations
 
+import functools
 import mmap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,16 +37,20 @@ class Dataset:
     rows: Any = None
     preparation: Preparation | None = None
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_pages", _Pages(list(self.columns.values())))
+    @functools.cached_property
+    def _pages(self) -> _Pages:
+        return _Pages(list(self.columns.values()))
 
     def __len__(self) -> int:
         return len(self.rows) if self.rows is not None else row_count(self.columns)
 
     def take(self, rows: Rows) -> Batch:
         """Return some rows, in this order."""
-        found = self.columns_at(rows)
-        return tuple([found[name] for name in self.names])
+        if self.is_plain:
+            found = self.columns
+            return tuple([x[rows] if np.ndim(x := found[name]) else x for name in self.names])
+        made = self.columns_at(rows)
+        return tuple([made[name] for name in self.names])
 
     def columns_at(self, rows: Rows) -> dict[str, Any]:
         """Return some rows of every column, prepared, by name."""
@@ -54,15 +59,13 @@ class Dataset:
             name: np.asarray(column[wanted]) if np.ndim(column) else column
             for name, column in self.columns.items()
         }
-        self._pages.give_back(wanted, len(self))  # type: ignore[attr-defined]
+        self._pages.give_back(wanted, len(self))
         return found if self.preparation is None else self.preparation.apply(found)
 
-    def subset(self, rows: Any) -> Dataset:
-        """Return the dataset of some rows: a copy of them, unless they are in a mapped file."""
-        if self.is_mapped:
-            inner = rows if self.rows is None else self.rows[rows]
-            return replace(self, rows=inner)
-        return replace(self, columns=_at(self.columns, rows))
+    @functools.cached_property
+    def is_plain(self) -> bool:
+        """Whether a batch is rows of arrays in memory and nothing more."""
+        return self.rows is None and self.preparation is None and not self.is_mapped
 
     @property
     def is_mapped(self) -> bool:
@@ -73,10 +76,6 @@ class Dataset:
         count = len(self)
         for start in range(0, count, size or count):
             yield self.take(slice(start, min(start + (size or count), count)))
-
-
-def _at(columns: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
-    return {name: x[rows] if np.ndim(x) else x for name, x in columns.items()}
 
 
 def is_mapped(column: Any) -> bool:

@@ -217,5 +217,8 @@ class Run:
 
 
 def _all_finite(grads: Any) -> bool:
-    leaves: list[Any] = flatten(grads, is_leaf)[0]
-    return all(math.isfinite(np.vdot(g, g)) or bool(np.isfinite(g).all()) for g in leaves)
+    if type(grads) is dict:
+        return all(map(_all_finite, grads.values()))
+    if is_leaf(grads):  # squares may overflow where no number is infinite
+        return math.isfinite(np.vdot(grads, grads)) or bool(np.isfinite(grads).all())
+    return all(map(_all_finite, flatten(grads, is_leaf)[0]))
