@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_imports import HEAVY, asking, modules_after
 from training_models import (
     DATA,
     FLOWERS,
@@ -41,6 +42,7 @@ from symgrad import (
     WrtError,
     train,
 )
+from symgrad.cli import main
 from symgrad.training import progress as progress_module
 from symgrad.training.checkpoints import load_checkpoint, save_checkpoint
 from symgrad.training.csv_files import read_csv
@@ -452,13 +454,16 @@ def test_a_file_larger_than_the_memory_allowed_trains(tmp_path):
     large.flush()
     del large
     program = """
-import resource, sys
+import re, sys
 import numpy as np
+from test_imports import HEAVY, asking, modules_after
+
 import symgrad
 from training_models import Momentum
 from test_training import squared
 folder = sys.argv[1]
-def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def peak():  # in MB; getrusage would count what the process was forked from
+    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
 tiny = np.ones((64, 100)), np.ones(64)
 symgrad.train(squared, {"w": np.zeros(100), "b": 0.0}, tiny, optimizer=Momentum(), epochs=1,
               progress=False, validation=0.5, preparation=symgrad.Preparation(standardise=True))
@@ -696,6 +701,8 @@ def run_python(program, *words, **how):
 ENDLESS = """
 import sys
 import time
+from test_imports import HEAVY, asking, modules_after
+
 import symgrad
 from training_models import FLOWERS, SPECIES, Momentum, layers, scores, softmax_loss
 
@@ -848,10 +855,9 @@ def test_progress_is_a_bar_where_tqdm_is_installed(monkeypatch):
         def close(self):
             calls.append("closed")
 
-    module = types.ModuleType("tqdm.auto")
+    module = types.ModuleType("tqdm")
     module.tqdm = Fake
-    monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
-    monkeypatch.setitem(sys.modules, "tqdm.auto", module)
+    monkeypatch.setitem(sys.modules, "tqdm", module)
     monkeypatch.setattr(progress_module, "has_tqdm", lambda: True)
     fit(epochs=2, progress=True)
     assert calls[0] == (2, 0, "epoch", sys.stderr) and calls[-1] == "closed"
@@ -1158,3 +1164,108 @@ def test_a_csv_file_lacks_what_the_loss_takes():
 
 def test_the_iris_table_is_that_of_the_examples():
     assert IRIS.shape == (150, 5)
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+PROGRAM = """
+import numpy as np
+from training_models import Momentum, layers, scores, softmax_loss as loss
+from symgrad import Preparation
+
+print("talk")
+optimizer = Momentum(0.1)
+params = layers
+predict = scores
+preparation = Preparation("species", standardise=True)
+"""
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Return what runs `symgrad train` on a file in an empty folder: code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.py").write_text(PROGRAM)
+    (tmp_path / "iris.csv").write_bytes((DATA / "iris.csv").read_bytes())
+
+    def command(*words, target="model.py:loss"):
+        code = main(["train", target, "--data", "iris.csv", "--epochs", "12", *words])
+        return code, *capsys.readouterr()
+
+    return command
+
+
+def test_the_command_trains(command):
+    code, out, err = command("--validation", "0.2", "--metric", "accuracy", "--batch", "16")
+    found = train(
+        softmax_loss, layers(), "iris.csv", optimizer=Momentum(0.1), epochs=12, batch=16,
+        validation=0.2, metrics=["accuracy"], predict=scores,
+        preparation=Preparation("species", standardise=True), **QUIET,
+    )  # fmt: skip
+    assert code == 0
+    first, second = out.splitlines()
+    assert first.startswith(f"epoch 12 (epochs): loss {found.history[-1]['loss']:.4g}, accuracy 0.")
+    assert second == f"best epoch {found.best.epoch}: val_loss {found.best.value:.4g}"
+    assert err.startswith("talk\nepoch 10/12  loss ")
+
+
+def test_the_command_leaves_what_was_asked_for(command, tmp_path):
+    words = ["--quiet", "--json", "--log", "log.jsonl", "-o", "params.npz", "--plot", "loss.png"]
+    words += ["--confusion", "confusion.png", "--checkpoint", "run.npz", "--patience", "50"]
+    code, out, _ = command(*words)
+    assert code == 0
+    result = json.loads(out)
+    assert result["last"] == json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])
+    assert list(result["best"]) == ["epoch", "loss"] and result["stopped"] == "epochs"
+    with np.load("params.npz") as kept:
+        assert {name: kept[name].shape for name in kept.files} == {
+            name: x.shape for name, x in layers().items()
+        }
+    for name in ("loss.png", "confusion.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    before = (tmp_path / "loss.png").read_bytes()
+    code, again, _ = command(*words, "--resume")
+    assert (code, again) == (0, out)
+    assert (tmp_path / "loss.png").read_bytes() == before
+
+
+def test_ctrl_c_in_the_command_is_exit_code_130(command, tmp_path):
+    text = PROGRAM.replace("optimizer = Momentum(0.1)", """
+import signal
+class Interrupted(Momentum):
+    def update(self, grads, state):
+        super().update(grads, state)
+        if state.step == 3:
+            signal.raise_signal(signal.SIGINT)
+optimizer = Interrupted()
+""")  # fmt: skip
+    (tmp_path / "model.py").write_text(text)
+    code, out, _ = command("--checkpoint", "run.npz", "--quiet")
+    assert code == 130 and out.startswith("epoch 3 (interrupted): loss ")
+    code, out, err = command("--checkpoint", "run.npz", "--resume")
+    assert code == 0 and out.startswith("epoch 12 (epochs): ")
+    assert "resuming run.npz after epoch 3" in err
+
+
+COMMANDS = [
+    ("no optimizer", "model.py defines no `optimizer`", "optimizer = ", []),
+    ("no params", "model.py defines no `params`", "params = ", []),
+    ("validation", "validation: there is no file fifth", "", ["--validation", "fifth"]),
+    ("metric without predict", "metrics compare predictions", "predict = ",
+     ["--metric", "accuracy"]),
+    ("resume", "resume=True needs the file", "", ["--resume"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("label", "says", "without", "words"), COMMANDS, ids=[r[0] for r in COMMANDS]
+)
+def test_a_mistake_in_the_command_is_exit_code_2(command, tmp_path, label, says, without, words):
+    lines = [line for line in PROGRAM.splitlines() if not (without and line.startswith(without))]
+    (tmp_path / "model.py").write_text("\n".join(lines))
+    code, out, err = command("--quiet", *words)
+    assert (code, out) == (2, "") and says in err
+
+
+def test_help_for_training_imports_nothing_heavy():
+    assert not modules_after(asking("train", "--help")) & HEAVY

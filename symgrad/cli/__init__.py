@@ -24,6 +24,7 @@ from symgrad.cli import (
     paging,
     schema,
     tabling,
+    training,
     verifying,
 )
 from symgrad.cli.targets import STDIN
@@ -43,6 +44,7 @@ COMMANDS = {
     "verify": verifying,
     "diff": differing,
     "schema": schema,
+    "train": training,
 }
 
 

@@ -110,7 +110,7 @@ class Run:
         value, grads = self.objective.value_and_grad(self.params, names, batch)
         loss = float(value)
         if not (math.isfinite(loss) and _all_finite(grads)):
-            self._diverge(names, batch)
+            self._diverge(names, batch, f"step {self.now.position.step + 1}")
         self.optimizer.update(grads, self.state)
         return loss
 
@@ -169,7 +169,10 @@ class Run:
     def _loss(self, data: Dataset) -> float:
         mean = Position()
         for batch in data.parts(self.settings.batch):
-            mean.add(self.objective.value(self.params, data.names, batch), rows_of(batch))
+            loss = self.objective.value(self.params, data.names, batch)
+            if not math.isfinite(loss):
+                self._diverge(data.names, batch, "validation")
+            mean.add(loss, rows_of(batch))
         return mean.loss
 
     def _metrics(self, data: Dataset) -> dict[str, float]:
@@ -188,9 +191,8 @@ class Run:
         leaves, tree = flatten(self.params, is_leaf)
         return tree.build(iter([np.array(leaf) for leaf in leaves]))
 
-    def _diverge(self, names: tuple[str, ...], batch: Batch) -> None:
+    def _diverge(self, names: tuple[str, ...], batch: Batch, where: str) -> None:
         """Raise `DivergenceError`, which names the first value that is not finite."""
-        epoch, step = self.epoch + 1, self.now.position.step + 1
         objective = self.objective
         found = culprit(objective.compiled, objective.arguments(self.params, names, batch))
         what = "the loss or its gradient is not finite" if found is None else str(found)
@@ -198,7 +200,7 @@ class Run:
         if found is not None and found.argument in names:
             cure = "leave such rows out, or fill them in (Preparation(missing=...))"
         kept = f"; {self.settings.checkpoint} holds the last good epoch" if self._is_kept else ""
-        error = DivergenceError(f"epoch {epoch}, step {step}: {what}; {cure}{kept}")
+        error = DivergenceError(f"epoch {self.epoch + 1}, {where}: {what}; {cure}{kept}")
         error.history, error.params = self.now.history, self._copy()
         raise located(error, None if found is None else found.location)
 
@@ -210,9 +212,10 @@ class Run:
     def _result(self, stopped: str) -> TrainingResult:
         training = self.examples.training
         return TrainingResult(
-            self._copy(), self.now.history, self.now.best, stopped, self.examples.preparation,
-            self.settings.predict, training if isinstance(training, Dataset) else None,
-            self.examples.validation, self.settings.target,
+            self._copy(), self.now.history, self.now.best, stopped, self.monitor.name,
+            self.examples.preparation, self.settings.predict,
+            training if isinstance(training, Dataset) else None, self.examples.validation,
+            self.settings.target,
         )  # fmt: skip
 
 

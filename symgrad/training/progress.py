@@ -51,7 +51,7 @@ class Bar:
     """Draws tqdm's bar."""
 
     def __init__(self, epochs: int, done: int):
-        from tqdm.auto import tqdm
+        from tqdm import tqdm
 
         self.bar = tqdm(total=epochs, initial=done, unit="epoch", file=sys.stderr)
 

@@ -26,14 +26,15 @@ class TrainingResult:
 
     ``params`` are those after the last epoch, ``best`` is the best epoch with its own.
     ``history`` has a dict for each epoch: its number, its loss and metrics, with ``val_`` those of
-    the validation part.  ``stopped`` says why it ended: "epochs", "early stopping" or
-    "interrupted".
+    the validation part.  ``monitor`` is the name in it that the best epoch was found by.
+    ``stopped`` says why it ended: "epochs", "early stopping" or "interrupted".
     """
 
     params: Any
     history: list[dict[str, Any]]
     best: Best | None
     stopped: str
+    monitor: str = "loss"
     preparation: Preparation | None = None
     predict: Callable[..., Any] | None = None
     training: Dataset | None = field(default=None, repr=False)

@@ -1,0 +1,145 @@
+"""``symgrad train``: a loss in a file and a table of data go in, trained parameters come out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from symgrad.cli.targets import split_target, user_module
+from symgrad.errors import SpecError, did_you_mean
+
+if TYPE_CHECKING:
+    from symgrad.training.result import TrainingResult
+
+HELP = "train the parameters of a loss"
+DESCRIPTION = (
+    "Train the parameters of a loss.  Its file also holds `params` (or a function of that name), "
+    "`optimizer` and, where they are needed, `predict` and `preparation`."
+)
+EPILOG = "Exit code 0: done; 130: Ctrl-C, after the checkpoint was written; 2: an error."
+
+DONE, INTERRUPTED = 0, 130
+METRICS = ("accuracy", "mae", "r2", "rmse")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("target", metavar="FILE.py:FUNCTION", help="the loss; FILE may be - for stdin")
+    add("--data", required=True, metavar="FILE", help="a CSV, NPZ or NPY file")
+    add("--epochs", type=int, default=100, metavar="N", help="how often to go through the data")
+    add("--batch", type=int, metavar="N", help="rows of a step (default: all)")
+    add("--seed", type=int, default=0, metavar="N", help="of the split and of the order of rows")
+    add("--validation", metavar="PART", help="hold back this part of the rows (0.2), or a file")
+    add("--metric", action="append", default=[], choices=METRICS, help="record this; repeat it")
+    add("--patience", type=int, metavar="N", help="stop after N epochs that were no better")
+    add("--checkpoint", metavar="FILE.npz", help="keep the run here after every epoch")
+    add("--resume", action="store_true", help="go on from the checkpoint, if there is one")
+    add("--log", metavar="FILE.jsonl", help="write loss and metrics, a line of JSON an epoch")
+    add("--plot", metavar="FILE.png", help="draw the loss by epoch")
+    add("--confusion", metavar="FILE.png", help="draw which class was taken for which")
+    add("--boundary", metavar="FILE.png", help="draw where which class is predicted")
+    add("-o", "--output", metavar="PARAMS.npz", help="write the parameters of the best epoch")
+    add("--quiet", action="store_true", help="show no progress")
+    add("--json", action="store_true", help="print the result as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    pictures = {"plot": "plot", "confusion": "plot_confusion", "boundary": "plot_boundary"}
+    wanted = {k: v for k, v in pictures.items() if getattr(options, k) is not None}
+    try:
+        result = trained(options)
+    except KeyboardInterrupt:  # before the first step, or the second Ctrl-C
+        print("symgrad: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    for option, method in wanted.items():
+        draw(result, method, Path(getattr(options, option)))
+    if options.output is not None and result.best is not None:
+        save_params(Path(options.output), result.best.params)
+    print(as_json(result) if options.json else as_text(result))
+    sys.stdout.flush()
+    return INTERRUPTED if result.stopped == "interrupted" else DONE
+
+
+def trained(options: argparse.Namespace) -> TrainingResult:
+    """Return the result of the run that was typed."""
+    file, _ = split_target(options.target)
+    with user_module(options.target) as (module, loss):
+        from symgrad.training.running import train
+
+        params = named(module, "params", file)
+        return train(
+            loss, params() if callable(params) else params, options.data,
+            optimizer=named(module, "optimizer", file), epochs=options.epochs,
+            batch=options.batch, seed=options.seed, validation=part_or_file(options.validation),
+            metrics=options.metric, predict=getattr(module, "predict", None),
+            preparation=getattr(module, "preparation", None), early_stopping=options.patience,
+            checkpoint=options.checkpoint, resume=options.resume, log=options.log,
+            progress=not options.quiet,
+        )  # fmt: skip
+
+
+def named(module: ModuleType, name: str, file: str) -> Any:
+    if not hasattr(module, name):
+        close = did_you_mean(name, [word for word in dir(module) if word[0] != "_"])
+        raise SpecError(f"{file} defines no `{name}`{close}: `symgrad train` takes it from there")
+    return getattr(module, name)
+
+
+def part_or_file(text: str | None) -> Any:
+    if text is None or Path(text).is_file():
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        return text  # a file that is not there, which the reader says
+
+
+# What is left behind
+
+
+def draw(result: TrainingResult, method: str, path: Path) -> None:
+    """Write a picture of the result, the same bytes for the same result."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    getattr(result, method)(ax=figure.subplots())
+    figure.savefig(path, format="png", dpi=150, metadata={"Software": None})
+
+
+def save_params(path: Path, params: Any) -> None:
+    """Write arrays by the names that reach them."""
+    import io
+
+    import numpy as np
+
+    from symgrad.training.checkpoints import replace_file
+    from symgrad.training.objective import leaves_of
+
+    content = io.BytesIO()
+    np.savez(content, **leaves_of(params))
+    replace_file(path, content.getvalue())
+
+
+def as_text(result: TrainingResult) -> str:
+    """Return the last epoch and the best one, in two lines."""
+    if not result.history:
+        return "no epochs"
+    last = result.history[-1]
+    numbers = [f"{name} {value:.4g}" for name, value in last.items() if name != "epoch"]
+    lines = [f"epoch {last['epoch']} ({result.stopped}): {', '.join(numbers)}"]
+    if result.best is not None:
+        lines.append(f"best epoch {result.best.epoch}: {result.monitor} {result.best.value:.4g}")
+    return "\n".join(lines)
+
+
+def as_json(result: TrainingResult) -> str:
+    best = result.best
+    return json.dumps({
+        "stopped": result.stopped,
+        "last": result.history[-1] if result.history else None,
+        "best": None if best is None else {"epoch": best.epoch, result.monitor: best.value},
+    })  # fmt: skip
