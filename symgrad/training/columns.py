@@ -16,6 +16,7 @@ import numpy as np
 
 from symgrad.errors import DataError, did_you_mean
 from symgrad.training.csv_files import MISSING, read_csv
+from symgrad.training.file_arrays import FileArray
 
 Columns = dict[str, Any]  # arrays whose first axis is the examples, and numbers that all share
 
@@ -76,7 +77,7 @@ def _read_npz(path: Path) -> Columns:
         raise DataError(f"{path} cannot be read as NPZ: {error}") from None
 
 
-def _map_npy(path: Path) -> Any:
+def _of_npy(path: Path) -> Any:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
@@ -91,9 +92,11 @@ def _array(value: Any, place: str) -> Any:
         path = Path(value)
         if path.suffix != ".npy":
             raise DataError(f"{place} is {str(value)!r}: an array, or the path of a .npy file")
-        return _map_npy(path)
-    if isinstance(value, (bool, int, float, np.memmap)):
+        return _array(_of_npy(path), place)
+    if isinstance(value, (bool, int, float)):
         return value
+    if isinstance(value, np.memmap) and value.ndim:
+        return FileArray(value)
     try:
         array = np.asarray(value)
     except ValueError as error:  # rows of several lengths

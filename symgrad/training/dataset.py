@@ -1,27 +1,24 @@
 """Examples to train on: rows of columns, read when they are asked for.
 
 Given columns whose first axis is the examples, return the rows of a batch as the function takes
-them.  Invariant: of a file mapped into memory no more stays there than a few batches.
+them.  Invariant: what is in a file stays there until a batch needs it.
 """
 
 from __future__ import annotations
 
 import functools
-import mmap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from symgrad.errors import DataError
+from symgrad.training.file_arrays import FileArray
 from symgrad.training.preparing import Preparation
 
 Batch = tuple[Any, ...]
 Rows = Any  # numbers of rows, or a slice
-
-MOST_MAPPED = 32 * 2**20  # bytes of mapped files read before their pages are given back
-READ_AROUND = 2**16  # what the system reads around one row
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +33,6 @@ class Dataset:
     names: tuple[str, ...]
     rows: Any = None
     preparation: Preparation | None = None
-
-    @functools.cached_property
-    def _pages(self) -> _Pages:
-        return _Pages(list(self.columns.values()))
 
     def __len__(self) -> int:
         return len(self.rows) if self.rows is not None else row_count(self.columns)
@@ -56,30 +49,25 @@ class Dataset:
         """Return some rows of every column, prepared, by name."""
         wanted = rows if self.rows is None else self.rows[rows]
         found = {
-            name: np.asarray(column[wanted]) if np.ndim(column) else column
+            name: column[wanted] if np.ndim(column) else column
             for name, column in self.columns.items()
         }
-        self._pages.give_back(wanted, len(self))
         return found if self.preparation is None else self.preparation.apply(found)
 
     @functools.cached_property
     def is_plain(self) -> bool:
         """Whether a batch is rows of arrays in memory and nothing more."""
-        return self.rows is None and self.preparation is None and not self.is_mapped
+        return self.rows is None and self.preparation is None and not self.is_on_disk
 
     @property
-    def is_mapped(self) -> bool:
-        return any(map(is_mapped, self.columns.values()))
+    def is_on_disk(self) -> bool:
+        return any(isinstance(x, FileArray) for x in self.columns.values())
 
     def parts(self, size: int | None) -> Iterator[Batch]:
         """Give all rows in order, at most ``size`` at a time."""
         count = len(self)
         for start in range(0, count, size or count):
             yield self.take(slice(start, min(start + (size or count), count)))
-
-
-def is_mapped(column: Any) -> bool:
-    return isinstance(column, np.memmap)
 
 
 def row_count(columns: Mapping[str, Any]) -> int:
@@ -102,7 +90,7 @@ def row_count(columns: Mapping[str, Any]) -> int:
 def refuse_not_finite(columns: Mapping[str, Any], source: str = "data") -> None:
     """Refuse NaN and words in columns that go to the function as they are."""
     for name, x in columns.items():
-        if is_mapped(x) or not isinstance(x, np.ndarray):
+        if not isinstance(x, np.ndarray):
             continue
         if x.dtype == object:
             word = next((w for w in x.flat if w is not None), None)
@@ -118,24 +106,3 @@ def refuse_not_finite(columns: Mapping[str, Any], source: str = "data") -> None:
                 f"in row {row + 1}): leave these rows out, or say what stands for a missing value "
                 "with Preparation(missing=...)"
             )
-
-
-class _Pages:
-    """The pages of mapped files that reading has brought into memory."""
-
-    def __init__(self, columns: Sequence[Any]):
-        self.mapped = [x for x in columns if is_mapped(x)]
-        self.held = 0
-
-    def give_back(self, rows: Rows, count: int) -> None:
-        """Let the system forget the pages, once reading these rows has brought in enough."""
-        if not self.mapped:
-            return
-        few = len(range(*rows.indices(count))) if isinstance(rows, slice) else len(rows)
-        around = 0 if isinstance(rows, slice) else READ_AROUND
-        self.held += sum(few * max(x.nbytes // max(len(x), 1), around) for x in self.mapped)
-        if self.held >= MOST_MAPPED and hasattr(mmap, "MADV_DONTNEED"):
-            for x in self.mapped:
-                if x.mode == "r" and isinstance(x._mmap, mmap.mmap):  # else it may hold changes
-                    x._mmap.madvise(mmap.MADV_DONTNEED)
-            self.held = 0

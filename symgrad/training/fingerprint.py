@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.compiled import Compiled
+from symgrad.training.file_arrays import FileArray
 
 WHOLE = 64 * 2**20  # bytes of an array that are read whole; of a larger one some rows
 SAMPLES = 256
@@ -32,7 +33,7 @@ def described(value: Any, seen: tuple[int, ...] = ()) -> Any:
     """Return a value as JSON: settings as they are, arrays by digest, functions by their text."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    if isinstance(value, (np.ndarray, np.generic)):
+    if isinstance(value, (np.ndarray, np.generic, FileArray)):
         return f"{value.dtype}{list(value.shape)} {_bytes_digest(value)}"
     if id(value) in seen:
         return "above"
@@ -86,10 +87,10 @@ def _is_own(value: Any) -> bool:
 
 
 def _bytes_digest(array: Any) -> str:
-    array = array if isinstance(array, np.ndarray) else np.asarray(array)
-    if array.nbytes > WHOLE:
-        rows = np.linspace(0, len(array) - 1, SAMPLES).astype(int)
-        array = array[rows]
+    if array.nbytes > WHOLE and array.ndim:
+        array = array[np.linspace(0, len(array) - 1, SAMPLES).astype(int)]
+    elif isinstance(array, FileArray):
+        array = array[:]
     if array.dtype == object:
         data = json.dumps(array.tolist()).encode()
     else:

@@ -16,7 +16,8 @@ import numpy as np
 from symgrad.errors import ArgumentError, DataError, did_you_mean
 from symgrad.training.columns import Columns, is_table, read_columns
 from symgrad.training.csv_files import MISSING
-from symgrad.training.dataset import Dataset, is_mapped, refuse_not_finite, row_count
+from symgrad.training.dataset import Dataset, refuse_not_finite, row_count
+from symgrad.training.file_arrays import FileArray
 from symgrad.training.objective import Objective
 from symgrad.training.preparing import Preparation
 from symgrad.training.settings import Settings
@@ -120,7 +121,7 @@ class _Loading:
     def _dataset(self, columns: Columns, rows: Any, source: str) -> Dataset:
         """Return some rows as the function takes them: prepared now, or when they are read."""
         is_file = isinstance(self.settings.data, (str, os.PathLike)) and self.preparation is None
-        if any(map(is_mapped, columns.values())):
+        if any(isinstance(x, FileArray) for x in columns.values()):
             sample = columns if self.preparation is None else self.preparation.names
             made = dict.fromkeys(sample)
             names = self.objective.choose(made, source, is_file)
