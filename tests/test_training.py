@@ -1,5 +1,6 @@
 """`symgrad.train`: data, batches, the loop, checkpoints, and what is said of mistakes."""
 
+import functools
 import gzip
 import io
 import json
@@ -47,6 +48,7 @@ from symgrad.training import progress as progress_module
 from symgrad.training.checkpoints import load_checkpoint, save_checkpoint
 from symgrad.training.csv_files import read_csv
 from symgrad.training.file_arrays import FileArray
+from symgrad.training.fingerprint import digest_of
 from symgrad.training.metrics import METRICS, accuracy
 from symgrad.training.running import run
 from symgrad.training.settings import Settings
@@ -709,6 +711,49 @@ def test_the_checkpoint_of_another_loss_or_other_data_is_refused(tmp_path):
         go(weighted)
 
 
+ALIKE = (lambda w, X: np.sum(X @ w), lambda w, X: np.sum(X @ w) * 2)
+
+
+class Scaled:
+    def __init__(self, scale):
+        self.scale = scale
+
+    def loss(self, w, X):
+        return self.scale * np.sum(X @ w)
+
+    def __call__(self, w, X):
+        return self.loss(w, X)
+
+
+DIGESTS = [
+    ("two lambdas of a line", *ALIKE),
+    ("numbers", 1.0, 2.0),
+    ("arrays", np.zeros(3), np.zeros(3, np.float32)),
+    ("large arrays", np.zeros(9_000_000), np.r_[np.zeros(8_999_999), 1.0]),
+    ("methods", Scaled(1).loss, Scaled(2).loss),
+    ("objects that are called", Scaled(1), Scaled(2)),
+    ("partials", functools.partial(squared, b=1.0), functools.partial(squared, b=2.0)),
+    ("optimizers", Momentum(0.1), Momentum(0.2)),
+    ("compiled or not", symgrad.compile(squared), symgrad.compile(squared, exact=True)),
+    ("ufuncs", np.exp, np.log),
+    ("words", np.array(["a", None], object), np.array(["a", "b"], object)),
+]
+
+
+@pytest.mark.parametrize(("label", "a", "b"), DIGESTS, ids=[row[0] for row in DIGESTS])
+def test_what_a_run_depends_on_has_a_digest_of_its_own(label, a, b):
+    assert digest_of(a) == digest_of(a) != digest_of(b) == digest_of(b)
+
+
+def test_a_digest_is_the_same_in_every_process():
+    program = """
+from test_training import DIGESTS
+from symgrad.training.fingerprint import digest_of
+print([digest_of(x) for row in DIGESTS for x in row[1:]])
+"""
+    assert run_python(program).stdout == run_python(program).stdout
+
+
 def test_a_file_that_is_no_checkpoint_is_not_written_over(tmp_path):
     path = tmp_path / "thesis.txt"
     path.write_text("two years of work")
@@ -802,6 +847,7 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bits(tmp_path):
     assert 10 <= load_checkpoint(path)["position"]["epoch"] < 150
     assert_same_state(finished(path), undisturbed)
     assert (tmp_path / "killed.npz.log").read_text() == (tmp_path / "whole.npz.log").read_text()
+    assert len(list(tmp_path.iterdir())) == 4, "half a file was left behind"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs signals")
@@ -1074,6 +1120,10 @@ MISTAKES = [
     ("ragged", DataError, r"data\[0\] is no array", lambda: iris(([[1.0], [2.0, 3.0]], SPECIES))),
     ("objects", DataError, r"data\[0\] is a list and no array of numbers or words",
      lambda: iris(([{}, {}], [0, 1]))),
+    ("dates", DataError, r"data\[1\] has dtype datetime64\[D\]: convert it to numbers",
+     lambda: iris((FLOWERS, np.arange(150).astype("M8[D]")))),
+    ("complex numbers", DataError, r"data\[0\] has dtype complex128",
+     lambda: iris((FLOWERS + 0j, SPECIES))),
     ("a word for an array", DataError, r"data\['X'\] is 'X.csv': an array, or the path of a .npy",
      lambda: iris({"X": "X.csv", "y": SPECIES})),
     ("nothing", DataError, "data is NoneType: give arrays", lambda: iris(None)),
@@ -1115,6 +1165,9 @@ MISTAKES = [
     ("unseen category", DataError, "holds 'c' in row 1, which is none of the categories",
      lambda: Preparation(categories=["k"]).fit({"k": np.array(["a"], object)})
      .apply({"k": np.array(["c"], object)})),
+    ("unseen category held back", DataError, "holds 'rare' in row 4, which is none of",
+     lambda: by_preparation({**TABLE, "kind": np.array(["b", "b", "b", "rare"], object)},
+                            inputs=["kind"], categories={"kind": ["b"]})),
     ("unseen class", DataError, "target `k` holds 'c' in row 1, which is none of the classes",
      lambda: Preparation("k").fit({"k": np.array(["a"], object), "x": np.ones(1)})
      .apply({"k": np.array(["c"], object), "x": np.ones(1)})),
@@ -1280,6 +1333,13 @@ COMMANDS = [
     ("metric without predict", "metrics compare predictions", "predict = ",
      ["--metric", "accuracy"]),
     ("resume", "resume=True needs the file", "", ["--resume"]),
+    ("picture without predict", "model.py defines no `predict`", "predict = ",
+     ["--boundary", "b.png"]),
+    ("folder of the log", "runs/ does not exist: make the folder first", "",
+     ["--log", "runs/log.jsonl"]),
+    ("folder of the checkpoint", "runs/ does not exist", "", ["--checkpoint", "runs/c.npz"]),
+    ("data that are not there", "there is no file iris2.csv (did you mean `iris.csv`?)", "",
+     ["--data", "iris2.csv"]),
 ]  # fmt: skip
 
 

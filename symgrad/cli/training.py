@@ -24,6 +24,7 @@ EPILOG = "Exit code 0: done; 130: Ctrl-C, after the checkpoint was written; 2: a
 
 DONE, INTERRUPTED = 0, 130
 METRICS = ("accuracy", "mae", "r2", "rmse")
+PICTURES = {"plot": "plot", "confusion": "plot_confusion", "boundary": "plot_boundary"}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -48,19 +49,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    pictures = {"plot": "plot", "confusion": "plot_confusion", "boundary": "plot_boundary"}
-    wanted = {k: v for k, v in pictures.items() if getattr(options, k) is not None}
     try:
         result = trained(options)
     except KeyboardInterrupt:  # before the first step, or the second Ctrl-C
         print("symgrad: interrupted", file=sys.stderr)
         return INTERRUPTED
-    for option, method in wanted.items():
-        draw(result, method, Path(getattr(options, option)))
-    if options.output is not None and result.best is not None:
-        save_params(Path(options.output), result.best.params)
-    print(as_json(result) if options.json else as_text(result))
+    if options.output is not None:
+        best = result.params if result.best is None else result.best.params
+        save_params(Path(options.output), best)
+    print(as_json(result) if options.json else result)
     sys.stdout.flush()
+    for option, method in PICTURES.items():
+        if (path := getattr(options, option)) is not None:
+            draw(result, method, Path(path))
     return INTERRUPTED if result.stopped == "interrupted" else DONE
 
 
@@ -70,6 +71,8 @@ def trained(options: argparse.Namespace) -> TrainingResult:
     with user_module(options.target) as (module, loss):
         from symgrad.training.running import train
 
+        if options.confusion or options.boundary:
+            named(module, "predict", file)  # now, and not after an hour
         params = named(module, "params", file)
         return train(
             loss, params() if callable(params) else params, options.data,
@@ -122,18 +125,6 @@ def save_params(path: Path, params: Any) -> None:
     content = io.BytesIO()
     np.savez(content, **leaves_of(params))
     replace_file(path, content.getvalue())
-
-
-def as_text(result: TrainingResult) -> str:
-    """Return the last epoch and the best one, in two lines."""
-    if not result.history:
-        return "no epochs"
-    last = result.history[-1]
-    numbers = [f"{name} {value:.4g}" for name, value in last.items() if name != "epoch"]
-    lines = [f"epoch {last['epoch']} ({result.stopped}): {', '.join(numbers)}"]
-    if result.best is not None:
-        lines.append(f"best epoch {result.best.epoch}: {result.monitor} {result.best.value:.4g}")
-    return "\n".join(lines)
 
 
 def as_json(result: TrainingResult) -> str:

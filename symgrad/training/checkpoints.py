@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.errors import CheckpointError
+from symgrad.errors import CheckpointError, SpecError
 
 FORMAT, VERSION = "symgrad checkpoint", 1
 
@@ -118,8 +118,8 @@ def replace_file(path: Path, content: bytes) -> None:
     """Write a file through a temporary one beside it, and on to the disk."""
     path = path.resolve()
     if not path.parent.is_dir():
-        raise CheckpointError(f"{path.parent}/ does not exist: make the folder first")
-    half = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        raise SpecError(f"{path.parent}/ does not exist: make the folder first, or write elsewhere")
+    half = path.with_name(f".{path.name}.tmp")  # the same after every kill, so that none pile up
     try:
         with open(half, "wb") as file:
             file.write(content)

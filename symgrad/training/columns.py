@@ -96,6 +96,7 @@ def _array(value: Any, place: str) -> Any:
     if isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, np.memmap) and value.ndim:
+        _refuse_kind(value.dtype, "biuf", place)
         return FileArray(value)
     try:
         array = np.asarray(value)
@@ -105,4 +106,10 @@ def _array(value: Any, place: str) -> Any:
         return array.astype(object)
     if array.dtype == object and not all(x is None or isinstance(x, str) for x in array.flat):
         raise DataError(f"{place} is a {type(value).__name__} and no array of numbers or words")
+    _refuse_kind(array.dtype, "biufO", place)
     return array
+
+
+def _refuse_kind(dtype: np.dtype[Any], known: str, place: str) -> None:
+    if dtype.kind not in known:
+        raise DataError(f"{place} has dtype {dtype}: convert it to numbers, or to a list of words")

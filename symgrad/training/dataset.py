@@ -52,7 +52,11 @@ class Dataset:
             name: column[wanted] if np.ndim(column) else column
             for name, column in self.columns.items()
         }
-        return found if self.preparation is None else self.preparation.apply(found)
+        if self.preparation is None:
+            return found
+        if isinstance(wanted, slice):
+            wanted = np.arange(*wanted.indices(len(self)))
+        return self.preparation.apply(found, wanted)
 
     @functools.cached_property
     def is_plain(self) -> bool:

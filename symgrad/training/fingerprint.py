@@ -7,11 +7,12 @@ Invariant: nothing is left out that changes a run's numbers.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -49,16 +50,26 @@ def described(value: Any, seen: tuple[int, ...] = ()) -> Any:
         return [described(value.function, seen), described(settings, seen)]
     if isinstance(value, FunctionType):
         return _function(value, seen)
-    if isinstance(value, (type, ModuleType)) or inspect.isbuiltin(value):
+    if isinstance(value, MethodType):
+        return [described(value.__func__, seen), described(value.__self__, seen)]
+    if isinstance(value, functools.partial):
+        return [described(part, seen) for part in (value.func, value.args, value.keywords)]
+    if isinstance(value, (type, ModuleType, np.ufunc)) or inspect.isbuiltin(value):
         return getattr(value, "__qualname__", value.__name__)
-    return [type(value).__qualname__, described(_fields(value), seen)]
+    return [type(value).__qualname__, *_object(value, seen)]
 
 
-def _fields(value: Any) -> dict[str, Any]:
+def _object(value: Any, seen: tuple[int, ...]) -> list[Any]:
+    """Return the fields of an object, and what it does when it is called."""
+    call = inspect.getattr_static(type(value), "__call__", None)
+    does = [_function(call, seen)] if isinstance(call, FunctionType) and _is_own(call) else []
     if dataclasses.is_dataclass(value):
-        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-    found = getattr(value, "__dict__", {})
-    return {name: found[name] for name in sorted(found)}
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    elif hasattr(value, "__dict__"):
+        fields = {name: value.__dict__[name] for name in sorted(value.__dict__)}
+    else:
+        return [repr(value)]
+    return [described(fields, seen), *does]
 
 
 def _function(function: Callable[..., Any], seen: tuple[int, ...]) -> Any:
@@ -68,6 +79,8 @@ def _function(function: Callable[..., Any], seen: tuple[int, ...]) -> Any:
         text = inspect.getsource(plain)
     except (OSError, TypeError):  # typed at a prompt that keeps no text
         text = _code_text(plain.__code__)
+    if plain.__name__ == "<lambda>":  # a line may hold several
+        text += _code_text(plain.__code__)
     around = inspect.getclosurevars(plain)
     named = {**around.globals, **around.nonlocals}
     mine = {name: x for name, x in named.items() if _is_own(x)}
@@ -82,7 +95,7 @@ def _code_text(code: CodeType) -> str:
 
 def _is_own(value: Any) -> bool:
     if isinstance(value, FunctionType):
-        return value.__module__.partition(".")[0] not in ("numpy", "scipy")
+        return value.__module__.partition(".")[0] not in ("numpy", "scipy", "symgrad")
     return not isinstance(value, (ModuleType, type)) and not callable(value)
 
 

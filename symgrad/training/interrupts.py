@@ -11,7 +11,8 @@ from typing import Any
 class Interrupts:
     """Notes the first Ctrl-C; the second is a KeyboardInterrupt, as ever.
 
-    Outside the main thread Python sends no signal, and nothing is noted.
+    Outside the main thread Python sends no signal, and nothing is noted; nor is it where the
+    program was started so that it ignores Ctrl-C.
     """
 
     def __init__(self) -> None:
@@ -19,7 +20,8 @@ class Interrupts:
         self._before: Any = None
 
     def __enter__(self) -> Interrupts:
-        if threading.current_thread() is threading.main_thread():
+        is_ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        if threading.current_thread() is threading.main_thread() and not is_ignored:
             self._before = signal.signal(signal.SIGINT, self._note)
         return self
 

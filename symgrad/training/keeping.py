@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.arguments import is_leaf
-from symgrad.errors import CheckpointError
+from symgrad.errors import CheckpointError, SpecError
 from symgrad.training.checkpoints import is_checkpoint, load_checkpoint, save_checkpoint
 from symgrad.training.dataset import Dataset
 from symgrad.training.fingerprint import described, digest_of
@@ -89,7 +89,8 @@ class Keeper:
                 f"{path} exists and is no checkpoint: choose another name, or delete it"
             )
         if not path.resolve().parent.is_dir():
-            raise CheckpointError(f"{path.resolve().parent}/ does not exist: make the folder first")
+            folder = path.resolve().parent
+            raise SpecError(f"{folder}/ does not exist: make the folder first, or write elsewhere")
 
 
 def identity(settings: Settings, objective: Objective, examples: Examples) -> dict[str, Any]:

@@ -130,7 +130,7 @@ class _Loading:
         if rows is not None:
             columns = {name: x[rows] if np.ndim(x) else x for name, x in columns.items()}
         if self.preparation is not None:
-            columns = self.preparation.apply(columns)
+            columns = self.preparation.apply(columns, rows)
         names = self.objective.choose(columns, source, is_file)
         columns = {name: columns[name] for name in names}
         refuse_not_finite(columns, source)

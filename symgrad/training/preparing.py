@@ -184,18 +184,22 @@ class Preparation:
 
     # --- making arrays
 
-    def apply(self, columns: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the inputs side by side and the target, under ``names``."""
+    def apply(self, columns: Mapping[str, Any], rows: Any = None) -> dict[str, Any]:
+        """Return the inputs side by side and the target, under ``names``.
+
+        ``rows`` are the numbers that messages call the rows by, where these are a selection.
+        """
         if self.encodings is None:
             raise SpecError("this Preparation has learned nothing yet: call fit first")
         self._inputs(columns)
-        blocks = [self._encoded(k, columns[k], e) for k, e in self.encodings.items()]
+        rows = np.arange(len(next(iter(columns.values())))) if rows is None else rows
+        blocks = [self._encoded(k, columns[k], e, rows) for k, e in self.encodings.items()]
         if len(blocks) > 1:
             blocks = [np.concatenate([b.reshape(len(b), -1) for b in blocks], axis=1)]
         [X] = [b[:, None] if b.ndim == 1 else b for b in blocks]
         made = {self.names[0]: X}
         if self.target is not None:
-            made[self.names[1]] = self._target(columns[self.target])
+            made[self.names[1]] = self._target(columns[self.target], rows)
         return made
 
     @property
@@ -210,10 +214,10 @@ class Preparation:
             )
         return tuple(found)
 
-    def _encoded(self, name: str, column: Any, encoding: Encoding) -> Any:
-        column = self._filled(name, column, encoding.fill)
+    def _encoded(self, name: str, column: Any, encoding: Encoding, rows: Any) -> Any:
+        column = self._filled(name, column, encoding.fill, rows)
         if encoding.categories is not None:
-            return self._one_hot(name, column, encoding.categories)
+            return self._one_hot(name, column, encoding.categories, rows)
         if column.dtype == object:
             raise DataError(f"column `{name}` holds words here, and held numbers in training")
         column = column if column.dtype.kind == "f" else column.astype(float)
@@ -223,12 +227,12 @@ class Preparation:
         mean, scale = (np.asarray(x).reshape(shape) for x in (encoding.mean, encoding.scale))
         return (column - mean.astype(column.dtype)) / scale.astype(column.dtype)
 
-    def _filled(self, name: str, column: Any, fill: Any) -> Any:
+    def _filled(self, name: str, column: Any, fill: Any, rows: Any) -> Any:
         lost = _is_missing(column)
         if not lost.any():
             return column
         if fill is None:
-            row = int(np.argwhere(lost)[0][0])
+            row = rows[np.argwhere(lost)[0][0]]
             raise DataError(
                 f"column `{name}` lacks a value in {int(lost.sum())} of {len(column)} rows (first "
                 f"in row {row + 1}): say what to do with missing=..., e.g. 'drop' or 'mean'"
@@ -237,21 +241,21 @@ class Preparation:
             fill = np.asarray(fill).reshape(column.shape[1:])
         return np.where(lost, fill, column)
 
-    def _one_hot(self, name: str, column: Any, categories: tuple[Any, ...]) -> Any:
+    def _one_hot(self, name: str, column: Any, categories: tuple[Any, ...], rows: Any) -> Any:
         place = {value: k for k, value in enumerate(categories)}
         codes = np.array([place.get(value, -1) for value in column.tolist()], dtype=int)
         if self.unseen == "refuse" and (codes < 0).any():
             row = int(np.flatnonzero(codes < 0)[0])
             raise DataError(
-                f"column `{name}` holds {column[row]!r} in row {row + 1}, which is none of the "
-                f"categories in training ({', '.join(map(str, categories))}): use "
+                f"column `{name}` holds {column[row]!r} in row {rows[row] + 1}, which is none of "
+                f"the categories in training ({', '.join(map(str, categories))}): use "
                 "unseen='zeros', or give the categories"
             )
         return (codes[:, None] == np.arange(len(categories))).astype(float)
 
-    def _target(self, column: Any) -> Any:
+    def _target(self, column: Any, rows: Any) -> Any:
         name = str(self.target)
-        column = self._filled(name, column, None)
+        column = self._filled(name, column, None, rows)
         if self.classes is None:
             return column
         place = {value: k for k, value in enumerate(self.classes)}
@@ -259,7 +263,7 @@ class Preparation:
             if value not in place:
                 known = ", ".join(map(str, self.classes))
                 raise DataError(
-                    f"target `{name}` holds {value!r} in row {row + 1}, which is none of the "
+                    f"target `{name}` holds {value!r} in row {rows[row] + 1}, which is none of the "
                     f"classes in training ({known})"
                 )
         return np.array([place[value] for value in column.tolist()], dtype=np.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TrainingResult:
     """Trained parameters and how they came about.
 
@@ -37,9 +37,20 @@ class TrainingResult:
     monitor: str = "loss"
     preparation: Preparation | None = None
     predict: Callable[..., Any] | None = None
-    training: Dataset | None = field(default=None, repr=False)
-    validation: Dataset | None = field(default=None, repr=False)
-    target: str | None = field(default=None, repr=False)
+    training: Dataset | None = None
+    validation: Dataset | None = None
+    target: str | None = None
+
+    def __repr__(self) -> str:
+        """Return the last epoch and the best one, in two lines."""
+        if not self.history:
+            return f"no epochs ({self.stopped})"
+        last = self.history[-1]
+        numbers = [f"{name} {value:.4g}" for name, value in last.items() if name != "epoch"]
+        text = f"epoch {last['epoch']} ({self.stopped}): {', '.join(numbers)}"
+        if self.best is None:
+            return text
+        return f"{text}\nbest epoch {self.best.epoch}: {self.monitor} {self.best.value:.4g}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the loss by epoch, of training and of validation."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from symgrad.errors import ArgumentError, did_you_mean
-from symgrad.training.metrics import LARGER_IS_BETTER
+from symgrad.training.metrics import LARGER_IS_BETTER, METRICS
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,11 @@ class Monitor:
         plain = self.name.removeprefix("val_")
         if self.rule.mode is not None or plain == "loss":
             return self.rule.mode or "min"
-        named = getattr(metrics[plain], "__name__", "")
-        if metrics[plain].__module__ != "symgrad.training.metrics":
+        if metrics[plain] not in METRICS.values():
             raise ArgumentError(
                 f"early_stopping: is a larger `{plain}` better?  Say mode='max' or 'min'"
             )
-        return "max" if named in LARGER_IS_BETTER else "min"
+        return "max" if metrics[plain].__name__ in LARGER_IS_BETTER else "min"
 
     def is_better(self, value: float, best: Best | None) -> bool:
         """Return whether a value beats the best so far."""
