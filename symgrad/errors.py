@@ -89,16 +89,6 @@ class DataError(SymgradError, ValueError):
     """Data to train on cannot be read, or is not what the function takes."""
 
 
-class DivergenceError(SymgradError, ArithmeticError):
-    """Training met a value that is not finite.
-
-    ``history`` holds the epochs before, ``params`` the parameters that gave the value.
-    """
-
-    history: list[dict[str, Any]]
-    params: Any
-
-
 class CheckpointError(SymgradError, ValueError):
     """A checkpoint is damaged, or belongs to another run."""
 
@@ -109,6 +99,16 @@ class CheckError(SymgradError, ArithmeticError):
 
 class NotFiniteError(SymgradError, ArithmeticError):
     """A number is infinite or NaN where training needs it finite."""
+
+
+class DivergenceError(NotFiniteError):
+    """Training met a value that is not finite.
+
+    ``history`` holds the epochs before, ``params`` the parameters that gave the value.
+    """
+
+    history: list[dict[str, Any]]
+    params: Any
 
 
 class ExtraError(SymgradError, ImportError):

@@ -2,6 +2,7 @@
 
 import functools
 import gzip
+import importlib.util
 import io
 import json
 import os
@@ -37,10 +38,12 @@ from symgrad import (
     CheckpointError,
     DataError,
     DivergenceError,
+    ExtraError,
     Preparation,
     ShapeError,
     SpecError,
     WrtError,
+    optim,
     train,
 )
 from symgrad.cli import main
@@ -336,9 +339,10 @@ def test_a_value_that_is_not_finite_is_named_with_its_line():
     assert "grown = np.exp(z)" in text and "test_training.py" in text
 
 
-def test_a_gradient_that_is_not_finite_is_named_with_its_line():
+@pytest.mark.parametrize("optimizer", [Momentum(), optim.Adam(), optim.SGD(check_finite=False)])
+def test_a_gradient_that_is_not_finite_is_named_with_its_line(optimizer):
     with pytest.raises(DivergenceError, match=r"derivative.* is infinite") as error:
-        train(rooted, START, (LINE_X, LINE_Y), optimizer=Momentum(), **QUIET)
+        train(rooted, START, (LINE_X, LINE_Y), optimizer=optimizer, **QUIET)
     assert "root = np.sqrt(z)" in str(error.value)
 
 
@@ -613,6 +617,38 @@ def test_a_run_goes_on_to_the_bits_of_one_that_never_stopped(tmp_path, first):
     assert found.best.epoch == whole.best.epoch
     assert same_bits(found.best.params, whole.best.params)
     assert [json.loads(text) for text in log.read_text().splitlines()] == whole.history
+
+
+KINDS = [*optim.OPTIMIZERS.values()]
+SCHEDULED = optim.Adam(optim.WarmUp(optim.Cosine(0.01, steps=60), steps=10), clip_norm=1.0)
+
+
+@pytest.mark.parametrize(
+    "optimizer", [*(kind(0.01) for kind in KINDS), SCHEDULED], ids=lambda o: type(o).__name__
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_every_optimizer_goes_on_to_the_same_bits(tmp_path, optimizer, nested):
+    def loss(layers, X, y):
+        (W1, b1), last = layers["first"], layers["last"]
+        return softmax_loss(W1, b1, last[0], last[1], X, y)
+
+    start = layers()
+    deep = {"first": (start["W1"], start["b1"]), "last": [start["W2"], start["b2"]]}
+
+    def go(epochs, **how):
+        fn, params = (loss, deep) if nested else (softmax_loss, start)
+        return train(fn, params, (FLOWERS, SPECIES), optimizer=optimizer, epochs=epochs, batch=40,
+                     validation=0.2, **how, **QUIET)  # fmt: skip
+
+    path = tmp_path / "run.npz"
+    go(3, checkpoint=path)
+    found, whole = go(6, checkpoint=path, resume=True), go(6)
+    assert found.history == whole.history
+    for a, b in ((found.params, whole.params), (found.best.params, whole.best.params)):
+        assert a.keys() == b.keys()
+        for mine, theirs in zip(a.values(), b.values(), strict=True):
+            assert type(mine) is type(theirs)
+            assert all(map(np.array_equal, mine, theirs))
 
 
 def test_a_checkpoint_holds_no_pickle_and_every_kind_of_value(tmp_path):
@@ -1007,6 +1043,13 @@ def test_pictures_make_their_own_axes():
         pyplot.close("all")
 
 
+def test_pictures_say_that_they_need_matplotlib(monkeypatch):
+    found = fit_two()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ExtraError, match="pictures need matplotlib"):
+        found.plot()
+
+
 # --- the seam ------------------------------------------------------------------------------------
 
 
@@ -1288,6 +1331,13 @@ def test_the_command_trains(command):
     assert err.startswith("talk\nepoch 10/12  loss ")
 
 
+def test_the_command_takes_an_optimizer_by_name(command):
+    code, out, _ = command("--optimizer", "adam", "--lr", "0.05", "--quiet")
+    found = train(softmax_loss, layers(), "iris.csv", optimizer=optim.Adam(0.05), epochs=12,
+                  preparation=Preparation("species", standardise=True), **QUIET)  # fmt: skip
+    assert code == 0 and f"loss {found.history[-1]['loss']:.4g}" in out
+
+
 def test_the_command_leaves_what_was_asked_for(command, tmp_path):
     words = ["--quiet", "--json", "--log", "log.jsonl", "-o", "params.npz", "--plot", "loss.png"]
     words += ["--confusion", "confusion.png", "--checkpoint", "run.npz", "--patience", "50"]
@@ -1333,6 +1383,8 @@ COMMANDS = [
     ("metric without predict", "metrics compare predictions", "predict = ",
      ["--metric", "accuracy"]),
     ("resume", "resume=True needs the file", "", ["--resume"]),
+    ("rate of no optimizer", "--lr is the rate of an --optimizer", "", ["--lr", "0.1"]),
+    ("unknown optimizer", "optimizer 'adm' (did you mean `adam`?)", "", ["--optimizer", "adm"]),
     ("picture without predict", "model.py defines no `predict`", "predict = ",
      ["--boundary", "b.png"]),
     ("folder of the log", "runs/ does not exist: make the folder first", "",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HELP = "train the parameters of a loss"
 DESCRIPTION = (
     "Train the parameters of a loss.  Its file also holds `params` (or a function of that name), "
-    "`optimizer` and, where they are needed, `predict` and `preparation`."
+    "perhaps `optimizer`, and where they are needed `predict` and `preparation`."
 )
 EPILOG = "Exit code 0: done; 130: Ctrl-C, after the checkpoint was written; 2: an error."
 
@@ -31,6 +31,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("target", metavar="FILE.py:FUNCTION", help="the loss; FILE may be - for stdin")
     add("--data", required=True, metavar="FILE", help="a CSV, NPZ or NPY file")
+    add("--optimizer", metavar="NAME", help="sgd, adam, ... (default: `optimizer` in the file)")
+    add("--lr", type=float, metavar="RATE", help="the learning rate of --optimizer")
     add("--epochs", type=int, default=100, metavar="N", help="how often to go through the data")
     add("--batch", type=int, metavar="N", help="rows of a step (default: all)")
     add("--seed", type=int, default=0, metavar="N", help="of the split and of the order of rows")
@@ -76,7 +78,7 @@ def trained(options: argparse.Namespace) -> TrainingResult:
         params = named(module, "params", file)
         return train(
             loss, params() if callable(params) else params, options.data,
-            optimizer=named(module, "optimizer", file), epochs=options.epochs,
+            optimizer=optimizer_of(options, module, file), epochs=options.epochs,
             batch=options.batch, seed=options.seed, validation=part_or_file(options.validation),
             metrics=options.metric, predict=getattr(module, "predict", None),
             preparation=getattr(module, "preparation", None), early_stopping=options.patience,
@@ -90,6 +92,17 @@ def named(module: ModuleType, name: str, file: str) -> Any:
         close = did_you_mean(name, [word for word in dir(module) if word[0] != "_"])
         raise SpecError(f"{file} defines no `{name}`{close}: `symgrad train` takes it from there")
     return getattr(module, name)
+
+
+def optimizer_of(options: argparse.Namespace, module: ModuleType, file: str) -> Any:
+    """Return the optimizer that was typed, or else that of the file."""
+    if options.optimizer is None:
+        if options.lr is not None:
+            raise SpecError("--lr is the rate of an --optimizer: name it too, --optimizer adam")
+        return named(module, "optimizer", file)
+    from symgrad.optim import optimizer
+
+    return optimizer(options.optimizer, **({} if options.lr is None else {"lr": options.lr}))
 
 
 def part_or_file(text: str | None) -> Any:
@@ -106,9 +119,9 @@ def part_or_file(text: str | None) -> Any:
 
 def draw(result: TrainingResult, method: str, path: Path) -> None:
     """Write a picture of the result, the same bytes for the same result."""
-    from matplotlib.figure import Figure
+    from symgrad.training.pictures import new_figure
 
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    figure = new_figure()
     getattr(result, method)(ax=figure.subplots())
     figure.savefig(path, format="png", dpi=150, metadata={"Software": None})
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.arguments import is_leaf
-from symgrad.errors import DivergenceError, located
+from symgrad.errors import DivergenceError, NotFiniteError, located
 from symgrad.training.dataset import Batch, Dataset
 from symgrad.training.divergence import culprit
 from symgrad.training.interrupts import Interrupts
@@ -38,6 +38,7 @@ class Run:
         self.settings, self.optimizer = settings, settings.optimizer
         self.objective = Objective(settings.fn, settings.params)
         self.examples = load_examples(settings, self.objective)
+        self.checks = not getattr(self.optimizer, "check_finite", False)
         self.metrics = settings.metric_functions
         self.monitor = Monitor(settings.stopping, self._recorded(), self.metrics)
         self.keeper = Keeper(settings, self.objective, self.examples)
@@ -109,9 +110,12 @@ class Run:
     def _step(self, names: tuple[str, ...], batch: Batch) -> float:
         value, grads = self.objective.value_and_grad(self.params, names, batch)
         loss = float(value)
-        if not (math.isfinite(loss) and _all_finite(grads)):
+        try:
+            if not math.isfinite(loss) or (self.checks and not _all_finite(grads)):
+                raise NotFiniteError
+            self.optimizer.update(grads, self.state)
+        except NotFiniteError:  # what the optimizer checks before it changes anything
             self._diverge(names, batch, f"step {self.now.position.step + 1}")
-        self.optimizer.update(grads, self.state)
         return loss
 
     def _batches(self, epoch: int, start: int) -> Iterator[tuple[tuple[str, ...], Batch]]:
@@ -202,7 +206,7 @@ class Run:
         kept = f"; {self.settings.checkpoint} holds the last good epoch" if self._is_kept else ""
         error = DivergenceError(f"epoch {self.epoch + 1}, {where}: {what}; {cure}{kept}")
         error.history, error.params = self.now.history, self._copy()
-        raise located(error, None if found is None else found.location)
+        raise located(error, None if found is None else found.location) from None
 
     @property
     def _is_kept(self) -> bool:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from symgrad.errors import ExtraError
 from symgrad.training.stopping import Best
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 GRID = 300  # points along each side of a decision boundary
 
 
 def draw_history(history: Sequence[Mapping[str, Any]], best: Best | None, ax: Axes | None) -> Axes:
     """Draw the loss by epoch."""
+    ax = _axes(ax)
     from matplotlib.ticker import MaxNLocator
 
-    ax = _axes(ax)
     epochs = [record["epoch"] for record in history]
     for name, label in (("loss", "training"), ("val_loss", "validation")):
         if history and name in history[0]:
@@ -99,8 +102,25 @@ def _plain(word: Any) -> str:
 def _axes(ax: Axes | None) -> Axes:
     if ax is not None:
         return ax
+    _refuse_without_matplotlib()
     from matplotlib import pyplot
 
     made: Axes
     _, made = pyplot.subplots(layout="constrained")
     return made
+
+
+def new_figure() -> Figure:
+    """Return a figure that no window shows."""
+    _refuse_without_matplotlib()
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(6, 4), layout="constrained")
+
+
+def _refuse_without_matplotlib() -> None:
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ExtraError(
+            "pictures need matplotlib, which is not installed: "
+            'python -m pip install "symgrad[train]"'
+        )
