@@ -273,6 +273,15 @@ def test_the_recorded_metrics_are_those_of_the_parameters_after_the_epoch():
     assert found.history[-1]["worst"] == np.abs(line(**found.params, X=LINE_X) - LINE_Y).max()
 
 
+def test_without_predict_a_metric_takes_what_the_loss_takes():
+    metrics = {"right": lambda W1, b1, W2, b2, X, y: np.mean(
+        scores(W1, b1, W2, b2, X).argmax(axis=1) == y)}  # fmt: skip
+    found = fit_iris(epochs=5, batch=16, validation=0.2, metrics=metrics)
+    other = fit_iris(epochs=5, batch=16, validation=0.2, metrics=["accuracy"], predict=scores)
+    for mine, theirs in zip(found.history, other.history, strict=True):
+        assert list(mine.values()) == list(theirs.values())
+
+
 def test_a_validation_loss_in_parts_is_that_of_the_whole():
     held = LINE_X[:23], LINE_Y[:23]
     found = fit(epochs=2, batch=5, validation=held)
@@ -921,6 +930,25 @@ def test_ctrl_c_between_two_steps_of_an_epoch_is_no_break(tmp_path, at):
     assert same_bits(again.best.params, whole.best.params)
 
 
+def test_batches_of_somebody_else_go_on_where_they_were(tmp_path):
+    def batches():
+        return ((FLOWERS[k : k + 50], SPECIES[k : k + 50]) for k in (0, 50, 100))
+
+    class Interrupted(Momentum):
+        def update(self, grads, state):
+            super().update(grads, state)
+            if state.step == 5:
+                signal.raise_signal(signal.SIGINT)
+
+    def go(optimizer, **how):
+        return train(softmax_loss, layers(), batches, optimizer=optimizer, epochs=4, **how, **QUIET)
+
+    path = tmp_path / "run.npz"
+    assert go(Interrupted(), checkpoint=path).stopped == "interrupted"
+    found, whole = go(Interrupted(), checkpoint=path, resume=True), go(Momentum())
+    assert same_bits(found.params, whole.params) and found.history == whole.history
+
+
 def test_a_second_ctrl_c_ends_at_once():
     class Twice(Momentum):
         def update(self, grads, state):
@@ -1106,10 +1134,12 @@ MISTAKES = [
      lambda: iris(resume=True)),
     ("preparation", ArgumentError, "preparation is dict, and no symgrad.Preparation",
      lambda: iris(preparation={})),
-    ("metric without predictions", ArgumentError, "accuracy: metrics compare predictions",
+    ("metric without predictions", ArgumentError, "accuracy: such metrics compare predictions",
      lambda: iris(metrics=["accuracy"])),
     ("unknown metric", ArgumentError, r"no metric 'acuracy' \(did you mean `accuracy`",
      lambda: iris(metrics=["acuracy"], predict=scores)),
+    ("what a metric takes", ArgumentError, "far takes `Z`, which is neither a parameter",
+     lambda: iris(metrics={"far": lambda W1, Z: 0.0})),
     ("metric called loss", ArgumentError, "a metric cannot be called `loss`",
      lambda: iris(metrics={"loss": max}, predict=scores)),
     ("patience", ArgumentError, "patience=0 must be a number of epochs",
@@ -1380,7 +1410,7 @@ COMMANDS = [
     ("no optimizer", "model.py defines no `optimizer`", "optimizer = ", []),
     ("no params", "model.py defines no `params`", "params = ", []),
     ("validation", "validation: there is no file fifth", "", ["--validation", "fifth"]),
-    ("metric without predict", "metrics compare predictions", "predict = ",
+    ("metric without predict", "such metrics compare predictions", "predict = ",
      ["--metric", "accuracy"]),
     ("resume", "resume=True needs the file", "", ["--resume"]),
     ("rate of no optimizer", "--lr is the rate of an --optimizer", "", ["--lr", "0.1"]),

@@ -109,7 +109,7 @@ class _Loading:
         count = row_count(columns) if rows is None else len(rows)
         labels = columns[self._target(columns)]
         is_label = labels.ndim == 1 and labels.dtype.kind in "OiubU"
-        chosen = (labels if rows is None else labels[rows]) if is_label else None
+        chosen = labels[slice(None) if rows is None else rows] if is_label else None
         training, held = split(count, self.part, self.settings.seed, chosen)
         return (training, held) if rows is None else (rows[training], rows[held])
 

@@ -7,7 +7,7 @@ that of the same steps done without a pause, and a checkpoint holds all of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -182,14 +182,20 @@ class Run:
     def _metrics(self, data: Dataset) -> dict[str, float]:
         if not self.metrics:
             return {}
+        if self.settings.predict is None:
+            columns = data.columns_at(slice(None))
+            return {k: float(call(m, self.params, columns, k)) for k, m in self.metrics.items()}
+        output, y = self._predictions(data, self.settings.predict)
+        return {k: float(metric(output, y)) for k, metric in self.metrics.items()}
+
+    def _predictions(self, data: Dataset, predict: Callable[..., Any]) -> tuple[Any, Any]:
+        """Return what is predicted for every row, and the targets."""
         outputs, targets = [], []
         for batch in data.parts(self.settings.batch):
             columns = dict(zip(data.names, batch, strict=True))
-            assert self.settings.predict is not None
-            outputs.append(call(self.settings.predict, self.params, columns, "predict"))
+            outputs.append(call(predict, self.params, columns, "predict"))
             targets.append(columns[target_of(columns, self.settings.target)])
-        output, y = np.concatenate(outputs), np.concatenate(targets)
-        return {name: float(metric(output, y)) for name, metric in self.metrics.items()}
+        return np.concatenate(outputs), np.concatenate(targets)
 
     def _copy(self) -> Any:
         leaves, tree = flatten(self.params, is_leaf)

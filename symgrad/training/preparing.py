@@ -204,14 +204,13 @@ class Preparation:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The names of the columns that `apply` puts side by side, those of one number each."""
+        """The names of the columns that `apply` puts side by side, if all are of one number."""
         found: list[str] = []
         for name, encoding in (self.encodings or {}).items():
-            found += (
-                [name]
-                if encoding.categories is None
-                else [f"{name} {value}" for value in encoding.categories]
-            )
+            if encoding.categories is not None:
+                found += [f"{name} {value}" for value in encoding.categories]
+            else:
+                found.append(name if encoding.mean is None else f"{name}, standardised")
         return tuple(found)
 
     def _encoded(self, name: str, column: Any, encoding: Encoding, rows: Any) -> Any:

@@ -93,7 +93,7 @@ class TrainingResult:
         def classes(points: Any) -> Any:
             return self._classes({**columns, name: points})
 
-        features = self.preparation.features if self.preparation is not None else ()
+        features = () if self.preparation is None else self.preparation.features
         y = labels_of(columns[target])
         return draw_boundary(columns[name], y, classes, features, self._labels(), ax)
 

@@ -50,7 +50,8 @@ def train(
     of the epoch, and the last may be short.  ``validation`` is data held back for validation, or
     the part of the rows to hold back, of each label its share.  ``metrics`` are "accuracy", "mae",
     "r2", "rmse" or functions by name; they compare what ``predict`` gives, a function of
-    parameters and inputs, with the column ``target`` (default: `y`, or the last).
+    parameters and inputs, with the column ``target`` (default: `y`, or the last).  Without
+    ``predict``, functions take parameters and data as the loss does.
     ``preparation`` makes inputs of a table's columns.  ``early_stopping`` is a number of epochs
     to wait, or a dict of ``patience``, ``min_delta``, ``monitor`` and ``mode``.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from symgrad.errors import ArgumentError
-from symgrad.training.metrics import Metric, metrics_of
+from symgrad.training.metrics import METRICS, Metric, metrics_of
 from symgrad.training.preparing import Preparation
 from symgrad.training.stopping import EarlyStopping, early_stopping_of
 
@@ -64,12 +64,17 @@ class Settings:
             )
         if self.resume and self.checkpoint is None:
             raise ArgumentError("resume=True needs the file to go on from: checkpoint='run.npz'")
-        if self.metric_functions and self.predict is None:
+        self._refuse_without_predictions()
+        _ = self.stopping
+
+    def _refuse_without_predictions(self) -> None:
+        known = METRICS.values()
+        named = [name for name, metric in self.metric_functions.items() if metric in known]
+        if named and self.predict is None:
             raise ArgumentError(
-                f"{', '.join(self.metric_functions)}: metrics compare predictions with targets, so "
-                "give predict=, a function of the parameters and the inputs"
+                f"{', '.join(named)}: such metrics compare predictions with targets, so give "
+                "predict=, a function of the parameters and the inputs"
             )
-        assert self.stopping
 
     @property
     def metric_functions(self) -> dict[str, Metric]:
