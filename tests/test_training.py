@@ -355,6 +355,18 @@ def test_a_gradient_that_is_not_finite_is_named_with_its_line(optimizer):
     assert "root = np.sqrt(z)" in str(error.value)
 
 
+def test_parameters_that_are_not_finite_are_no_result():
+    with pytest.raises(DivergenceError, match="after its last step: the argument `w` is infinite"):
+        fit(optimizer=Momentum(1e308), epochs=1)
+
+
+def test_a_validation_loss_that_is_not_finite_is_named_with_its_line():
+    held = LINE_X * 1e200, LINE_Y
+    with pytest.raises(DivergenceError, match=r"epoch 1, validation: .* is infinite") as error:
+        fit(validation=held)
+    assert "return np.mean((X @ w + b - y) ** 2)" in str(error.value)
+
+
 def test_the_history_before_a_value_that_is_not_finite_is_kept():
     with pytest.raises(DivergenceError) as error:
         fit(optimizer=Momentum(1e100), epochs=50)
@@ -770,7 +782,15 @@ class Scaled:
         return self.loss(w, X)
 
 
+def closing_over(scale):
+    def loss(w, X):
+        return sum(scale * x for x in X) @ w
+
+    return loss
+
+
 DIGESTS = [
+    ("captured numbers", closing_over(1.0), closing_over(2.0)),
     ("two lambdas of a line", *ALIKE),
     ("numbers", 1.0, 2.0),
     ("arrays", np.zeros(3), np.zeros(3, np.float32)),
@@ -788,6 +808,19 @@ DIGESTS = [
 @pytest.mark.parametrize(("label", "a", "b"), DIGESTS, ids=[row[0] for row in DIGESTS])
 def test_what_a_run_depends_on_has_a_digest_of_its_own(label, a, b):
     assert digest_of(a) == digest_of(a) != digest_of(b) == digest_of(b)
+
+
+SCALE = 1.0
+
+
+def scaled_inside(w, X):
+    return sum(SCALE * x for x in X) @ w
+
+
+def test_a_digest_knows_what_functions_inside_name(monkeypatch):
+    before = digest_of(scaled_inside)
+    monkeypatch.setattr(sys.modules[__name__], "SCALE", 2.0)
+    assert digest_of(scaled_inside) != before
 
 
 def test_a_digest_is_the_same_in_every_process():

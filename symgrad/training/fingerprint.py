@@ -11,7 +11,7 @@ import functools
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -81,10 +81,26 @@ def _function(function: Callable[..., Any], seen: tuple[int, ...]) -> Any:
         text = _code_text(plain.__code__)
     if plain.__name__ == "<lambda>":  # a line may hold several
         text += _code_text(plain.__code__)
-    around = inspect.getclosurevars(plain)
-    named = {**around.globals, **around.nonlocals}
-    mine = {name: x for name, x in named.items() if _is_own(x)}
+    mine = {name: x for name, x in _captured(plain) if _is_own(x)}
     return [text, described(plain.__defaults__, seen), described(mine, seen)]
+
+
+def _captured(function: Any) -> Iterator[tuple[str, Any]]:
+    """Give the variables around a function that it, or a function inside it, names."""
+    for name in sorted(_names(function.__code__)):
+        if name in function.__globals__:
+            yield name, function.__globals__[name]
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    for name, cell in cells:
+        try:
+            yield name, cell.cell_contents
+        except ValueError:  # a variable that nobody has set yet
+            continue
+
+
+def _names(code: CodeType) -> set[str]:
+    inner = [_names(c) for c in code.co_consts if isinstance(c, CodeType)]
+    return set(code.co_names).union(*inner)
 
 
 def _code_text(code: CodeType) -> str:

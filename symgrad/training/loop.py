@@ -6,9 +6,10 @@ that of the same steps done without a pause, and a checkpoint holds all of it.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -100,10 +101,13 @@ class Run:
         """Do the steps of the epoch that are left; return whether all were done."""
         before = self._measured_before()
         position = self.now.position
-        for names, batch in self._batches(self.epoch + 1, position.step):
+        last = None
+        for last in self._batches(self.epoch + 1, position.step):
             if interrupts.is_wanted:
                 return False
-            position.add(self._step(names, batch), rows_of(batch))
+            position.add(self._step(*last), rows_of(last[1]))
+        if last is not None and not _all_finite(self.params):
+            self._diverge(*last, "after its last step")
         self._finish_epoch(before)
         return True
 
@@ -130,13 +134,11 @@ class Run:
             for first in range(start * size, len(data), size):
                 yield data.names, data.take(rows[first : first + size])
 
-    @property
+    @functools.cached_property
     def _whole(self) -> Batch:
-        if not hasattr(self, "_kept"):
-            data = self.examples.training
-            assert isinstance(data, Dataset)
-            self._kept = data.take(slice(None))
-        return self._kept
+        data = self.examples.training
+        assert isinstance(data, Dataset)
+        return data.take(slice(None))
 
     # --- what an epoch leaves
 
@@ -201,7 +203,7 @@ class Run:
         leaves, tree = flatten(self.params, is_leaf)
         return tree.build(iter([np.array(leaf) for leaf in leaves]))
 
-    def _diverge(self, names: tuple[str, ...], batch: Batch, where: str) -> None:
+    def _diverge(self, names: tuple[str, ...], batch: Batch, where: str) -> NoReturn:
         """Raise `DivergenceError`, which names the first value that is not finite."""
         objective = self.objective
         found = culprit(objective.compiled, objective.arguments(self.params, names, batch))
