@@ -88,6 +88,14 @@ def same_bits(a, b):
     return a.keys() == b.keys() and all(np.array_equal(a[k], b[k]) for k in a)
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_as_at_a_terminal():
+    """Tests that run in the background of a shell would ignore Ctrl-C, and so would training."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 # --- the loop ------------------------------------------------------------------------------------
 
 
@@ -980,6 +988,16 @@ def test_batches_of_somebody_else_go_on_where_they_were(tmp_path):
     assert go(Interrupted(), checkpoint=path).stopped == "interrupted"
     found, whole = go(Interrupted(), checkpoint=path, resume=True), go(Momentum())
     assert same_bits(found.params, whole.params) and found.history == whole.history
+
+
+def test_ctrl_c_stays_ignored_where_it_was():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    class Interrupted(Momentum):
+        def update(self, grads, state):
+            signal.raise_signal(signal.SIGINT)
+
+    assert fit(optimizer=Interrupted()).stopped == "epochs"
 
 
 def test_a_second_ctrl_c_ends_at_once():

@@ -15,6 +15,7 @@ import numpy as np
 from symgrad.arguments import is_leaf
 from symgrad.compiled import Compiled
 from symgrad.errors import ArgumentError, did_you_mean
+from symgrad.specialise import Specialisation
 from symgrad.training.dataset import Batch
 from symgrad.trees import flatten, spell_path
 
@@ -104,28 +105,35 @@ class Objective:
 
     def value_and_grad(self, params: Any, names: Sequence[str], batch: Batch) -> tuple[Any, Any]:
         """Return the loss of a batch, and its gradient in the structure of ``params``."""
-        return self._result(self._run("value_and_grad", params, names, batch), params)
+        args, kwargs = self.arguments(params, names, batch)
+        run = self._runs.get(("value_and_grad", _kinds(batch)))
+        if run is not None and not kwargs:
+            return self._result(run(*args), params)
+        found = self.compiled.value_and_grad(*args, **kwargs)
+        if (made := self._reusable(args, kwargs, batch)) is not None:
+            self._runs["value_and_grad", _kinds(batch)] = self.compiled._quick(made)
+        return self._result(found, params)
 
     def value(self, params: Any, names: Sequence[str], batch: Batch) -> float:
         """Return the loss of a batch."""
         args, kwargs = self.arguments(params, names, batch)
-        found = self.compiled(*args, **kwargs)
+        run = self._runs.get(("forward", _kinds(batch)))
+        if run is not None and not kwargs:
+            found = run(*args)[0]
+        else:
+            found = self.compiled(*args, **kwargs)
+            made = self._reusable(args, kwargs, batch)
+            if made is not None and not made.traced.statics and not made.captures:
+                self._runs["forward", _kinds(batch)] = made.forward
         return float(found[0] if self.compiled.has_aux else found)
 
-    def _run(self, what: str, params: Any, names: Sequence[str], batch: Batch) -> Any:
-        args, kwargs = self.arguments(params, names, batch)
-        if kwargs:
-            return self.compiled.value_and_grad(*args, **kwargs)
-        key = tuple([(x.dtype, x.shape) if type(x) is np.ndarray else type(x) for x in batch])
-        run = self._runs.get(key)
-        if run is None:
-            found = self.compiled.value_and_grad(*args)
-            made, converted, _ = self.compiled._made_for(args, {}, "value_and_grad")
-            plain = all(type(x) is np.ndarray for x in batch) and not made.traced.fixed
-            if plain and len(converted) == len(args) and converted is args:
-                self._runs[key] = self.compiled._quick(made)
-            return found
-        return run(*args)
+    def _reusable(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], batch: Batch
+    ) -> Specialisation | None:
+        """Return what serves every batch of these shapes as it served this one, if it does."""
+        made, converted, _ = self.compiled._made_for(args, kwargs, "value_and_grad")
+        is_plain = all(type(x) is np.ndarray for x in batch) and not made.traced.fixed
+        return made if is_plain and not kwargs and converted is args else None
 
     def _result(self, found: tuple[Any, Any], params: Any) -> tuple[Any, Any]:
         value, grads = found
@@ -149,6 +157,10 @@ class Objective:
             return tuple(bound.values()), {}
         found = inspect.BoundArguments(self.compiled.signature, bound)
         return found.args, found.kwargs
+
+
+def _kinds(batch: Batch) -> tuple[Any, ...]:
+    return tuple([(x.dtype, x.shape) if type(x) is np.ndarray else type(x) for x in batch])
 
 
 def call(function: Callable[..., Any], params: Any, columns: Mapping[str, Any], what: str) -> Any:
