@@ -156,6 +156,11 @@ def test_heart_disease_is_learned_from_its_table():
     assert found.preparation.classes == ("No", "Yes")
 
 
+class Linear:
+    def loss(self, w, b, X, y):
+        return squared(w, b, X, y)
+
+
 FORMS = [
     ("a dict of parameters by name", squared, START),
     ("one nest of parameters", lambda params, X, y: squared(**params, X=X, y=y), START),
@@ -164,6 +169,10 @@ FORMS = [
     ("with the value's company", symgrad.compile(
         lambda w, b, X, y: (squared(w, b, X, y), X @ w), wrt=("w", "b"), has_aux=True), START),
     ("data first", lambda X, y, w, b: squared(w, b, X, y), START),
+    ("by keyword", lambda params, *, X, y: squared(**params, X=X, y=y), START),
+    ("parameters by keyword", lambda X, y, *, w, b: squared(w, b, X, y), START),
+    ("a partial", functools.partial(lambda lam, w, b, X, y: squared(w, b, X, y), 0.0), START),
+    ("a method", Linear().loss, START),
     ("a default left alone", lambda w, b, X, y, lam=0.0: squared(w, b, X, y) + lam * w @ w, START),
 ]  # fmt: skip
 
@@ -1176,6 +1185,8 @@ MISTAKES = [
     ("seed", ArgumentError, "seed=-1 must be", lambda: iris(seed=-1)),
     ("optimizer", ArgumentError, "optimizer='adam' has no init and update",
      lambda: iris(optimizer="adam")),
+    ("class of optimizers", ArgumentError, r"optimizer=Adam is a class: give one, such as Adam\(",
+     lambda: iris(optimizer=optim.Adam)),
     ("validation", ArgumentError, "validation=1.5 must be a part between 0 and 1",
      lambda: iris(validation=1.5)),
     ("validation of nothing", ArgumentError, "validation=0 must be", lambda: iris(validation=0)),

@@ -39,6 +39,7 @@ class Objective:
         self.single = not self.spread
         parameters = [whole.signature.parameters[name] for name in taken]
         self._refuse_kinds(parameters)
+        self.is_positional = all(p.kind is not p.KEYWORD_ONLY for p in parameters)
         mine = set(self.spread or self.compiled.wrt)
         self.names = tuple(name for name in taken if name not in mine)
         self.required = tuple(
@@ -153,7 +154,7 @@ class Objective:
         given |= params if self.spread else {self.compiled.wrt[0]: params}
         taken = self.compiled.signature.parameters
         bound = {name: given[name] for name in taken if name in given}
-        if len(bound) == len(taken):
+        if len(bound) == len(taken) and self.is_positional:
             return tuple(bound.values()), {}
         found = inspect.BoundArguments(self.compiled.signature, bound)
         return found.args, found.kwargs

@@ -47,6 +47,9 @@ class Settings:
         _whole("checkpoint_every", self.checkpoint_every, 1)
         if self.batch is not None:
             _whole("batch", self.batch, 1)
+        if isinstance(self.optimizer, type):
+            name = self.optimizer.__name__
+            raise ArgumentError(f"optimizer={name} is a class: give one, such as {name}(lr=0.01)")
         if not (hasattr(self.optimizer, "init") and hasattr(self.optimizer, "update")):
             raise ArgumentError(
                 f"optimizer={self.optimizer!r} has no init and update: give one such as "
