@@ -631,6 +631,21 @@ def test_rows_that_lack_a_value_can_be_dropped():
     assert X[:, 2].tolist() == [float(table["Thal"][k] == "fixed") for k in complete]
 
 
+def test_classes_may_be_given_and_a_column_may_weigh_the_rows():
+    how = Preparation("label", inputs=["count"], classes=("yes", "no"), weights="count")
+    made = Preparation.from_dict(how.fit(TABLE).as_dict()).apply(TABLE)
+    assert made["y"].tolist() == [1, 0, 1, 1] and made["weights"].tolist() == [1, 2, 3, 4]
+
+    def weighted(w, X, y, weights):
+        return np.mean(weights * (X[:, 0] * w - y) ** 2)
+
+    found = train(weighted, {"w": 0.0}, TABLE, optimizer=optim.SGD(0.01), epochs=200,
+                  preparation=how, **QUIET)  # fmt: skip
+    x = weights = np.arange(1.0, 5)
+    expected = (weights * x * [1, 0, 1, 1]).sum() / (weights * x * x).sum()
+    assert found.params["w"] == pytest.approx(expected)
+
+
 def test_an_unseen_category_can_be_in_none_of_the_columns():
     seen = {"kind": np.array(["a", "b"], object)}
     new = {"kind": np.array(["b", "c"], object)}
@@ -1309,6 +1324,10 @@ MISTAKES = [
     ("target without a value", DataError, "`k` lacks a value in 1 of 2 rows",
      lambda: Preparation("k", missing="mean").fit({"k": np.array([1, np.nan]), "x": np.ones(2)})
      .apply({"k": np.array([1, np.nan]), "x": np.ones(2)})),
+    ("weights", DataError, r"no column `wieght`",
+     lambda: by_preparation(inputs=["count"], weights="wieght")),
+    ("classes given", DataError, "target `label` holds 'no' in row 1, which is none of the classes",
+     lambda: by_preparation(inputs=["count"], classes=("yes", "maybe"))),
     ("not fitted", SpecError, "has learned nothing yet", lambda: Preparation().apply(TABLE)),
     ("a matrix of categories", DataError, r"`X` of shape \(150, 4\) cannot be a category",
      lambda: iris(preparation=Preparation("y", categories=["X"]))),

@@ -41,14 +41,15 @@ class Preparation:
     """How the columns of a table become the arrays that a loss takes.
 
     ``target`` is the column to predict, given to the loss as ``names[1]``; words in it become
-    the numbers 0, 1, ... of their ``classes``, sorted.  ``inputs`` are the columns side by side in
-    ``names[0]``, by default all others.  ``categories`` names the inputs whose values become a
-    column of 0 and 1 each; a dict gives the values as well.  ``standardise`` subtracts the mean
-    and divides by the standard deviation, of all other inputs or of those named.  ``missing``
-    says what is done about NaN: "refuse", "drop" the row, or fill in the "mean", the "median",
-    the "most frequent" value or a value of your own; a dict says it for each column.  A category
-    that was not there in training is refused, or with ``unseen="zeros"`` is in none of its
-    columns.  ``marks`` are the cells of a CSV file that count as missing.
+    the numbers 0, 1, ... of their ``classes``, sorted unless they are given.  ``weights`` is a
+    column that the loss takes as it is, by the name `weights`.  ``inputs`` are the columns side
+    by side in ``names[0]``, by default all others.  ``categories`` names the inputs whose values
+    become a column of 0 and 1 each; a dict gives the values as well.  ``standardise`` subtracts
+    the mean and divides by the standard deviation, of all other inputs or of those named.
+    ``missing`` says what is done about NaN: "refuse", "drop" the row, or fill in the "mean", the
+    "median", the "most frequent" value or a value of your own; a dict says it for each column.  A
+    category that was not there in training is refused, or with ``unseen="zeros"`` is in none of
+    its columns.  ``marks`` are the cells of a CSV file that count as missing.
 
     Raises SpecError for settings that make no sense, DataError for data that does not fit them.
     """
@@ -61,8 +62,9 @@ class Preparation:
     unseen: str = "refuse"
     names: tuple[str, str] = ("X", "y")
     marks: tuple[str, ...] = MISSING
-    encodings: Mapping[str, Encoding] | None = None
+    weights: str | None = None
     classes: tuple[Any, ...] | None = None
+    encodings: Mapping[str, Encoding] | None = None
 
     def __post_init__(self) -> None:
         if self.unseen not in ("refuse", "zeros"):
@@ -87,10 +89,10 @@ class Preparation:
         return kept
 
     def _inputs(self, columns: Mapping[str, Any]) -> list[str]:
-        wanted = [name for name in columns if name != self.target]
+        others = [name for name in (self.target, self.weights) if name is not None]
+        wanted = [name for name in columns if name not in others]
         wanted = wanted if self.inputs is None else list(self.inputs)
-        target = [] if self.target is None else [self.target]
-        named = [*wanted, *target, *self.categories, *self._standardised(wanted)]
+        named = [*wanted, *others, *self.categories, *self._standardised(wanted)]
         if isinstance(self.missing, Mapping):
             named += self.missing
         for name in named:
@@ -178,8 +180,8 @@ class Preparation:
 
     def _classes(self, column: Any, rows: Any) -> tuple[Any, ...] | None:
         assert self.target is not None
-        if column.dtype != object:
-            return None
+        if self.classes is not None or column.dtype != object:
+            return self.classes
         return tuple(_sorted(self.target, _values(column, rows)))
 
     # --- making arrays
@@ -200,6 +202,8 @@ class Preparation:
         made = {self.names[0]: X}
         if self.target is not None:
             made[self.names[1]] = self._target(columns[self.target], rows)
+        if self.weights is not None:
+            made["weights"] = self._filled(self.weights, columns[self.weights], None, rows)
         return made
 
     @property
