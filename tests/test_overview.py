@@ -110,10 +110,11 @@ def test_the_same_function_gives_the_same_page(file, capsys):
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.name)
 def test_every_golden_program_has_a_page(program):
-    if "with_predictions" in program.name:
-        pytest.skip("(value, aux): the page is about functions of one value")
     wrt = program.wrt if len(program.wrt) > 1 else program.wrt[0]
-    found = overview(program.function, program.arguments(program.batches[0]), program.keywords, wrt)
+    found = overview(
+        program.function, program.arguments(program.batches[0]), program.keywords, wrt,
+        has_aux=program.options.get("has_aux", False),
+    )  # fmt: skip
     assert isinstance(found, Page)
     assert len(found.html) < 1_000_000
 

@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     with user_module(options.target) as (module, function):
         example = examples_for(function, module, options)
         wrt = wrt_of(options, None)
-        page = overview(function, example.args, example.kwargs, wrt, example.notes)
+        page = overview(function, example.args, example.kwargs, wrt, example.notes, options.aux)
     if options.output in (None, "-"):
         sys.stdout.write(page.html)
         sys.stdout.flush()

@@ -32,8 +32,9 @@ def overview(
     kwargs: Mapping[str, Any] | None = None,
     wrt: Any = None,
     notes: Sequence[str] = (),
+    has_aux: bool = False,
 ) -> Page:
-    """Return the page of ``fn`` at ``args``.
+    """Return the page of ``fn`` at ``args``; with ``has_aux`` of a function of (value, aux).
 
     Without ``wrt`` it differentiates by every argument that is a real number or an array of
     them; if there are arrays, what is called like data or labels (``X``, ``y``) is left out.
@@ -42,8 +43,9 @@ def overview(
     Raises what `symgrad.compile` and the parts of the page raise.
     """
     kwargs = dict(kwargs or {})
-    wrt = parameters(fn, args, kwargs) if wrt is None else wrt
-    compiled = Compiled(fn, wrt)
+    has_aux = has_aux or (isinstance(fn, Compiled) and fn.has_aux)
+    wrt = parameters(Compiled(fn, 0, has_aux=has_aux), args, kwargs) if wrt is None else wrt
+    fn = compiled = Compiled(fn, wrt, has_aux=has_aux)
     value, grads = compiled.value_and_grad(*args, **kwargs)
     lines = circuit(fn, args, kwargs, wrt, "line")
     gates = circuit(fn, args, kwargs, wrt, "gate")
