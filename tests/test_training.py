@@ -55,7 +55,7 @@ from symgrad.training.fingerprint import digest_of
 from symgrad.training.metrics import METRICS, accuracy
 from symgrad.training.running import run
 from symgrad.training.settings import Settings
-from symgrad.training.splitting import order, split
+from symgrad.training.splitting import epoch_rng, split
 
 RNG = np.random.RandomState(1)
 LINE_X = RNG.standard_normal((50, 2))
@@ -76,12 +76,12 @@ QUIET = {"progress": False}
 
 def fit(**settings):
     settings = {"optimizer": Momentum(), "epochs": 5, **QUIET, **settings}
-    return train(squared, START, (LINE_X, LINE_Y), **settings)
+    return train(squared, (LINE_X, LINE_Y), START, **settings)
 
 
 def fit_iris(**settings):
     settings = {"optimizer": Momentum(), "epochs": 10, **QUIET, **settings}
-    return train(softmax_loss, layers(), (FLOWERS, SPECIES), **settings)
+    return train(softmax_loss, (FLOWERS, SPECIES), layers(), **settings)
 
 
 def same_bits(a, b):
@@ -145,11 +145,11 @@ def test_iris_is_learned():
 def test_heart_disease_is_learned_from_its_table():
     preparation = Preparation(
         "AHD", categories=("ChestPain", "Thal"), standardise=True,
-        missing={"Ca": "median", "Thal": "most frequent"},
+        missing={"Ca": "median", "Thal": "most_frequent"},
     )  # fmt: skip
     start = {"w": np.zeros(18), "b": 0.0}
     found = train(
-        logistic_loss, start, DATA / "heart.csv", optimizer=Momentum(), epochs=200, seed=3,
+        logistic_loss, DATA / "heart.csv", start, optimizer=Momentum(), epochs=200, seed=3,
         validation=0.25, metrics={"accuracy"}, predict=is_ill, preparation=preparation, **QUIET,
     )  # fmt: skip
     assert found.history[-1]["val_accuracy"] >= 0.8
@@ -179,7 +179,7 @@ FORMS = [
 
 @pytest.mark.parametrize(("label", "fn", "params"), FORMS, ids=[row[0] for row in FORMS])
 def test_a_loss_may_take_its_arguments_in_many_ways(label, fn, params):
-    found = train(fn, params, (LINE_X, LINE_Y), optimizer=Momentum(), epochs=5, batch=20, **QUIET)
+    found = train(fn, (LINE_X, LINE_Y), params, optimizer=Momentum(), epochs=5, batch=20, **QUIET)
     expected = fit(batch=20)
     for name in START:
         np.testing.assert_allclose(found.params[name], expected.params[name], rtol=1e-12)
@@ -190,20 +190,20 @@ def test_a_number_in_the_data_is_passed_on_to_every_step():
         return squared(w, b, X, y) + lam * np.sum(w**2)
 
     given = {"X": LINE_X, "y": LINE_Y, "lam": 0.5}
-    found = train(ridge, START, given, optimizer=Momentum(), batch=10, epochs=4, **QUIET)
+    found = train(ridge, given, START, optimizer=Momentum(), batch=10, epochs=4, **QUIET)
 
     def written_out(w, b, X, y):
         return squared(w, b, X, y) + 0.5 * np.sum(w**2)
 
     other = train(
-        written_out, START, (LINE_X, LINE_Y), optimizer=Momentum(), batch=10, epochs=4, **QUIET
+        written_out, (LINE_X, LINE_Y), START, optimizer=Momentum(), batch=10, epochs=4, **QUIET
     )
     np.testing.assert_allclose(found.params["w"], other.params["w"], rtol=1e-12)
 
 
 def test_the_parameters_given_are_left_alone():
     start = layers()
-    train(softmax_loss, start, (FLOWERS, SPECIES), optimizer=Momentum(), epochs=2, **QUIET)
+    train(softmax_loss, (FLOWERS, SPECIES), start, optimizer=Momentum(), epochs=2, **QUIET)
     assert same_bits(start, layers())
 
 
@@ -214,6 +214,10 @@ def test_no_epochs_give_the_parameters_back():
 
 
 # --- batches -------------------------------------------------------------------------------------
+
+
+def order(count, seed, epoch):
+    return epoch_rng(seed, epoch).permutation(count)
 
 
 def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone():
@@ -233,7 +237,7 @@ def test_every_row_is_seen_once_an_epoch_and_the_last_batch_may_be_short():
             seen.append(float(grads["w"]))
 
     train(
-        loss, {"w": 1.0}, (2.0 ** np.arange(7),), optimizer=Watching(), batch=3, epochs=1, **QUIET
+        loss, (2.0 ** np.arange(7),), {"w": 1.0}, optimizer=Watching(), batch=3, epochs=1, **QUIET
     )
     sizes = [3, 3, 1]
     assert sum(s * mean for s, mean in zip(sizes, seen, strict=True)) == pytest.approx(2**7 - 1)
@@ -313,7 +317,7 @@ def test_training_stops_when_nothing_has_become_better_for_a_while():
     noise = np.random.RandomState(2).standard_normal((40, 30))
     y = noise[:, 0] + np.random.RandomState(3).standard_normal(40)
     found = train(
-        squared, {"w": np.zeros(30), "b": 0.0}, (noise, y), optimizer=Momentum(0.05), epochs=500,
+        squared, (noise, y), {"w": np.zeros(30), "b": 0.0}, optimizer=Momentum(0.05), epochs=500,
         validation=0.5, early_stopping=10, **QUIET,
     )  # fmt: skip
     assert found.stopped == "early stopping"
@@ -358,7 +362,7 @@ def rooted(w, b, X, y):
 
 def test_a_value_that_is_not_finite_is_named_with_its_line():
     with pytest.raises(DivergenceError) as error:
-        train(diverging, {"w": np.zeros(2), "b": 800.0}, (LINE_X, LINE_Y),
+        train(diverging, (LINE_X, LINE_Y), {"w": np.zeros(2), "b": 800.0},
               optimizer=Momentum(), **QUIET)  # fmt: skip
     text = str(error.value)
     assert "epoch 1, step 1: `grown` is infinite in 50 of 50 places" in text
@@ -368,7 +372,7 @@ def test_a_value_that_is_not_finite_is_named_with_its_line():
 @pytest.mark.parametrize("optimizer", [Momentum(), optim.Adam(), optim.SGD(check_finite=False)])
 def test_a_gradient_that_is_not_finite_is_named_with_its_line(optimizer):
     with pytest.raises(DivergenceError, match=r"derivative.* is infinite") as error:
-        train(rooted, START, (LINE_X, LINE_Y), optimizer=optimizer, **QUIET)
+        train(rooted, (LINE_X, LINE_Y), START, optimizer=optimizer, **QUIET)
     assert "root = np.sqrt(z)" in str(error.value)
 
 
@@ -398,7 +402,7 @@ def test_a_value_that_is_not_finite_in_a_mapped_file_is_named(tmp_path):
     X[30, 1] = np.nan
     np.save(tmp_path / "X.npy", X)
     with pytest.raises(DivergenceError, match="the argument `X` is NaN in 1 of 100"):
-        train(squared, START, {"X": tmp_path / "X.npy", "y": LINE_Y}, optimizer=Momentum(), **QUIET)
+        train(squared, {"X": tmp_path / "X.npy", "y": LINE_Y}, START, optimizer=Momentum(), **QUIET)
 
 
 def test_a_checkpoint_keeps_the_last_good_epoch(tmp_path):
@@ -444,7 +448,7 @@ def test_columns_of_a_csv_file_go_to_the_arguments_of_their_names(tmp_path):
     def loss(a, x2, y):
         return np.mean((a * x2 - y) ** 2)
 
-    found = train(loss, {"a": 0.0}, path, optimizer=Momentum(), epochs=1000, **QUIET)
+    found = train(loss, path, {"a": 0.0}, optimizer=Momentum(), epochs=1000, **QUIET)
     assert found.params["a"] == pytest.approx(LINE_X[:, 1] @ LINE_Y / (LINE_X[:, 1] @ LINE_X[:, 1]))
 
 
@@ -466,7 +470,7 @@ def files_of(folder):
 def test_a_file_trains_to_the_bits_of_the_arrays_in_it(tmp_path, which, validation, preparation):
     how = {"batch": 16, "epochs": 3, "validation": validation, "preparation": preparation}
     found = train(
-        softmax_loss, layers(), files_of(tmp_path)[which], optimizer=Momentum(), **how, **QUIET
+        softmax_loss, files_of(tmp_path)[which], layers(), optimizer=Momentum(), **how, **QUIET
     )
     expected = fit_iris(**how)
     assert same_bits(found.params, expected.params)
@@ -509,11 +513,11 @@ def test_batches_of_somebody_else_are_taken_as_they_come():
     ]
     source = iter(batches)
     found = train(
-        softmax_loss, layers(), lambda: iter(next(source)), optimizer=Momentum(), epochs=3, **QUIET
+        softmax_loss, lambda: iter(next(source)), layers(), optimizer=Momentum(), epochs=3, **QUIET
     )
     assert same_bits(found.params, fit_iris(epochs=3, batch=50).params)
     by_name = [{"y": y, "X": X} for X, y in batches[0]]
-    again = train(softmax_loss, layers(), by_name, optimizer=Momentum(), epochs=2, **QUIET)
+    again = train(softmax_loss, by_name, layers(), optimizer=Momentum(), epochs=2, **QUIET)
     assert len(again.history) == 2
 
 
@@ -537,11 +541,11 @@ folder = sys.argv[1]
 def peak():  # in MB; getrusage would count what the process was forked from
     return int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1]) / 1024
 tiny = np.ones((64, 100)), np.ones(64)
-symgrad.train(squared, {"w": np.zeros(100), "b": 0.0}, tiny, optimizer=Momentum(), epochs=1,
+symgrad.train(squared, tiny, {"w": np.zeros(100), "b": 0.0}, optimizer=Momentum(), epochs=1,
               progress=False, validation=0.5, preparation=symgrad.Preparation(standardise=True))
 before = peak()
 found = symgrad.train(
-    squared, {"w": np.zeros(100), "b": 0.0}, {"X": folder + "/large.npy", "y": folder + "/y.npy"},
+    squared, {"X": folder + "/large.npy", "y": folder + "/y.npy"}, {"w": np.zeros(100), "b": 0.0},
     optimizer=Momentum(0.01), epochs=2, batch=64, validation=0.2, progress=False,
     preparation=symgrad.Preparation(standardise=True))
 print(found.history[-1]["val_loss"], peak() - before)
@@ -566,7 +570,7 @@ PREPARED = [
     ("the mean", {"inputs": ["size"], "missing": "mean"}, [[1], [3], [4], [8]]),
     ("the median", {"inputs": ["size"], "missing": "median"}, [[1], [3], [3], [8]]),
     ("a number of your own", {"inputs": ["size"], "missing": -1}, [[1], [3], [-1], [8]]),
-    ("categories", {"inputs": ["kind"], "categories": ["kind"], "missing": "most frequent"},
+    ("categories", {"inputs": ["kind"], "categories": ["kind"], "missing": "most_frequent"},
      [[0, 1], [1, 0], [0, 1], [0, 1]]),
     ("categories given", {"inputs": ["kind"], "categories": {"kind": ["b", "a", "z"]},
                           "missing": "z"}, [[1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 0, 1]]),
@@ -611,7 +615,7 @@ def test_nothing_is_learned_from_the_validation_part():
     assert found.preparation.encodings["X"].mean == pytest.approx(FLOWERS[training].mean(axis=0))
     changed = FLOWERS.copy()
     changed[held] *= 100
-    again = train(softmax_loss, layers(), (changed, SPECIES), optimizer=Momentum(),
+    again = train(softmax_loss, (changed, SPECIES), layers(), optimizer=Momentum(),
                   preparation=preparation, **how, **QUIET)  # fmt: skip
     assert again.preparation.encodings == found.preparation.encodings
     assert same_bits(again.params, found.params)
@@ -622,7 +626,7 @@ def test_rows_that_lack_a_value_can_be_dropped():
     complete = [k for k in range(303) if all(column[k] is not None for column in table.values())]
     how = Preparation("AHD", inputs=["MaxHR", "Ca", "Thal"], categories=["Thal"], missing="drop",
                       standardise=True)  # fmt: skip
-    found = train(logistic_loss, {"w": np.zeros(5), "b": 0.0}, DATA / "heart.csv",
+    found = train(logistic_loss, DATA / "heart.csv", {"w": np.zeros(5), "b": 0.0},
                   optimizer=Momentum(), epochs=1, preparation=how, **QUIET)  # fmt: skip
     assert len(found.training) == len(complete) == 297
     X = found.training.columns["X"]
@@ -639,7 +643,7 @@ def test_classes_may_be_given_and_a_column_may_weigh_the_rows():
     def weighted(w, X, y, weights):
         return np.mean(weights * (X[:, 0] * w - y) ** 2)
 
-    found = train(weighted, {"w": 0.0}, TABLE, optimizer=optim.SGD(0.01), epochs=200,
+    found = train(weighted, TABLE, {"w": 0.0}, optimizer=optim.SGD(0.01), epochs=200,
                   preparation=how, **QUIET)  # fmt: skip
     x = weights = np.arange(1.0, 5)
     expected = (weights * x * [1, 0, 1, 1]).sum() / (weights * x * x).sum()
@@ -690,7 +694,7 @@ def test_every_optimizer_goes_on_to_the_same_bits(tmp_path, optimizer, nested):
 
     def go(epochs, **how):
         fn, params = (loss, deep) if nested else (softmax_loss, start)
-        return train(fn, params, (FLOWERS, SPECIES), optimizer=optimizer, epochs=epochs, batch=40,
+        return train(fn, (FLOWERS, SPECIES), params, optimizer=optimizer, epochs=epochs, batch=40,
                      validation=0.2, **how, **QUIET)  # fmt: skip
 
     path = tmp_path / "run.npz"
@@ -783,7 +787,7 @@ def test_the_checkpoint_of_another_loss_or_other_data_is_refused(tmp_path):
         return weight * squared(w, b, X, y)
 
     def go(fn, X=LINE_X, params=START):
-        train(fn, params, (X, LINE_Y), optimizer=Momentum(), epochs=2, checkpoint=path,
+        train(fn, (X, LINE_Y), params, optimizer=Momentum(), epochs=2, checkpoint=path,
               resume=path.exists(), **QUIET)  # fmt: skip
 
     go(weighted)
@@ -893,7 +897,7 @@ class Slow(Momentum):
         super().update(grads, state)
 
 found = symgrad.train(
-    softmax_loss, layers(), (FLOWERS, SPECIES), optimizer=Slow(), epochs=150, batch=16, seed=4,
+    softmax_loss, (FLOWERS, SPECIES), layers(), optimizer=Slow(), epochs=150, batch=16, seed=4,
     validation=0.2, checkpoint=sys.argv[1], resume=True, progress=False, log=sys.argv[1] + ".log",
     metrics=["accuracy"], predict=scores, early_stopping=1000,
 )
@@ -1006,7 +1010,7 @@ def test_batches_of_somebody_else_go_on_where_they_were(tmp_path):
                 signal.raise_signal(signal.SIGINT)
 
     def go(optimizer, **how):
-        return train(softmax_loss, layers(), batches, optimizer=optimizer, epochs=4, **how, **QUIET)
+        return train(softmax_loss, batches, layers(), optimizer=optimizer, epochs=4, **how, **QUIET)
 
     path = tmp_path / "run.npz"
     assert go(Interrupted(), checkpoint=path).stopped == "interrupted"
@@ -1096,7 +1100,7 @@ def axes():
 
 def fit_two(**settings):
     return train(
-        softmax_loss, layers(2), (FLOWERS[:, 2:], SPECIES), optimizer=Momentum(), epochs=60,
+        softmax_loss, (FLOWERS[:, 2:], SPECIES), layers(2), optimizer=Momentum(), epochs=60,
         validation=0.3, metrics=["accuracy"], predict=scores, **QUIET, **settings,
     )  # fmt: skip
 
@@ -1157,7 +1161,7 @@ def test_pictures_say_that_they_need_matplotlib(monkeypatch):
 
 
 def test_settings_run_as_train_does():
-    settings = Settings(squared, START, (LINE_X, LINE_Y), Momentum(), epochs=5, progress=False)
+    settings = Settings(squared, (LINE_X, LINE_Y), START, Momentum(), epochs=5, progress=False)
     assert same_bits(run(settings).params, fit().params)
 
 
@@ -1170,7 +1174,7 @@ HOLED[7, 2] = np.nan
 
 def iris(data=(FLOWERS, SPECIES), params=None, fn=softmax_loss, **settings):
     settings = {"optimizer": Momentum(), "epochs": 1, **QUIET, **settings}
-    return train(fn, params or layers(), data, **settings)
+    return train(fn, data, params or layers(), **settings)
 
 
 def by_preparation(data=TABLE, fn=logistic_loss, **how):
@@ -1431,7 +1435,7 @@ def command(tmp_path, monkeypatch, capsys):
 def test_the_command_trains(command):
     code, out, err = command("--validation", "0.2", "--metric", "accuracy", "--batch", "16")
     found = train(
-        softmax_loss, layers(), "iris.csv", optimizer=Momentum(0.1), epochs=12, batch=16,
+        softmax_loss, "iris.csv", layers(), optimizer=Momentum(0.1), epochs=12, batch=16,
         validation=0.2, metrics=["accuracy"], predict=scores,
         preparation=Preparation("species", standardise=True), **QUIET,
     )  # fmt: skip
@@ -1444,7 +1448,7 @@ def test_the_command_trains(command):
 
 def test_the_command_takes_an_optimizer_by_name(command):
     code, out, _ = command("--optimizer", "adam", "--lr", "0.05", "--quiet")
-    found = train(softmax_loss, layers(), "iris.csv", optimizer=optim.Adam(0.05), epochs=12,
+    found = train(softmax_loss, "iris.csv", layers(), optimizer=optim.Adam(0.05), epochs=12,
                   preparation=Preparation("species", standardise=True), **QUIET)  # fmt: skip
     assert code == 0 and f"loss {found.history[-1]['loss']:.4g}" in out
 

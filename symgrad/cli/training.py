@@ -77,7 +77,7 @@ def trained(options: argparse.Namespace) -> TrainingResult:
             named(module, "predict", file)  # now, and not after an hour
         params = named(module, "params", file)
         return train(
-            loss, params() if callable(params) else params, options.data,
+            loss, options.data, params() if callable(params) else params,
             optimizer=optimizer_of(options, module, file), epochs=options.epochs,
             batch=options.batch, seed=options.seed, validation=part_or_file(options.validation),
             metrics=options.metric, predict=getattr(module, "predict", None),

@@ -29,6 +29,7 @@ GIVEN = frozenset(
         "network",
         "loss",
         "predict",
+        "evaluate",
         "statistics",
         "class_weights",
     }

@@ -81,6 +81,11 @@ class Model:
         return self.module.predict  # type: ignore[no-any-return]
 
     @property
+    def evaluate(self) -> Callable[..., Any]:
+        """The loss of examples that nothing is learned from: no dropout, given statistics."""
+        return getattr(self.module, "evaluate", self.loss)
+
+    @property
     def statistics(self) -> Callable[..., tuple[Any, ...]]:
         """Of parameters and all training data: what `predict` takes after X, for batch_norm."""
         return getattr(self.module, "statistics", nothing)

@@ -72,6 +72,8 @@ def printed(plan: Plan) -> str:
     calls = set(plan.net.calls)
     functions = [network_text(plan)] if not plan.imported else []
     functions += [predict_text(plan, calls), loss_text(plan, calls)]
+    if plan.masks or plan.statistics:
+        functions.append(evaluate_text(plan, calls))
     if plan.net.norms:
         functions.append(statistics_text(plan))
     text = ModelText(title(plan), documented(plan), plan.imported, helpers(plan, calls), functions)
@@ -159,19 +161,36 @@ SAID = {
 
 
 def loss_text(plan: Plan, calls: set[str]) -> FunctionText:
-    spec, goal = plan.spec.content, objective_of(plan.spec.content)
-    name, _ = loss_of(spec)
-    given = [*plan.network_args, *(f"{mask}={mask}" for mask in plan.masks)]
-    lines = called(f"{goal.output} =", "network", given)
+    name, _ = loss_of(plan.spec.content)
     doc = f"Return the loss: {name.replace('_', ' ')}" if name else "Return the loss of the spec"
+    if penalties(plan, calls):
+        doc += ", and a penalty for large weights"
+    args = [*data_args(plan), *plan.masks]
+    return FunctionText(signature("loss", args), f"{doc}.", loss_lines(plan, plan.masks, calls))
+
+
+def evaluate_text(plan: Plan, calls: set[str]) -> FunctionText:
+    """Return the loss where nothing is learned: other than `loss` for dropout and batch_norm."""
+    doc = "Return the loss of examples that nothing is learned from, as `predict` sees them."
+    args = [*data_args(plan), *plan.statistics]
+    return FunctionText(signature("evaluate", args), doc, loss_lines(plan, plan.statistics, calls))
+
+
+def data_args(plan: Plan) -> list[str]:
+    return [*plan.names, "X", "y", *(["weights"] if has_weights(plan.spec.content) else [])]
+
+
+def loss_lines(plan: Plan, given: Sequence[str], calls: set[str]) -> list[str]:
+    """Return the lines of the loss; ``given`` is what the network takes by name."""
+    name, goal = loss_of(plan.spec.content)[0], objective_of(plan.spec.content)
+    forward = [*plan.network_args, *(f"{each}={each}" for each in given)]
+    lines = called(f"{goal.output} =", "network", forward)
     terms = penalties(plan, calls)
     head = "error =" if terms else "return"
     lines += by_name(plan, head, calls) if name else by_formula(plan, head, calls)
     if terms:
         lines += [*wrapped(f"penalty = {' + '.join(terms)}", BODY), "return error + penalty"]
-        doc += ", and a penalty for large weights"
-    args = [*plan.names, "X", "y", *(["weights"] if has_weights(spec) else []), *plan.masks]
-    return FunctionText(signature("loss", args), f"{doc}.", lines)
+    return lines
 
 
 def by_name(plan: Plan, head: str, calls: set[str]) -> list[str]:

@@ -28,7 +28,7 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """
     arrays: dict[str, Any] = {}
     header = {"format": FORMAT, "version": VERSION, "state": _packed(state, arrays)}
-    header["digest"] = _digest(header, arrays)
+    header["digest"] = digest(header, arrays)
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)
     packed = io.BytesIO()
     np.savez(packed, header=text, **arrays)
@@ -40,23 +40,31 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises CheckpointError for a file that is damaged, of another version, or no checkpoint.
     """
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            members = {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise CheckpointError(f"there is no checkpoint {path}") from None
-    except Exception as error:  # of a damaged archive zipfile and NumPy may raise anything
-        raise CheckpointError(
-            f"{path} cannot be read: {error}.  It is damaged, or no checkpoint: delete it, or name "
-            "another"
-        ) from None
+    members = read_members(path, "checkpoint")
     header = _header(path, members)
     arrays = {name: members[name] for name in members if name != "header"}
     kept = header.pop("digest", None)
-    if kept != _digest(header, arrays):
+    if kept != digest(header, arrays):
         raise CheckpointError(f"{path} is damaged: its contents are not what was written")
     state: dict[str, Any] = _unpacked(header["state"], arrays)
     return state
+
+
+def read_members(path: Path, what: str) -> dict[str, Any]:
+    """Return the arrays of an NPZ file; raise CheckpointError where it cannot be read as ``what``.
+
+    Nothing in it is executed.
+    """
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise CheckpointError(f"there is no {what} {path}") from None
+    except Exception as error:  # of a damaged archive zipfile and NumPy may raise anything
+        raise CheckpointError(
+            f"{path} cannot be read: {error}.  It is damaged, or no {what}: delete it, or name "
+            "another"
+        ) from None
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -106,7 +114,8 @@ def _unpacked(value: Any, arrays: Mapping[str, Any]) -> Any:
     return value
 
 
-def _digest(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> str:
+def digest(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> str:
+    """Return what a file's header and arrays come to; a changed bit gives another."""
     found = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name, array in sorted(arrays.items()):
         found.update(f"{name} {array.dtype.str} {array.shape}".encode())

@@ -33,8 +33,8 @@ def read_columns(
     """
     if isinstance(data, (str, os.PathLike)):
         return _of_file(Path(data), names, missing, source)
-    if isinstance(data, Mapping):
-        return {str(name): _array(value, f"{source}[{name!r}]") for name, value in data.items()}
+    if has_names(data):
+        return {str(name): _array(data[name], f"{source}[{name!r}]") for name in data}
     if isinstance(data, np.ndarray):
         data = (data,)
     if len(data) > len(names):
@@ -48,11 +48,16 @@ def read_columns(
 
 def is_table(data: Any) -> bool:
     """Return whether data holds whole columns, and is no stream of batches."""
-    if isinstance(data, (str, os.PathLike, Mapping, np.ndarray)):
+    if isinstance(data, (str, os.PathLike, np.ndarray)) or has_names(data):
         return True
     return isinstance(data, (tuple, list)) and not any(
         isinstance(part, (tuple, Mapping)) for part in data
     )
+
+
+def has_names(data: Any) -> bool:
+    """Return whether data holds columns by name: a dict, or a table such as pandas'."""
+    return isinstance(data, Mapping) or (hasattr(data, "keys") and hasattr(data, "__getitem__"))
 
 
 def _of_file(path: Path, names: Sequence[str], missing: Sequence[str], source: str) -> Columns:

@@ -96,13 +96,13 @@ class Keeper:
 def identity(settings: Settings, objective: Objective, examples: Examples) -> dict[str, Any]:
     """Return what a run's numbers depend on, in words and digests."""
     shapes = {k: f"{np.shape(x)}" for k, x in leaves_of(settings.params).items()}
-    held = settings.validation
-    is_part = isinstance(held, float)
+    part = settings.part
     return {
         "parameters": ", ".join(f"{k} {shape}" for k, shape in shapes.items()),
         "batch": settings.batch,
         "seed": settings.seed,
-        "validation": held if is_part else _data_digest(examples.validation),
+        "shuffle": settings.shuffle,
+        "validation": _data_digest(examples.validation) if part is None else described(part),
         "metrics": digest_of([settings.metric_functions, settings.predict, settings.target]),
         "early stopping": json.dumps(described(settings.stopping)[1]),
         "optimizer": json.dumps(described(settings.optimizer)),

@@ -19,9 +19,9 @@ from symgrad.training.csv_files import MISSING
 from symgrad.training.dataset import Dataset, refuse_not_finite, row_count
 from symgrad.training.file_arrays import FileArray
 from symgrad.training.objective import Objective
-from symgrad.training.preparing import Preparation
+from symgrad.training.preparing import ROWS_AT_ONCE, Preparation
 from symgrad.training.settings import Settings
-from symgrad.training.splitting import split
+from symgrad.training.splitting import Part, split
 from symgrad.training.streams import Stream, is_stream
 
 
@@ -43,7 +43,7 @@ class _Loading:
     def __init__(self, settings: Settings, objective: Objective):
         self.settings, self.objective = settings, objective
         self.preparation = settings.preparation
-        self.part = settings.validation if isinstance(settings.validation, float) else None
+        self.part = settings.part
 
     def examples(self) -> Examples:
         data = self.settings.data
@@ -87,7 +87,7 @@ class _Loading:
         columns = read_columns(data, names, marks, source)
         row_count(columns)
         prepared = self.preparation
-        if prepared is not None and prepared.target is None and prepared.names[1] in columns:
+        if prepared is not None and not prepared.targets and prepared.names[1] in columns:
             self.preparation = replace(prepared, target=prepared.names[1])
         if prepared is not None:
             columns = {name: x for name, x in columns.items() if np.ndim(x)}
@@ -107,6 +107,9 @@ class _Loading:
         if self.part is None:
             return rows, None
         count = row_count(columns) if rows is None else len(rows)
+        if isinstance(self.part, Part):
+            training, held = self.part.split(count)
+            return (training, held) if rows is None else (rows[training], rows[held])
         labels = columns[self._target(columns)]
         is_label = labels.ndim == 1 and labels.dtype.kind in "OiubU"
         chosen = labels[slice(None) if rows is None else rows] if is_label else None
@@ -114,8 +117,8 @@ class _Loading:
         return (training, held) if rows is None else (rows[training], rows[held])
 
     def _target(self, columns: Columns) -> str:
-        if self.preparation is not None and self.preparation.target is not None:
-            return self.preparation.target
+        if self.preparation is not None and self.preparation.targets:
+            return self.preparation.targets[0]
         return target_of(columns, self.settings.target)
 
     def _dataset(self, columns: Columns, rows: Any, source: str) -> Dataset:
@@ -126,7 +129,10 @@ class _Loading:
             made = dict.fromkeys(sample)
             names = self.objective.choose(made, source, is_file)
             kept = columns if self.preparation else {name: columns[name] for name in names}
-            return Dataset(kept, names, rows, self.preparation)
+            found = Dataset(kept, names, rows, self.preparation)
+            for part in found.parts(ROWS_AT_ONCE):
+                self.settings.conduct.refuse(dict(zip(names, part, strict=True)), source)
+            return found
         if rows is not None:
             columns = {name: x[rows] if np.ndim(x) else x for name, x in columns.items()}
         if self.preparation is not None:
@@ -134,6 +140,7 @@ class _Loading:
         names = self.objective.choose(columns, source, is_file)
         columns = {name: columns[name] for name in names}
         refuse_not_finite(columns, source)
+        self.settings.conduct.refuse(columns, source)
         return Dataset(columns, names)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -26,10 +26,12 @@ from symgrad.training.progress import progress_of
 from symgrad.training.records import Log
 from symgrad.training.result import TrainingResult
 from symgrad.training.settings import Settings
-from symgrad.training.splitting import order
+from symgrad.training.splitting import epoch_rng
 from symgrad.training.stopping import Best, Monitor
 from symgrad.training.streams import rows_of
 from symgrad.trees import flatten
+
+Named = tuple[tuple[str, ...], Batch]
 
 
 class Run:
@@ -37,7 +39,8 @@ class Run:
 
     def __init__(self, settings: Settings):
         self.settings, self.optimizer = settings, settings.optimizer
-        self.objective = Objective(settings.fn, settings.params)
+        self.conduct = settings.conduct
+        self.objective = Objective(settings.fn, settings.params, self.conduct.masks)
         self.examples = load_examples(settings, self.objective)
         self.checks = not getattr(self.optimizer, "check_finite", False)
         self.metrics = settings.metric_functions
@@ -122,7 +125,21 @@ class Run:
             self._diverge(names, batch, f"step {self.now.position.step + 1}")
         return loss
 
-    def _batches(self, epoch: int, start: int) -> Iterator[tuple[tuple[str, ...], Batch]]:
+    def _batches(self, epoch: int, start: int) -> Iterator[Named]:
+        """Give the steps of an epoch from number ``start`` on, with the masks of each."""
+        draw = functools.cache(lambda: epoch_rng(self.settings.seed, epoch))
+        masks = self.conduct.masks
+        if not masks:
+            yield from self._examples(epoch, start, draw)
+            return
+        for step, (names, batch) in enumerate(self._examples(epoch, 0, draw)):
+            drawn = self.conduct.draw_masks(rows_of(batch), draw())
+            if step >= start:
+                yield (*names, *masks), (*batch, *drawn)
+
+    def _examples(
+        self, epoch: int, start: int, draw: Callable[[], np.random.Generator]
+    ) -> Iterator[Named]:
         data, size = self.examples.training, self.settings.batch
         if not isinstance(data, Dataset):
             yield from data.batches(epoch, start)
@@ -130,8 +147,9 @@ class Run:
             if start == 0:
                 yield data.names, self._whole
         else:
-            rows = order(len(data), self.settings.seed, epoch)
-            for first in range(start * size, len(data), size):
+            count = len(data)
+            rows = draw().permutation(count) if self.settings.shuffle else np.arange(count)
+            for first in range(start * size, count, size):
                 yield data.names, data.take(rows[first : first + size])
 
     @functools.cached_property
@@ -165,37 +183,59 @@ class Run:
     def _measured(self, loss: float) -> dict[str, float]:
         found = {"loss": loss}
         training, held = self.examples.training, self.examples.validation
+        if held is None and not self.metrics:
+            return found
+        statistics = self._statistics(self.params)
         if self.metrics and isinstance(training, Dataset):
-            found |= self._metrics(training)
+            found |= self._metrics(training, statistics)
         if held is not None:
-            found["val_loss"] = self._loss(held)
-            found |= {f"val_{name}": value for name, value in self._metrics(held).items()}
+            found["val_loss"] = self._loss(held, statistics)
+            measured = self._metrics(held, statistics)
+            found |= {f"val_{name}": value for name, value in measured.items()}
         return found
 
-    def _loss(self, data: Dataset) -> float:
+    def _statistics(self, params: Any) -> dict[str, Any]:
+        """Return what predictions take from the training data besides the parameters."""
+        training = self.examples.training
+        if not self.conduct.statistics or not isinstance(training, Dataset):
+            return {}
+        columns = training.columns_at(slice(None))
+        measured = self.conduct.measured(params, columns)
+        return dict(zip(self.conduct.statistics, measured, strict=True))
+
+    def _loss(self, data: Dataset, statistics: Mapping[str, Any]) -> float:
         mean = Position()
         for batch in data.parts(self.settings.batch):
-            loss = self.objective.value(self.params, data.names, batch)
+            loss = self._value(data.names, batch, statistics)
             if not math.isfinite(loss):
                 self._diverge(data.names, batch, "validation")
             mean.add(loss, rows_of(batch))
         return mean.loss
 
-    def _metrics(self, data: Dataset) -> dict[str, float]:
+    def _value(self, names: tuple[str, ...], batch: Batch, statistics: Mapping[str, Any]) -> float:
+        """Return the loss of examples that nothing is learned from."""
+        if self.conduct.evaluate is None:
+            return self.objective.value(self.params, names, batch)
+        columns = {**dict(zip(names, batch, strict=True)), **statistics}
+        return float(call(self.conduct.evaluate, self.params, columns, "evaluate"))
+
+    def _metrics(self, data: Dataset, statistics: Mapping[str, Any]) -> dict[str, float]:
         if not self.metrics:
             return {}
         if self.settings.predict is None:
             columns = data.columns_at(slice(None))
             return {k: float(call(m, self.params, columns, k)) for k, m in self.metrics.items()}
-        output, y = self._predictions(data, self.settings.predict)
+        output, y = self._predictions(data, self.settings.predict, statistics)
         return {k: float(metric(output, y)) for k, metric in self.metrics.items()}
 
-    def _predictions(self, data: Dataset, predict: Callable[..., Any]) -> tuple[Any, Any]:
+    def _predictions(
+        self, data: Dataset, predict: Callable[..., Any], statistics: Mapping[str, Any]
+    ) -> tuple[Any, Any]:
         """Return what is predicted for every row, and the targets."""
         outputs, targets = [], []
         for batch in data.parts(self.settings.batch):
             columns = dict(zip(data.names, batch, strict=True))
-            outputs.append(call(predict, self.params, columns, "predict"))
+            outputs.append(call(predict, self.params, {**columns, **statistics}, "predict"))
             targets.append(columns[target_of(columns, self.settings.target)])
         return np.concatenate(outputs), np.concatenate(targets)
 
@@ -206,7 +246,9 @@ class Run:
     def _diverge(self, names: tuple[str, ...], batch: Batch, where: str) -> NoReturn:
         """Raise `DivergenceError`, which names the first value that is not finite."""
         objective = self.objective
-        found = culprit(objective.compiled, objective.arguments(self.params, names, batch))
+        found = None
+        if set(self.conduct.masks) <= set(names):
+            found = culprit(objective.compiled, objective.arguments(self.params, names, batch))
         what = "the loss or its gradient is not finite" if found is None else str(found)
         cure = "a smaller learning rate or gradient clipping may help"
         if found is not None and found.argument in names:
@@ -227,7 +269,8 @@ class Run:
             self._copy(), self.now.history, self.now.best, stopped, self.monitor.name,
             self.examples.preparation, self.settings.predict,
             training if isinstance(training, Dataset) else None, self.examples.validation,
-            self.settings.target,
+            self.settings.target, self.conduct, self._statistics(self.params),
+            {} if self.now.best is None else self._statistics(self.now.best.params),
         )  # fmt: skip
 
 

@@ -26,10 +26,11 @@ class Objective:
     """A loss with its arguments sorted into parameters and data.
 
     A dict whose keys are parameters of the function is spread over them; any other pytree is the
-    one argument that the function is differentiated by.
+    one argument that the function is differentiated by.  What is ``drawn`` anew in each step is
+    none of the data.
     """
 
-    def __init__(self, fn: Callable[..., Any], params: Any):
+    def __init__(self, fn: Callable[..., Any], params: Any, drawn: Sequence[str] = ()):
         given = fn if isinstance(fn, Compiled) else None
         whole = given or Compiled(fn)
         self.name = whole._name
@@ -40,7 +41,7 @@ class Objective:
         parameters = [whole.signature.parameters[name] for name in taken]
         self._refuse_kinds(parameters)
         self.is_positional = all(p.kind is not p.KEYWORD_ONLY for p in parameters)
-        mine = set(self.spread or self.compiled.wrt)
+        mine = {*(self.spread or self.compiled.wrt), *drawn}
         self.names = tuple(name for name in taken if name not in mine)
         self.required = tuple(
             p.name for p in parameters if p.default is p.empty and p.name not in mine

@@ -19,7 +19,8 @@ from symgrad.errors import DataError, SpecError, did_you_mean
 from symgrad.training.csv_files import MISSING
 
 ROWS_AT_ONCE = 4096
-FILLS = ("mean", "median", "most frequent")
+ENCODINGS = ("one_hot", "drop_first", "integer")
+FILLS = ("mean", "median", "most_frequent")
 TREATMENTS = ("refuse", "drop", *FILLS)
 
 
@@ -40,21 +41,26 @@ class Encoding:
 class Preparation:
     """How the columns of a table become the arrays that a loss takes.
 
-    ``target`` is the column to predict, given to the loss as ``names[1]``; words in it become
-    the numbers 0, 1, ... of their ``classes``, sorted unless they are given.  ``weights`` is a
+    ``target`` is the column to predict, or a list of columns side by side, given to the loss as
+    ``names[1]``; words in it become the numbers 0, 1, ... of their ``classes``, sorted unless
+    they are given, and with ``one_hot`` a column of 0 and 1 for each class.  ``weights`` is a
     column that the loss takes as it is, by the name `weights`.  ``inputs`` are the columns side
-    by side in ``names[0]``, by default all others.  ``categories`` names the inputs whose values
-    become a column of 0 and 1 each; a dict gives the values as well.  ``standardise`` subtracts
-    the mean and divides by the standard deviation, of all other inputs or of those named.
+    by side in ``names[0]``, by default all others.  ``categories`` names the inputs that hold one
+    of several values; a dict gives the values as well.  ``encode`` says what becomes of them:
+    "one_hot", a column of 0 and 1 for each; "drop_first", the same without the first; "integer",
+    the value's number; a dict says it for each column.  ``whole`` inputs stay integers, as an
+    embedding takes them; with a ``shape`` the inputs of an example are an array of it.
+    ``standardise`` subtracts the mean and divides by the standard deviation, of all other inputs
+    or of those named.
     ``missing`` says what is done about NaN: "refuse", "drop" the row, or fill in the "mean", the
-    "median", the "most frequent" value or a value of your own; a dict says it for each column.  A
+    "median", the "most_frequent" value or a value of your own; a dict says it for each column.  A
     category that was not there in training is refused, or with ``unseen="zeros"`` is in none of
     its columns.  ``marks`` are the cells of a CSV file that count as missing.
 
     Raises SpecError for settings that make no sense, DataError for data that does not fit them.
     """
 
-    target: str | None = None
+    target: str | Sequence[str] | None = None
     inputs: Sequence[str] | None = None
     categories: Sequence[str] | Mapping[str, Sequence[Any]] = ()
     standardise: bool | Sequence[str] = False
@@ -65,6 +71,10 @@ class Preparation:
     weights: str | None = None
     classes: tuple[Any, ...] | None = None
     encodings: Mapping[str, Encoding] | None = None
+    encode: str | Mapping[str, str] = "one_hot"
+    whole: bool = False
+    one_hot: bool = False
+    shape: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.unseen not in ("refuse", "zeros"):
@@ -72,15 +82,33 @@ class Preparation:
         for word in ("inputs", "categories", "standardise"):
             if isinstance(getattr(self, word), str):
                 raise SpecError(f"{word}={getattr(self, word)!r}: give a list of columns")
+        ways = [self.encode] if isinstance(self.encode, str) else self.encode.values()
+        for way in ways:
+            if way not in ENCODINGS:
+                raise SpecError(
+                    f"encode={way!r}{did_you_mean(str(way), ENCODINGS)}: one of "
+                    f"{', '.join(map(repr, ENCODINGS))}"
+                )
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns of the target."""
+        if self.target is None or isinstance(self.target, str):
+            return () if self.target is None else (self.target,)
+        return tuple(self.target)
+
+    @property
+    def is_label(self) -> bool:
+        """Whether the target is one column, which may hold a class's name or number."""
+        return len(self.targets) == 1
 
     # --- which rows and columns
 
     def is_complete(self, columns: Mapping[str, Any]) -> Any:
         """Return for each row whether it may stay: no column with missing="drop" lacks a value."""
         inputs = self._inputs(columns)
-        dropping = [name for name in inputs if self._treatment(name) == "drop"]
-        if self.target is not None and self._treatment(self.target) == "drop":
-            dropping.append(self.target)
+        used = [*inputs, *self.targets, *([self.weights] if self.weights else [])]
+        dropping = [name for name in used if self._treatment(name) == "drop"]
         kept = np.ones(len(columns[inputs[0]]), bool)
         for name in dropping:
             for start, part in _parts(columns[name], None):
@@ -89,12 +117,12 @@ class Preparation:
         return kept
 
     def _inputs(self, columns: Mapping[str, Any]) -> list[str]:
-        others = [name for name in (self.target, self.weights) if name is not None]
+        others = [*self.targets, *([self.weights] if self.weights else [])]
         wanted = [name for name in columns if name not in others]
         wanted = wanted if self.inputs is None else list(self.inputs)
         named = [*wanted, *others, *self.categories, *self._standardised(wanted)]
-        if isinstance(self.missing, Mapping):
-            named += self.missing
+        for given in (self.missing, self.encode):
+            named += given if isinstance(given, Mapping) else []
         for name in named:
             if name not in columns:
                 raise DataError(
@@ -113,7 +141,7 @@ class Preparation:
     def _treatment(self, name: str) -> Any:
         if isinstance(self.missing, Mapping):
             return self.missing.get(name, "refuse")
-        if name == self.target and self.missing != "drop":
+        if name in (*self.targets, self.weights) and self.missing != "drop":
             return "refuse"  # what was measured is never filled in unasked
         return self.missing
 
@@ -124,7 +152,7 @@ class Preparation:
         inputs = self._inputs(columns)
         scaled = self._standardised(inputs)
         found = {name: self._encoding(name, columns[name], rows, name in scaled) for name in inputs}
-        classes = None if self.target is None else self._classes(columns[self.target], rows)
+        classes = self._classes(columns[self.targets[0]], rows) if self.is_label else None
         return replace(self, encodings=found, classes=classes)
 
     def _encoding(self, name: str, column: Any, rows: Any, is_scaled: bool) -> Encoding:
@@ -159,12 +187,12 @@ class Preparation:
             return None
         if how not in FILLS:
             return self._literal(name, column, how)
-        if how == "most frequent":
+        if how == "most_frequent":
             return _most_frequent(column, rows)
         if column.dtype == object:
             raise DataError(
                 f"missing={how!r} cannot fill in the words of `{name}`: use "
-                f'missing={{"{name}": "most frequent"}}, or a word of your own'
+                f'missing={{"{name}": "most_frequent"}}, or a word of your own'
             )
         return _floats(_moments(column, rows)[0] if how == "mean" else _median(column, rows))
 
@@ -179,15 +207,14 @@ class Preparation:
         return value
 
     def _classes(self, column: Any, rows: Any) -> tuple[Any, ...] | None:
-        assert self.target is not None
-        if self.classes is not None or column.dtype != object:
+        if self.classes is not None or not (column.dtype == object or self.one_hot):
             return self.classes
-        return tuple(_sorted(self.target, _values(column, rows)))
+        return tuple(_sorted(self.targets[0], _values(column, rows)))
 
     # --- making arrays
 
     def apply(self, columns: Mapping[str, Any], rows: Any = None) -> dict[str, Any]:
-        """Return the inputs side by side and the target, under ``names``.
+        """Return the inputs side by side, the target and the weights, as the loss takes them.
 
         ``rows`` are the numbers that messages call the rows by, where these are a selection.
         """
@@ -195,16 +222,41 @@ class Preparation:
             raise SpecError("this Preparation has learned nothing yet: call fit first")
         self._inputs(columns)
         rows = np.arange(len(next(iter(columns.values())))) if rows is None else rows
-        blocks = [self._encoded(k, columns[k], e, rows) for k, e in self.encodings.items()]
-        if len(blocks) > 1:
-            blocks = [np.concatenate([b.reshape(len(b), -1) for b in blocks], axis=1)]
-        [X] = [b[:, None] if b.ndim == 1 else b for b in blocks]
-        made = {self.names[0]: X}
-        if self.target is not None:
-            made[self.names[1]] = self._target(columns[self.target], rows)
+        made = self.inputs_of(columns, rows)
+        if self.targets:
+            made[self.names[1]] = self._target(columns, rows)
         if self.weights is not None:
             made["weights"] = self._filled(self.weights, columns[self.weights], None, rows)
         return made
+
+    def inputs_of(self, columns: Mapping[str, Any], rows: Any) -> dict[str, Any]:
+        """Return the inputs side by side, under their name; nothing else has to be there."""
+        encodings = self.encodings or {}
+        for name in encodings:
+            if name not in columns:
+                raise DataError(
+                    f"the data has no column `{name}`{did_you_mean(name, columns)}: it has "
+                    f"{', '.join(columns)}"
+                )
+        blocks = [self._encoded(k, columns[k], e, rows) for k, e in encodings.items()]
+        if len(blocks) > 1:
+            blocks = [np.concatenate([b.reshape(len(b), -1) for b in blocks], axis=1)]
+        [X] = [b[:, None] if b.ndim == 1 else b for b in blocks]
+        X = self._as_whole(X, rows) if self.whole else X
+        return {self.names[0]: X if self.shape is None else self._shaped(X, self.shape)}
+
+    def _shaped(self, X: Any, shape: tuple[int, ...]) -> Any:
+        if X[0].size != math.prod(shape):
+            sizes = " x ".join(map(str, shape))
+            raise DataError(f"{X[0].size} inputs of an example are no array of {sizes}")
+        return X.reshape(len(X), *shape)
+
+    def _as_whole(self, X: Any, rows: Any) -> Any:
+        found = X.astype(np.int64)
+        if (wrong := found != X).any():
+            row = rows[np.argwhere(wrong)[0][0]]
+            raise DataError(f"row {row + 1} holds {X[wrong][0]!r}: these inputs are whole numbers")
+        return found
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -212,7 +264,9 @@ class Preparation:
         found: list[str] = []
         for name, encoding in (self.encodings or {}).items():
             if encoding.categories is not None:
-                found += [f"{name} {value}" for value in encoding.categories]
+                way = self._encode(name)
+                shown = encoding.categories[1 if way == "drop_first" else 0 :]
+                found += [name] if way == "integer" else [f"{name} {value}" for value in shown]
             else:
                 found.append(name if encoding.mean is None else f"{name}, standardised")
         return tuple(found)
@@ -220,9 +274,11 @@ class Preparation:
     def _encoded(self, name: str, column: Any, encoding: Encoding, rows: Any) -> Any:
         column = self._filled(name, column, encoding.fill, rows)
         if encoding.categories is not None:
-            return self._one_hot(name, column, encoding.categories, rows)
+            return self._of_categories(name, column, encoding.categories, rows)
         if column.dtype == object:
             raise DataError(f"column `{name}` holds words here, and held numbers in training")
+        if encoding.mean is None and (self.whole or column.dtype.kind == "f"):
+            return column
         column = column if column.dtype.kind == "f" else column.astype(float)
         if encoding.mean is None:
             return column
@@ -244,21 +300,38 @@ class Preparation:
             fill = np.asarray(fill).reshape(column.shape[1:])
         return np.where(lost, fill, column)
 
-    def _one_hot(self, name: str, column: Any, categories: tuple[Any, ...], rows: Any) -> Any:
+    def _encode(self, name: str) -> str:
+        return self.encode if isinstance(self.encode, str) else self.encode.get(name, "one_hot")
+
+    def _of_categories(self, name: str, column: Any, categories: tuple[Any, ...], rows: Any) -> Any:
         place = {value: k for k, value in enumerate(categories)}
         codes = np.array([place.get(value, -1) for value in column.tolist()], dtype=int)
-        if self.unseen == "refuse" and (codes < 0).any():
+        is_refused = self.unseen == "refuse" or self._encode(name) == "integer"
+        if is_refused and (codes < 0).any():
             row = int(np.flatnonzero(codes < 0)[0])
             raise DataError(
                 f"column `{name}` holds {column[row]!r} in row {rows[row] + 1}, which is none of "
                 f"the categories in training ({', '.join(map(str, categories))}): use "
                 "unseen='zeros', or give the categories"
             )
-        return (codes[:, None] == np.arange(len(categories))).astype(float)
+        way = self._encode(name)
+        if way == "integer":
+            return codes
+        first = 1 if way == "drop_first" else 0
+        return (codes[:, None] == np.arange(first, len(categories))).astype(float)
 
-    def _target(self, column: Any, rows: Any) -> Any:
-        name = str(self.target)
-        column = self._filled(name, column, None, rows)
+    def _target(self, columns: Mapping[str, Any], rows: Any) -> Any:
+        found = [self._filled(name, columns[name], None, rows) for name in self.targets]
+        if not self.is_label:
+            return np.stack(found, axis=1).astype(float)
+        codes = self._numbered(found[0], rows)
+        if not self.one_hot:
+            return codes
+        return (codes[:, None] == np.arange(len(self.classes or ()))).astype(float)
+
+    def _numbered(self, column: Any, rows: Any) -> Any:
+        """Return the classes of a column by number, or the column as it is."""
+        name = self.targets[0]
         if self.classes is None:
             return column
         place = {value: k for k, value in enumerate(self.classes)}
@@ -282,8 +355,9 @@ class Preparation:
     def from_dict(cls, kept: Mapping[str, Any]) -> Preparation:
         """Return the preparation that `as_dict` described."""
         values = dict(kept)
-        for word in ("names", "marks", "classes"):
-            values[word] = None if values[word] is None else tuple(values[word])
+        for word in ("names", "marks", "classes", "target", "shape"):
+            if isinstance(values[word], list):
+                values[word] = tuple(values[word])
         if values["encodings"] is not None:
             values["encodings"] = {
                 name: Encoding(**{k: tuple(v) if isinstance(v, list) else v for k, v in e.items()})

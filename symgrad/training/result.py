@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from symgrad.errors import ArgumentError, DataError
+from symgrad.training.conduct import Conduct
 from symgrad.training.dataset import Dataset
 from symgrad.training.loading import target_of
-from symgrad.training.metrics import classes_of, labels_of
+from symgrad.training.metrics import labels_of
 from symgrad.training.objective import call
 from symgrad.training.preparing import Preparation
 from symgrad.training.stopping import Best
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from symgrad.training.trained import TrainedModel
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -27,7 +30,8 @@ class TrainingResult:
     ``params`` are those after the last epoch, ``best`` is the best epoch with its own.
     ``history`` has a dict for each epoch: its number, its loss and metrics, with ``val_`` those of
     the validation part.  ``monitor`` is the name in it that the best epoch was found by.
-    ``stopped`` says why it ended: "epochs", "early stopping" or "interrupted".
+    ``stopped`` says why it ended: "epochs", "early stopping" or "interrupted".  A run of a spec
+    leaves a model that is ready for use, ``trained``, with the parameters of the best epoch.
     """
 
     params: Any
@@ -40,6 +44,9 @@ class TrainingResult:
     training: Dataset | None = None
     validation: Dataset | None = None
     target: str | None = None
+    conduct: Conduct = field(default_factory=Conduct)
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+    best_statistics: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Return the last epoch and the best one, in two lines."""
@@ -51,6 +58,23 @@ class TrainingResult:
         if self.best is None:
             return text
         return f"{text}\nbest epoch {self.best.epoch}: {self.monitor} {self.best.value:.4g}"
+
+    @property
+    def trained(self) -> TrainedModel:
+        """The model of a spec with the parameters of the best epoch.
+
+        Raises ArgumentError for a run of a function, whose parameters are all there is to keep.
+        """
+        from symgrad.training.trained import TrainedModel
+
+        if self.conduct.model is None:
+            raise ArgumentError(
+                "a function was trained, no spec: call it with the parameters in `best.params`"
+            )
+        last = self.best is None
+        params = self.params if self.best is None else self.best.params
+        statistics = self.statistics if last else self.best_statistics
+        return TrainedModel(self.conduct.model, params, statistics, self.preparation)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the loss by epoch, of training and of validation."""
@@ -112,4 +136,5 @@ class TrainingResult:
     def _classes(self, columns: dict[str, Any]) -> Any:
         if self.predict is None:
             raise ArgumentError("this needs predictions: train with predict=")
-        return classes_of(call(self.predict, self.params, columns, "predict"))
+        known = {**columns, **self.statistics}
+        return self.conduct.classes(call(self.predict, self.params, known, "predict"))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from symgrad.errors import ArgumentError
+from symgrad.training.conduct import Conduct
 from symgrad.training.metrics import METRICS, Metric, metrics_of
 from symgrad.training.preparing import Preparation
+from symgrad.training.splitting import Part
 from symgrad.training.stopping import EarlyStopping, early_stopping_of
 
 
@@ -23,8 +25,8 @@ class Settings:
     """
 
     fn: Callable[..., Any]
-    params: Any
     data: Any
+    params: Any
     optimizer: Any
     epochs: int = 100
     batch: int | None = None
@@ -40,6 +42,8 @@ class Settings:
     resume: bool = False
     log: Any = None
     progress: bool = True
+    shuffle: bool = True
+    conduct: Conduct = field(default_factory=Conduct)
 
     def __post_init__(self) -> None:
         _whole("epochs", self.epochs, 0)
@@ -69,6 +73,11 @@ class Settings:
             raise ArgumentError("resume=True needs the file to go on from: checkpoint='run.npz'")
         self._refuse_without_predictions()
         _ = self.stopping
+
+    @property
+    def part(self) -> float | Part | None:
+        """The part of the rows that is held back, unless that is data of its own."""
+        return self.validation if isinstance(self.validation, (float, Part)) else None
 
     def _refuse_without_predictions(self) -> None:
         known = METRICS.values()

@@ -6,6 +6,8 @@ depends on the seed and the epoch's number alone, so that a run can go on from a
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,29 @@ import numpy as np
 from symgrad.errors import DataError
 
 
-def order(count: int, seed: int, epoch: int) -> Any:
-    """Return the rows in the order in which epoch number ``epoch``, from 1, goes through them."""
-    return np.random.default_rng((seed, epoch)).permutation(count)
+def epoch_rng(seed: int, epoch: int) -> np.random.Generator:
+    """Return what epoch number ``epoch``, from 1, draws from: the order of the rows first."""
+    return np.random.default_rng((seed, epoch))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A share of the rows to hold back, drawn by a seed, as `train_test_split` of scikit-learn."""
+
+    share: float
+    seed: int
+
+    def split(self, count: int) -> tuple[Any, Any]:
+        """Return the rows for training and for validation, each in order."""
+        held = math.ceil(self.share * count)
+        if not 0 < held < count:
+            raise DataError(
+                f"{count} rows cannot be split: a share of {self.share} for validation leaves "
+                "nothing on one side"
+            )
+        is_held = np.zeros(count, bool)
+        is_held[np.random.RandomState(self.seed).permutation(count)[:held]] = True
+        return np.flatnonzero(~is_held), np.flatnonzero(is_held)
 
 
 def split(count: int, part: float, seed: int, labels: Any = None) -> tuple[Any, Any]:

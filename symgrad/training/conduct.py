@@ -1,0 +1,39 @@
+"""What a model does otherwise while it learns than afterwards: dropout, batch norm, classes.
+
+A loss that is a plain function does nothing otherwise, which is `Conduct`; the model of a spec
+has one of its own (`symgrad.training.spec_models`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from symgrad.spec import Model
+from symgrad.training.metrics import classes_of
+
+
+class Conduct:
+    """How the loop treats a model besides its loss and gradient."""
+
+    masks: tuple[str, ...] = ()
+    statistics: tuple[str, ...] = ()
+    evaluate: Callable[..., Any] | None = None
+    model: Model | None = None
+
+    def draw_masks(self, rows: int, rng: np.random.Generator) -> tuple[Any, ...]:
+        """Return the masks of one step, in the order of their names."""
+        return ()
+
+    def measured(self, params: Any, columns: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the statistics of the training data that predictions depend on."""
+        return ()
+
+    def refuse(self, columns: Mapping[str, Any], source: str) -> None:
+        """Raise `DataError` for columns that are not what the model takes."""
+
+    def classes(self, output: Any) -> Any:
+        """Return the class of each row of what is predicted."""
+        return classes_of(output)

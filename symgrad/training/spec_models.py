@@ -1,0 +1,338 @@
+"""A spec's model in the loop: its settings, its data's columns, and how it predicts.
+
+Given a model made from a spec, and data, return the `Settings` of its run.  Invariant: what the
+spec says is what happens; what is given besides overrides the spec's own key, and is checked as it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symgrad import optim
+from symgrad.errors import ArgumentError, DataError
+from symgrad.spec import Model
+from symgrad.spec.consistency import classes_of as count_of_classes
+from symgrad.spec.consistency import inputs_of, loss_of, objective_of
+from symgrad.spec.network import unrolled
+from symgrad.spec.objectives import ONE
+from symgrad.training import metrics, scores
+from symgrad.training.columns import has_names, is_table
+from symgrad.training.conduct import Conduct
+from symgrad.training.preparing import Preparation
+from symgrad.training.settings import Settings
+from symgrad.training.splitting import Part
+
+
+def settings_of(model: Model, data: Any = None, **given: Any) -> Settings:
+    """Return the run that a spec describes, on its own data or on ``data``.
+
+    ``given`` are fields of `Settings` that replace what the spec says.
+    """
+    spec, conduct = model.spec, SpecConduct(model)
+    own: dict[str, Callable[[], Any]] = {
+        "params": model.init,
+        "optimizer": lambda: optimizer_of(spec.content),
+        "epochs": lambda: spec["epochs"],
+        "batch": lambda: spec.get("batch_size"),
+        "seed": lambda: spec["seed"],
+        "validation": lambda: part_of(spec.content),
+        "metrics": lambda: conduct.metrics,
+        "early_stopping": lambda: stopping_of(spec.content),
+        "shuffle": lambda: spec["shuffle"],
+    }
+    known = {name: make() for name, make in own.items() if name not in given}
+    data = file_of(model) if data is None else data
+    return Settings(
+        fn=model.compiled, data=data, predict=model.predict, target="y", conduct=conduct,
+        preparation=preparation_of(model, data), **known, **given,
+    )  # fmt: skip
+
+
+# --- what a model of a spec does ------------------------------------------------------------------
+
+
+ARRAYS = ("X", "y", "weights")
+
+
+class SpecConduct(Conduct):
+    """How the loop treats the model of a spec."""
+
+    def __init__(self, model: Model):
+        self.model: Model = model
+        self.masks = tuple(model.masks)
+        self.statistics = tuple(model.plan.statistics)
+        self.evaluate = model.evaluate if self.masks or self.statistics else None
+        self.goal = objective_of(model.spec.content)
+        self.count = count_of_classes(model.spec.content)
+
+    def draw_masks(self, rows: int, rng: np.random.Generator) -> tuple[Any, ...]:
+        """Return the masks of one step: zeros and ones, by the share that each layer keeps."""
+        return tuple(self.model.draw_masks(rows, rng).values())
+
+    def measured(self, params: Any, columns: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return mean and variance before each batch_norm layer, over the training data."""
+        return self.model.statistics(*params.values(), columns["X"])
+
+    def classes(self, output: Any) -> Any:
+        """Return the class of each row: the largest score, or what is above the threshold."""
+        output = np.asarray(output)
+        if output.ndim == 2 and output.shape[1] > 1:
+            return output.argmax(axis=1)
+        return (output.reshape(len(output)) > threshold_of(self.model)).astype(int)
+
+    @property
+    def metrics(self) -> dict[str, Score]:
+        """The metrics that the spec names, of what the model predicts and y."""
+        return {name: self.metric(name) for name in self.model.spec["metrics"]}
+
+    def metric(self, name: str) -> Score:
+        return Score(name, score_of(name, self.count), None if name in OF_NUMBERS else self.classes)
+
+    def refuse(self, columns: Mapping[str, Any], source: str) -> None:
+        """Raise `DataError` for columns that do not fit the layers or the loss."""
+        refuse_inputs(self.model, columns["X"], source)
+        if "y" in columns:
+            refuse_labels(self, columns["y"], source)
+        if "weights" in columns and (np.min(columns["weights"], initial=0) < 0):
+            raise DataError(f"{source}: a weight is negative; an example counts 0 or more")
+
+
+OF_NUMBERS = frozenset({"mae", "rmse", "r2", "auc"})
+BY_CLASS = frozenset({"precision", "recall", "f1"})
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric by name: of classes, or without ``classes`` of what is predicted itself."""
+
+    name: str
+    function: Callable[[Any, Any], float]
+    classes: Callable[[Any], Any] | None
+
+    @property
+    def __name__(self) -> str:  # as a function's, for the monitor
+        return self.name
+
+    def __call__(self, output: Any, y: Any) -> float:
+        if self.classes is None:
+            return self.function(output, y)
+        return self.function(self.classes(output), metrics.labels_of(y))
+
+
+def score_of(name: str, count: int | None) -> Callable[[Any, Any], float]:
+    """Return the function of a metric; with more than two classes it is the mean over them."""
+    if name in ("mae", "rmse", "r2"):
+        return metrics.METRICS[name]
+    if name in BY_CLASS and (count or 2) > 2:
+        name = f"macro_{name}"
+    return getattr(scores, name)  # type: ignore[no-any-return]
+
+
+def threshold_of(model: Model) -> float:
+    """Return above which prediction a row is of class 1, where there is one number a row.
+
+    A score of hinge loss is compared with 0; probabilities, and numbers fitted to 0 and 1, with
+    one half.
+    """
+    goal = objective_of(model.spec.content)
+    return 0.0 if goal.outputs == ONE and goal.takes_scores and not goal.links else 0.5
+
+
+# --- what does not fit ----------------------------------------------------------------------------
+
+
+def refuse_inputs(model: Model, X: Any, source: str) -> None:
+    spec = model.spec.content
+    wanted = inputs_of(spec)
+    row = () if wanted is None else (wanted,) if isinstance(wanted, int) else tuple(wanted)
+    if row and X.shape[1:] != row:
+        sizes = " x ".join(map(str, row))
+        raise DataError(
+            f"{source} has inputs of shape {X.shape}, and the spec says {sizes} for each example: "
+            "set `inputs`, or list `data.features`"
+        )
+    first = next(unrolled(spec["layers"])) if "layers" in spec else {}
+    if first.get("kind") == "embedding":
+        refuse_range(X, first["size"], f"{source}: the inputs", "the embedding layer's rows")
+
+
+def refuse_labels(conduct: SpecConduct, y: Any, source: str) -> None:
+    """Refuse targets that the loss is not made for."""
+    name, kind = loss_of(conduct.model.spec.content)[0], conduct.goal.labels
+    if kind == "class":
+        if y.ndim != 1:
+            raise DataError(
+                f"{source}: y has shape {y.shape}, and {name} takes one class for each example; "
+                'for shares set loss = {{ name = "softmax_cross_entropy", labels = "soft" }}'
+            )
+        if conduct.count is not None:
+            refuse_range(y, conduct.count, f"{source}: y", f"the classes of {name}")
+    elif kind == "0 or 1":
+        refuse_range(y, 2, f"{source}: y", f"the classes of {name}")
+    elif kind == "shares":
+        refuse_below_zero(y, source, name)
+        if y.ndim != 2 or y.shape[1] != conduct.count:
+            raise DataError(
+                f"{source}: y has shape {y.shape}, and {name} takes {conduct.count} shares for "
+                "each example"
+            )
+    elif name == "poisson":
+        refuse_below_zero(y, source, name)
+
+
+def refuse_range(values: Any, count: int, what: str, whose: str) -> None:
+    wrong = (values < 0) | (values >= count) | (values != np.floor(values))
+    if wrong.any():
+        at = np.argwhere(wrong)[0]
+        raise DataError(
+            f"{what} hold {values[tuple(at)].item()!r} (row {at[0] + 1} of these), and {whose} "
+            f"are 0 to {count - 1}; `data.classes` numbers words or other numbers"
+        )
+
+
+def refuse_below_zero(y: Any, source: str, name: str) -> None:
+    if (y < 0).any():
+        raise DataError(f"{source}: y holds {y[y < 0][0].item()!r}: {name} takes 0 and more")
+
+
+# --- from keys of a spec to settings --------------------------------------------------------------
+
+
+def optimizer_of(content: Mapping[str, Any]) -> optim.Optimizer:
+    """Return the optimizer of a spec, with its schedule."""
+    given = content["optimizer"]
+    settings = {"name": given} if isinstance(given, str) else dict(given)
+    made = optim.optimizer(settings.pop("name"), **settings)
+    schedule = content.get("schedule")
+    if schedule is None:
+        return made
+    return optim.optimizer(
+        settings_name(given), **{**settings, "lr": schedule_of(schedule, made.lr)}
+    )
+
+
+def settings_name(given: str | Mapping[str, Any]) -> str:
+    return given if isinstance(given, str) else str(given["name"])
+
+
+def schedule_of(schedule: Mapping[str, Any], lr: Any) -> optim.Schedule:
+    """Return a schedule of a spec; what follows a warm-up takes the place of its rate."""
+    settings = dict(schedule)
+    name, then = settings.pop("name"), settings.pop("then", None)
+    return optim.schedule(name, lr=lr if then is None else schedule_of(then, lr), **settings)
+
+
+def part_of(content: Mapping[str, Any]) -> Part | None:
+    given = content.get("validation")
+    return None if given is None else Part(given["share"], given.get("seed", content["seed"]))
+
+
+def stopping_of(content: Mapping[str, Any]) -> dict[str, Any] | None:
+    given = content.get("early_stopping")
+    if given is None:
+        return None
+    return {"patience": given["patience"], "min_delta": float(given["least"])}
+
+
+# --- the data -------------------------------------------------------------------------------------
+
+
+def file_of(model: Model) -> Any:
+    """Return the data file that the spec names."""
+    file = (model.spec.get("data") or {}).get("file")
+    if file is None:
+        raise ArgumentError(
+            f"{model.spec.origin} names no data: give it, or set `file` in its table [data]"
+        )
+    return model.spec.folder / file
+
+
+def preparation_of(model: Model, data: Any) -> Preparation | None:
+    """Return what makes X, y and weights of a table's columns, or of arrays of those names."""
+    declared, arrays = model.spec.get("data"), arrays_among(data)
+    if declared is None:
+        return None
+    if not is_table(data):
+        if declared["standardise"] or declared["missing"] != "refuse":
+            raise ArgumentError(
+                "batches are taken as they come: `data.standardise` and `data.missing` need all "
+                "of the data"
+            )
+        return None
+    return of_table(model, declared) if arrays is None else of_arrays(model, declared, arrays)
+
+
+def arrays_among(data: Any) -> dict[str, Any] | None:
+    """Return data that is X, y and weights already; None for columns of a table, or a file."""
+    if has_names(data):
+        found = {str(name): data[name] for name in data}
+        return found if "X" in found and set(found) <= set(ARRAYS) else None
+    if isinstance(data, (tuple, list)):
+        return dict(zip(ARRAYS, data, strict=False))
+    return {"X": data} if isinstance(data, np.ndarray) else None
+
+
+def of_table(model: Model, declared: Mapping[str, Any]) -> Preparation:
+    features = declared.get("features")
+    coded = [each for each in features or () if not isinstance(each, str) and "categories" in each]
+    targets = as_list(declared["target"])
+    inputs = inputs_of(model.spec.content)
+    return Preparation(
+        target=targets[0] if len(targets) == 1 else tuple(targets),
+        inputs=None if features is None else [column_of(each) for each in features],
+        categories={each["column"]: tuple(each["categories"]) for each in coded},
+        encode={each["column"]: each["encode"] for each in coded},
+        standardise=declared["standardise"],
+        missing=declared["missing"],
+        marks=tuple(declared["missing_values"]),
+        weights=declared.get("weights"),
+        classes=tuple(declared["classes"]) if "classes" in declared else None,
+        whole=reads_rows(model),
+        one_hot=is_one_hot(model, len(targets)),
+        shape=tuple(inputs) if isinstance(inputs, list) else None,
+    )
+
+
+def of_arrays(model: Model, declared: Mapping[str, Any], arrays: Mapping[str, Any]) -> Preparation:
+    """Return what the table [data] means for arrays X and y."""
+    if any(not isinstance(each, str) for each in declared.get("features") or ()):
+        raise DataError(
+            "`data.features` names categories, so the data must be columns: a dict of them, or a "
+            "file, and not an array X"
+        )
+    y = np.asarray(arrays.get("y", ()))
+    classes = tuple(declared.get("classes", ()))
+    are_words = all(isinstance(each, str) for each in classes)
+    is_named = y.dtype.kind in "OU" or not are_words  # words, or the numbers that stand for them
+    return Preparation(
+        target="y" if "y" in arrays else None,
+        inputs=["X"],
+        standardise=declared["standardise"],
+        missing=declared["missing"],
+        weights="weights" if "weights" in arrays else None,
+        classes=classes if classes and y.ndim == 1 and is_named else None,
+        whole=reads_rows(model),
+        one_hot=is_one_hot(model, 1) and y.ndim == 1,
+    )
+
+
+def as_list(target: str | Sequence[str]) -> list[str]:
+    return [target] if isinstance(target, str) else list(target)
+
+
+def column_of(feature: Any) -> str:
+    return feature if isinstance(feature, str) else str(feature["column"])
+
+
+def reads_rows(model: Model) -> bool:
+    """Return whether X holds whole numbers, as an embedding layer takes them."""
+    return bool(model.plan.sizes["X"][1])
+
+
+def is_one_hot(model: Model, targets: int) -> bool:
+    """Return whether one column of classes becomes the shares that the loss takes."""
+    return model.labels == "shares" and targets == 1

@@ -1,0 +1,168 @@
+"""A trained model, ready to predict: its spec, its parameters, and how its inputs are prepared.
+
+Given data as it comes, return predictions; given a file, keep the model and find it again.
+Invariant: a file that is read gives the predictions of the model that was written.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import CheckpointError, DataError
+from symgrad.spec import Model, model
+from symgrad.training.checkpoints import digest, read_members, replace_file
+from symgrad.training.columns import read_columns
+from symgrad.training.csv_files import MISSING
+from symgrad.training.dataset import row_count
+from symgrad.training.objective import call
+from symgrad.training.preparing import Preparation
+from symgrad.training.spec_models import ARRAYS, SpecConduct, arrays_among
+
+FORMAT, VERSION = "symgrad model", 1
+HEADER = "symgrad model"  # no parameter can be called so
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainedModel:
+    """The model of a spec with its parameters.
+
+    ``statistics`` are the means and variances of the training data where the model has batch norm;
+    ``preparation`` is what was learned of the columns of the training data.
+    """
+
+    model: Model
+    params: Mapping[str, Any]
+    statistics: Mapping[str, Any]
+    preparation: Preparation | None = None
+
+    def __repr__(self) -> str:
+        return repr(self.model).replace("<symgrad model", "<trained symgrad model")
+
+    # --- predictions
+
+    def predict(self, data: Any) -> Any:
+        """Return what the model says of each row: probabilities of classes, or numbers.
+
+        ``data`` is an array X, or a table with the columns that the model was trained on: a dict,
+        a data frame, a CSV or NPZ file.  Raises DataError for data that does not fit.
+        """
+        return self._predict(self._inputs(data))
+
+    def classes(self, data: Any) -> Any:
+        """Return the class of each row, as it was called in the training data."""
+        found = SpecConduct(self.model).classes(self.predict(data))
+        labels = self.labels
+        return found if labels is None else np.array(labels)[found]
+
+    @property
+    def labels(self) -> tuple[Any, ...] | None:
+        """What the classes are called in data, in the order 0, 1, ..., if they have names."""
+        return None if self.preparation is None else self.preparation.classes
+
+    def evaluate(self, data: Any) -> dict[str, float]:
+        """Return the loss and the metrics of the spec on data with targets."""
+        columns = self._read(data)
+        if self.preparation is not None:
+            kept = np.flatnonzero(self.preparation.is_complete(columns))
+            columns = {name: x[kept] for name, x in columns.items() if np.ndim(x)}
+            columns = self.preparation.apply(columns, kept)
+        conduct = SpecConduct(self.model)
+        for name in [name for name in self._taken if name not in columns]:
+            raise DataError(f"the data has no `{name}`, which the loss takes")
+        conduct.refuse(columns, "data")
+        known = {**columns, **self.statistics}
+        output = self._predict(columns["X"])
+        measured = {name: metric(output, columns["y"]) for name, metric in conduct.metrics.items()}
+        return {"loss": float(call(self.model.evaluate, self.params, known, "loss"))} | measured
+
+    @property
+    def _taken(self) -> list[str]:
+        return [name for name in self.model.plan.shapes if name in ARRAYS]
+
+    def _predict(self, X: Any) -> Any:
+        return self.model.predict(*self.params.values(), X, *self.statistics.values())
+
+    def _inputs(self, data: Any) -> Any:
+        columns = self._read(data)
+        if self.preparation is not None:
+            columns = self.preparation.inputs_of(columns, np.arange(row_count(columns)))
+        if "X" not in columns:
+            raise DataError(f"the data has no inputs X: it has {', '.join(columns) or 'nothing'}")
+        SpecConduct(self.model).refuse({"X": columns["X"]}, "data")
+        return columns["X"]
+
+    def _read(self, data: Any) -> dict[str, Any]:
+        marks = MISSING if self.preparation is None else self.preparation.marks
+        arrays = arrays_among(data)
+        columns = read_columns(data if arrays is None else arrays, self._taken, marks)
+        row_count(columns)
+        return columns
+
+    # --- keeping it
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to an NPZ file: each parameter by its name, and the spec."""
+        arrays = {**self.params, **self.statistics}
+        header = {
+            "format": FORMAT,
+            "version": VERSION,
+            "spec": self.model.spec.given,
+            "name": self.model.spec.name,
+            "parameters": list(self.params),
+            "preparation": None if self.preparation is None else self.preparation.as_dict(),
+        }
+        header["digest"] = digest(header, arrays)
+        text = np.frombuffer(json.dumps(header).encode(), np.uint8)
+        packed = io.BytesIO()
+        np.savez(packed, **{**arrays, HEADER: text})
+        replace_file(Path(path), packed.getvalue())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], spec: Any = None) -> TrainedModel:
+        """Return the model that `save` wrote.
+
+        A model that is a function in a file needs its ``spec`` once more, for where the file is.
+        Raises CheckpointError for a file that is damaged, of another version, or no model.
+        """
+        members = read_members(Path(path), "model")
+        header = _header(Path(path), members)
+        arrays = {name: x for name, x in members.items() if name != HEADER}
+        if header.pop("digest", None) != digest(header, arrays):
+            raise CheckpointError(f"{path} is damaged: its contents are not what was written")
+        if "model" in header["spec"] and spec is None:
+            raise CheckpointError(
+                f"{path} holds the parameters of {header['spec']['model']}: give the spec as well, "
+                "which says where that file is"
+            )
+        made = model({"name": header["name"], **header["spec"]} if spec is None else spec)
+        kept = header["preparation"]
+        names = header["parameters"]
+        if {k: arrays[k].shape for k in names} != made.parameters:
+            raise CheckpointError(f"{path} holds other parameters than the model of this spec has")
+        return cls(
+            made,
+            {name: arrays[name] for name in names},
+            {name: arrays[name] for name in made.plan.statistics},
+            None if kept is None else Preparation.from_dict(kept),
+        )
+
+
+def _header(path: Path, members: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        header = json.loads(members[HEADER].tobytes())
+        version = header["version"]
+    except (KeyError, ValueError, TypeError):
+        raise CheckpointError(f"{path} is no trained model of symgrad's") from None
+    if version != VERSION:
+        raise CheckpointError(
+            f"{path} has version {version} of the format, this symgrad reads version {VERSION}"
+        )
+    return dict(header)
