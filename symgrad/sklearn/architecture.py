@@ -1,0 +1,229 @@
+"""What an estimator's settings come to: a spec, its model, and the compiled loss.
+
+Given the settings, the number of columns and of outputs, return an `Architecture`.  Invariant:
+there is one compiled loss for all networks of the same structure, whatever their sizes.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from symgrad.compiled import Compiled
+from symgrad.errors import SpecError
+from symgrad.sklearn.functions import PLACEHOLDER, named, objective, weights_of
+from symgrad.spec import Model, Spec, model, read
+from symgrad.spec.consistency import inputs_of
+from symgrad.spec.network import unrolled
+from symgrad.spec.objectives import FORMULA, OBJECTIVES, Objective
+from symgrad.spec.reading import checked
+from symgrad.spec.schema import LOSSES
+
+MOST_KEPT = 256
+HIDDEN = (100,)
+STRUCTURE = (
+    "name", "inputs", "layers", "model", "parameters", "init", "loss", "class_weights",
+    "sample_weights", "regularisers",
+)  # fmt: skip
+TRAINING = ("seed", "optimizer", "schedule", "epochs", "batch_size", "early_stopping", "validation")
+
+
+@dataclass(frozen=True)
+class Key:
+    """Which model it is, in words that can be pickled; see `model_of`."""
+
+    content: str
+    folder: str = ""
+    stamp: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an estimator's settings start: a spec, or nothing; and the loss that it gets."""
+
+    spec: Spec | None
+    loss: Any
+
+    @property
+    def function(self) -> Callable[..., Any] | None:
+        """The loss, where it is a function of the user's."""
+        return self.loss if callable(self.loss) else None
+
+    @property
+    def goal(self) -> Objective:
+        """What the loss asks of a network; of a misspelt one the spec will complain."""
+        loss = self.loss
+        settings = loss if isinstance(loss, Mapping) else {"name": loss}
+        if settings.get("labels", "integer") != "integer":
+            return OBJECTIVES["soft_cross_entropy"]
+        name = settings.get("name")
+        return OBJECTIVES[name] if isinstance(name, str) and name in LOSSES else FORMULA
+
+    @property
+    def takes_weights(self) -> bool:
+        """Whether the loss can count examples by weights."""
+        if self.function is not None:
+            return weights_of(self.function) is not None
+        return self.goal is not FORMULA or self.always_weighted
+
+    @property
+    def always_weighted(self) -> bool:
+        """Whether the loss is text or a function that asks for weights."""
+        if self.function is not None:
+            return weights_of(self.function) is not None
+        is_text = self.goal is FORMULA and isinstance(self.loss, str)
+        return is_text and re.search(r"\bweights\b", self.loss) is not None
+
+
+def source_of(spec: Any, loss: Any, otherwise: str) -> Source:
+    found = None if spec is None else read(spec)
+    if loss is None:
+        loss = otherwise if found is None else found["loss"]
+    return Source(found, named(loss))
+
+
+# --- the spec -------------------------------------------------------------------------------------
+
+
+def written(source: Source, settings: Mapping[str, Any], owner: str, **found: Any) -> Spec:
+    """Return the spec that the settings of an estimator come to.
+
+    ``found`` are the ``inputs``, ``outputs`` and ``weighted`` that the data decides, and
+    ``class_weights`` in the order of the classes.
+    """
+    base = {} if source.spec is None else dict(source.spec.given)
+    given = {key: base[key] for key in (*STRUCTURE, *TRAINING) if key in base}
+    given["loss"] = PLACEHOLDER if source.function is not None else source.loss
+    given["sample_weights"] = found["weighted"]
+    if source.spec is not None:
+        given["name"] = source.spec.name
+    if found["class_weights"] is not None:
+        given["class_weights"] = found["class_weights"]
+    sized(given, source.spec, found["inputs"], owner)
+    if "model" not in given:
+        given["layers"] = layers(given, settings, found["outputs"], owner)
+    penalties = {key: settings[key] for key in ("l1", "l2") if settings[key] is not None}
+    if penalties:
+        given["regularisers"] = {**given.get("regularisers", {}), **penalties}
+    if settings["init"] is not None:
+        given["init"] = settings["init"]
+    given |= steps(given, settings)
+    return checked(given, owner, Path() if source.spec is None else source.spec.folder)
+
+
+def sized(given: dict[str, Any], spec: Spec | None, columns: int, owner: str) -> None:
+    """Note how many columns X has, or raise SpecError if the spec says another number."""
+    wanted = None if spec is None else inputs_of(spec.content)
+    size = columns if wanted is None else math.prod(wanted if type(wanted) is list else [wanted])
+    if size != columns:
+        raise SpecError(
+            f"{owner}: X has {columns} features, and the spec's inputs come to {size}: give these "
+            "columns, or change `inputs` or `data.features`"
+        )
+    given["inputs"] = wanted if wanted is not None else columns
+
+
+def layers(given: Any, settings: Mapping[str, Any], outputs: int, owner: str) -> list[Any]:
+    """Return the spec's layers, or hidden ones as the settings say and a last one."""
+    hidden, activation = settings["hidden"], settings["activation"]
+    if "layers" in given and hidden is None and activation is None:
+        last = list(unrolled(given["layers"]))[-1]
+        if last.get("units") not in (None, outputs):
+            raise SpecError(
+                f"{owner}: the last layer of the spec has {last['units']} units, and y with this "
+                f"loss asks for {outputs}: change its `units`, or give hidden="
+            )
+        return list(given["layers"])
+    if hidden is None:
+        hidden = hidden_of(given["layers"], owner) if "layers" in given else HIDDEN
+    units = [hidden] if not hasattr(hidden, "__iter__") else list(hidden)
+    between = "relu" if activation is None else activation
+    return [*({"units": each, "activation": between} for each in units), {"units": outputs}]
+
+
+def hidden_of(given: Any, owner: str) -> list[int]:
+    flat = list(unrolled(given))
+    if any(layer.get("kind", "dense") != "dense" for layer in flat):
+        raise SpecError(
+            f"{owner}: activation= is for dense layers, and the spec has others: change it there"
+        )
+    return [layer["units"] for layer in flat[:-1]]
+
+
+def steps(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of a spec that say how the parameters go down."""
+    found: dict[str, Any] = {}
+    chosen, rate = settings["optimizer"], settings["learning_rate"]
+    if chosen is None:
+        chosen = given.get("optimizer", "adam")
+    if isinstance(chosen, str):
+        chosen = {"name": chosen}
+    if isinstance(chosen, Mapping):
+        if rate is not None:
+            chosen = {**chosen, "lr": rate}
+        found["optimizer"] = chosen
+    if settings["schedule"] is not None:
+        found["schedule"] = settings["schedule"]
+    return found
+
+
+# --- the model and its compiled loss --------------------------------------------------------------
+
+
+def key_of(spec: Spec) -> Key:
+    content = {key: spec[key] for key in STRUCTURE if key in spec.content}
+    text = json.dumps(content, sort_keys=True)
+    if "model" not in content:
+        return Key(text)
+    file = (spec.folder / content["model"].rpartition(":")[0]).resolve()
+    if not file.is_file():
+        return Key(text, str(spec.folder))
+    now = file.stat()
+    return Key(text, str(spec.folder), (now.st_mtime_ns, now.st_size))
+
+
+@lru_cache(MOST_KEPT)
+def model_of(key: Key) -> Model:
+    """Return the model of a key; the same one for the same key."""
+    content = json.loads(key.content)
+    return model(checked(content, content.get("name", "spec"), Path(key.folder)))
+
+
+_compiled: dict[Any, Compiled] = {}
+_lock = threading.RLock()
+
+
+def compiled_of(key: Key, function: Callable[..., Any] | None, has_labels: bool) -> Compiled:
+    """Return the compiled loss of a model, the same one for models that differ in sizes only."""
+    found = model_of(key)
+    place = key.folder, key.stamp, structure(found), function, has_labels
+    with _lock:
+        if place not in _compiled:
+            if len(_compiled) >= MOST_KEPT:
+                del _compiled[next(iter(_compiled))]
+            made = found.compiled if function is None else objective(found, function, has_labels)
+            assert made.source  # compiled without data: the text is the same whoever comes first
+            _compiled[place] = made
+        return _compiled[place]
+
+
+def structure(found: Model) -> tuple[str, str]:
+    """Return the code of a model without its docstrings, where sizes are, and its sizes by name."""
+    return _code(found.source), repr(found.specs)
+
+
+@lru_cache(MOST_KEPT)
+def _code(source: str) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.FunctionDef)):
+            node.body = node.body[1:]  # each has a docstring
+    return ast.dump(tree)

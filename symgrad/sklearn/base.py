@@ -1,0 +1,405 @@
+"""What both estimators do: settings to a model, a fit or a part of one, and what it leaves.
+
+Given X and y as scikit-learn takes them, learn ``params_``.  Invariant: what `fit` leaves is plain
+data; models and functions are looked up by what they are made of, so estimators can be pickled.
+"""
+
+from __future__ import annotations
+
+import numbers
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from symgrad.compiled import Compiled
+from symgrad.errors import SpecError
+from symgrad.sklearn.architecture import (
+    Key,
+    Source,
+    compiled_of,
+    key_of,
+    model_of,
+    source_of,
+    written,
+)
+from symgrad.sklearn.fitting import Kept, Plan, fitted, optimizer_of
+from symgrad.sklearn.versions import validate_data
+from symgrad.spec import Model, Spec
+from symgrad.training.splitting import split
+
+EPOCHS, PATIENCE, ROWS, RATE = 200, 10, 200, 0.01
+
+
+def _goes_in_parts(estimator: Any) -> bool:
+    if estimator.early_stopping is True:
+        raise AttributeError("partial_fit holds nothing out: it needs early_stopping=False")
+    return True
+
+
+class Network(BaseEstimator):
+    """What `SymgradClassifier` and `SymgradRegressor` share."""
+
+    _key: Key
+    _statistics: tuple[Any, ...]
+    params_: dict[str, Any]
+    n_features_in_: int
+
+    def __init__(
+        self,
+        loss: Any = None,
+        *,
+        hidden: Any = None,
+        activation: Any = None,
+        spec: Any = None,
+        init: Any = None,
+        l1: Any = None,
+        l2: Any = None,
+        optimizer: Any = None,
+        learning_rate: Any = None,
+        schedule: Any = None,
+        batch_size: Any = "auto",
+        max_iter: Any = None,
+        early_stopping: Any = "auto",
+        validation_fraction: Any = 0.1,
+        n_iter_no_change: Any = "auto",
+        tol: Any = 1e-4,
+        warm_start: Any = False,
+        random_state: Any = None,
+        verbose: Any = False,
+    ):
+        self.loss = loss
+        self.hidden = hidden
+        self.activation = activation
+        self.spec = spec
+        self.init = init
+        self.l1 = l1
+        self.l2 = l2
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # --- what the kinds of estimator say
+
+    _default_loss: str
+
+    def _checked_y(self, y: Any, is_first: bool, classes: Any) -> Any:
+        """Return y as numbers, and note what is learned from it."""
+        raise NotImplementedError
+
+    def _outputs(self, source: Source, y: Any) -> int:
+        """Return how many numbers the last layer gives, or refuse the loss."""
+        raise NotImplementedError
+
+    def _targets(self, y: Any) -> Any:
+        """Return y as the loss takes it."""
+        raise NotImplementedError
+
+    def _has_labels(self) -> bool:
+        """Return whether a loss that is a function is given integers."""
+        raise NotImplementedError
+
+    def _class_weights(self, source: Source) -> list[float] | None:
+        """Return the class weights of the spec, in the order of the classes."""
+        return None
+
+    def _weights(self, y: Any, weights: Any, is_part: bool) -> Any:
+        """Return the weight of each example, None if all count the same."""
+        return weights
+
+    # --- fitting
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Train on ``X`` (n, d) and ``y``, each example counted by ``sample_weight`` (n,).
+
+        Raises SpecError, a ValueError, for settings that make no sense, DivergenceError where a
+        value stops being finite.
+        """
+        is_first = not (self.warm_start and hasattr(self, "params_"))
+        X, y, weights = self._checked(X, y, sample_weight, is_first, None, False)
+        if is_first:
+            self._begin(X, y, weights)
+        held = None
+        if self._holds_out():
+            rows, kept = self._split(y)
+            held = self._columns(X[kept], y[kept], None if weights is None else weights[kept])
+            X, y = X[rows], y[rows]
+            weights = None if weights is None else weights[rows]
+        data = self._columns(X, y, weights)
+        plan = self._plan(len(X))
+        result = self._run(data, held, Kept(self._optimizer()), plan)
+        if held is not None:
+            assert result.best is not None
+            self.params_ = result.best.params
+            self.validation_loss_curve_ += [each["val_loss"] for each in result.history]
+        best = [self.best_loss_] if not is_first and held is None else []
+        self.best_loss_ = min([*best, *(each[result.monitor] for each in result.history)])
+        self._statistics = self._model.statistics(*self.params_.values(), data["X"])
+        if result.stopped == "epochs" and plan.patience is not None:
+            warnings.warn(
+                f"{type(self).__name__}: {plan.epochs} epochs (max_iter) are over, and the loss "
+                f"still falls by more than tol={self.tol} in {plan.patience} epochs: raise "
+                "max_iter or learning_rate, or switch this off with n_iter_no_change=None",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
+
+    @available_if(_goes_in_parts)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Go through ``X`` and ``y`` once, from where the last call left off."""
+        return self._partial_fit(X, y, sample_weight, None)
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> Any:
+        is_first = not hasattr(self, "params_")
+        X, y, weights = self._checked(X, y, sample_weight, is_first, classes, True)
+        if is_first:
+            self._begin(X, y, weights)
+        self._refuse_statistics()
+        kept = Kept(self._optimizer(), self._state)
+        seed = self._seed + (0 if self._state is None else self._state.step)
+        plan = Plan(1, self._batch(len(X)), seed, None, 0.0, bool(self.verbose))
+        result = self._run(self._columns(X, y, weights), None, kept, plan)
+        self.best_loss_ = min(self.best_loss_, result.history[-1]["loss"])
+        return self
+
+    def _checked(
+        self, X: Any, y: Any, weights: Any, is_first: bool, classes: Any, is_part: bool
+    ) -> tuple[Any, Any, Any]:
+        """Return X, y as numbers, and the weights of examples; those of weight 0 are left out."""
+        if y is None:  # as scikit-learn says it
+            validate_data(self, X, y, reset=is_first)
+        X, y = validate_data(
+            self, X, y, dtype=np.float64, multi_output=True, reset=is_first, order="C"
+        )
+        y = self._checked_y(y, is_first, classes)
+        if weights is not None:
+            weights = _check_sample_weight(weights, X, dtype=np.float64)
+        weights = self._weights(y, weights, is_part)
+        if weights is None:
+            return X, y, None
+        if (weights < 0).any():
+            raise ValueError("Negative values in sample_weight: a weight is 0 or more")
+        counted = weights > 0
+        if not counted.any():
+            raise ValueError(
+                "Sample weights must contain at least one non-zero number: all are zero"
+            )
+        return (X, y, weights) if counted.all() else (X[counted], y[counted], weights[counted])
+
+    def _begin(self, X: Any, y: Any, weights: Any) -> None:
+        """Make the network and its first parameters."""
+        source = self._source()
+        is_weighted = weights is not None or source.always_weighted
+        settings = {**self.get_params(deep=False), **self._steps_given(source)}
+        spec = written(
+            source, settings, type(self).__name__, inputs=X.shape[1],
+            outputs=self._outputs(source, y), weighted=is_weighted and source.function is None,
+            class_weights=self._class_weights(source),
+        )  # fmt: skip
+        if weights is not None and not source.takes_weights:
+            raise SpecError(
+                f"{type(self).__name__}: this loss does not count examples by weights: a formula "
+                "may read `weights`, and a function may take them, def loss(y_hat, y, weights)"
+            )
+        self._spec, self._key, self._function = spec, key_of(spec), source.function
+        self._is_weighted = is_weighted
+        self._seed = self._seed_of(spec)
+        self.params_ = self._model.init(self._seed)
+        self._state, self._statistics = None, ()
+        self.loss_curve_: list[float] = []
+        self.validation_loss_curve_: list[float] = []
+        self.best_loss_ = np.inf
+        self._refuse_output(X)
+
+    def _steps_given(self, source: Source) -> dict[str, Any]:
+        """Return the learning rate of an optimizer that has none of its own."""
+        is_plain = self.optimizer is None and (source.spec is None or "optimizer" not in source.spec.given)
+        is_plain = is_plain or isinstance(self.optimizer, str)
+        return {"learning_rate": RATE} if is_plain and self.learning_rate is None else {}
+
+    def _refuse_output(self, X: Any) -> None:
+        """Refuse a network of the user's that gives another number of outputs than is needed."""
+
+    def _refuse_statistics(self) -> None:
+        if self._model.plan.statistics:
+            raise SpecError(
+                f"{type(self).__name__}: partial_fit never sees all of the data, whose means and "
+                "variances batch_norm predicts with: use layer_norm, or fit"
+            )
+
+    def _run(self, data: Any, held: Any, optimizer: Kept, plan: Plan) -> Any:
+        loss = self._compiled
+        result = fitted(self._model, loss, self.params_, data, held, optimizer, plan)
+        if result.stopped == "interrupted":
+            warnings.warn("Training interrupted by user.", stacklevel=3)
+        self.params_, self._state = result.params, optimizer.state
+        self.loss_curve_ += [each["loss"] for each in result.history]
+        self.n_iter_ = len(result.history)
+        return result
+
+    def _columns(self, X: Any, y: Any, weights: Any) -> dict[str, Any]:
+        found = {"X": self._inputs(X), "y": self._targets(y)}
+        if self._is_weighted:
+            found["weights"] = np.ones(len(X)) if weights is None else weights
+        elif weights is not None:  # weights of a later call, where the first had none
+            raise SpecError(
+                f"{type(self).__name__}: this fit has weights, and the first had none: give it "
+                "sample_weight=np.ones(len(X)) too"
+            )
+        return found
+
+    # --- settings
+
+    def _source(self) -> Source:
+        return source_of(self.spec, self.loss, self._default_loss)
+
+    def _optimizer(self) -> Any:
+        chosen = self.optimizer
+        if chosen is None or isinstance(chosen, (str, Mapping)):
+            return optimizer_of(self._spec)
+        if self.learning_rate is not None or self.schedule is not None:
+            raise SpecError(
+                f"{type(self).__name__}: optimizer={chosen!r} has its own lr: leave out "
+                "learning_rate and schedule"
+            )
+        return chosen
+
+    def _seed_of(self, spec: Spec) -> int:
+        """Return the seed of every random number of a fit."""
+        state = self.random_state
+        if state is None and self.spec is not None:
+            return int(spec["seed"])
+        rng = check_random_state(state)
+        return int(state if isinstance(state, numbers.Integral) else rng.randint(2**31 - 1))
+
+    def _plan(self, count: int) -> Plan:
+        epochs = self.max_iter
+        if epochs is None:
+            epochs = EPOCHS if self.spec is None else self._spec["epochs"]
+        check_scalar(epochs, "max_iter", numbers.Integral, min_val=1)
+        patience, tol = self._patience()
+        return Plan(
+            int(epochs), self._batch(count), self._seed, patience, tol, bool(self.verbose)
+        )
+
+    def _patience(self) -> tuple[int | None, float]:
+        """Return how many epochs to wait for an improvement, and by how much it must be one."""
+        wait, tol = self.n_iter_no_change, self.tol
+        check_scalar(tol, "tol", numbers.Real, min_val=0)
+        if isinstance(wait, str) and wait == "auto":
+            if self.spec is None:
+                return PATIENCE, float(tol)
+            rule = self._spec.get("early_stopping")
+            return (None, 0.0) if rule is None else (rule["patience"], rule["least"])
+        if wait is None:
+            return None, float(tol)
+        check_scalar(wait, "n_iter_no_change", numbers.Integral, min_val=1)
+        return int(wait), float(tol)
+
+    def _batch(self, count: int) -> int | None:
+        size = self.batch_size
+        if isinstance(size, str) and size == "auto":
+            size = ROWS if self.spec is None else self._spec.get("batch_size")
+        if size is None:
+            return None
+        check_scalar(size, "batch_size", numbers.Integral, min_val=1)
+        return int(size) if size < count else None
+
+    def _holds_out(self) -> bool:
+        """Return whether part of the data is held out to validate with."""
+        if isinstance(self.early_stopping, str) and self.early_stopping == "auto":
+            found = self.spec is not None and self._spec.get("early_stopping") is not None
+            return found and self._spec.get("validation") is not None
+        if not isinstance(self.early_stopping, (bool, np.bool_)):
+            raise SpecError(
+                f"early_stopping={self.early_stopping!r} must be True, False or 'auto'"
+            )
+        return bool(self.early_stopping)
+
+    def _split(self, y: Any) -> tuple[Any, Any]:
+        """Return the rows to train on and those to validate with, of each class its share."""
+        share, seed = self.validation_fraction, self._seed
+        check_scalar(
+            share, "validation_fraction", numbers.Real, min_val=0, max_val=1,
+            include_boundaries="neither",
+        )  # fmt: skip
+        rule = self._spec.get("validation")
+        if self.early_stopping == "auto" and rule is not None:
+            share, seed = rule["share"], rule.get("seed", seed)
+        if len(y) < 2:
+            raise ValueError(
+                "early_stopping=True holds out a part of the data, and there is n_samples = 1"
+            )
+        return split(len(y), float(share), seed, y if self._has_classes() else None)
+
+    def _has_classes(self) -> bool:
+        return False
+
+    # --- what is left
+
+    @property
+    def _model(self) -> Model:
+        return model_of(self._key)
+
+    @property
+    def _compiled(self) -> Compiled:
+        return compiled_of(self._key, self._function, self._has_labels())
+
+    @property
+    def model_(self) -> Model:
+        """The network as a model of `symgrad.spec`: its text, its functions, its parameters."""
+        check_is_fitted(self)
+        return self._model
+
+    @property
+    def source_(self) -> str:
+        """The gradient in readable NumPy: what ran."""
+        check_is_fitted(self)
+        return self._compiled.sources[0]
+
+    def _inputs(self, X: Any) -> Any:
+        """Return X as the network takes it: in the shape of the spec's inputs, or as integers."""
+        (_, *sizes), dtype = self._model.plan.shapes["X"]
+        if len(sizes) > 1:
+            return X.reshape(len(X), *sizes)
+        if dtype != "int":
+            return X
+        rows = X.astype(np.int64)
+        size = self.params_["E"].shape[0]
+        if (rows != X).any() or (rows < 0).any() or (rows >= size).any():
+            raise ValueError(
+                f"X holds numbers that are no rows of the embedding: integers from 0 to {size - 1}"
+            )
+        return rows
+
+    def _read(self, X: Any) -> Any:
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False, order="C")
+        return self._inputs(X)
+
+    def _given(self, X: Any) -> Any:
+        """Return what the network's last layer gives for X, which is checked."""
+        plan = self._model.plan
+        known = {**self.params_, "X": X}
+        means = dict(zip(plan.statistics, self._statistics, strict=True))
+        network = self._model.module.network
+        return network(*[known[name] for name in plan.network_args], **means)
+
+    def _predicted(self, X: Any) -> Any:
+        return self._model.predict(*self.params_.values(), X, *self._statistics)
