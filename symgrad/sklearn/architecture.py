@@ -19,6 +19,7 @@ from typing import Any
 
 from symgrad.compiled import Compiled
 from symgrad.errors import SpecError
+from symgrad.sklearn.formulas import weighted
 from symgrad.sklearn.functions import PLACEHOLDER, named, objective, weights_of
 from symgrad.spec import Model, Spec, model, read
 from symgrad.spec.consistency import inputs_of
@@ -68,19 +69,25 @@ class Source:
         return OBJECTIVES[name] if isinstance(name, str) and name in LOSSES else FORMULA
 
     @property
-    def takes_weights(self) -> bool:
-        """Whether the loss can count examples by weights."""
-        if self.function is not None:
-            return weights_of(self.function) is not None
-        return self.goal is not FORMULA or self.always_weighted
+    def units(self) -> int | None:
+        """How many outputs the spec's last layer has, if there is one."""
+        given = None if self.spec is None else self.spec.get("layers")
+        return None if given is None else list(unrolled(given))[-1]["units"]
 
     @property
-    def always_weighted(self) -> bool:
-        """Whether the loss is text or a function that asks for weights."""
+    def reads_weights(self) -> bool:
+        """Whether the loss is a function or a formula that asks for the examples' weights."""
         if self.function is not None:
             return weights_of(self.function) is not None
         is_text = self.goal is FORMULA and isinstance(self.loss, str)
         return is_text and re.search(r"\bweights\b", self.loss) is not None
+
+    @property
+    def weighted(self) -> Any:
+        """The loss with each example counted by its weight, None if it cannot be."""
+        if self.goal is not FORMULA or self.reads_weights:
+            return self.loss
+        return weighted(self.loss) if isinstance(self.loss, str) else None
 
 
 def source_of(spec: Any, loss: Any, otherwise: str) -> Source:
@@ -101,8 +108,14 @@ def written(source: Source, settings: Mapping[str, Any], owner: str, **found: An
     """
     base = {} if source.spec is None else dict(source.spec.given)
     given = {key: base[key] for key in (*STRUCTURE, *TRAINING) if key in base}
-    given["loss"] = PLACEHOLDER if source.function is not None else source.loss
-    given["sample_weights"] = found["weighted"]
+    loss = source.weighted if found["weighted"] else source.loss
+    if loss is None:
+        raise SpecError(
+            f"{owner}: this loss does not count examples by weights: a formula may read "
+            "`weights`, and a function may take them, def loss(y_hat, y, weights)"
+        )
+    given["loss"] = PLACEHOLDER if callable(loss) else loss
+    given["sample_weights"] = found["weighted"] and not callable(loss)
     if source.spec is not None:
         given["name"] = source.spec.name
     if found["class_weights"] is not None:
@@ -134,28 +147,27 @@ def sized(given: dict[str, Any], spec: Spec | None, columns: int, owner: str) ->
 def layers(given: Any, settings: Mapping[str, Any], outputs: int, owner: str) -> list[Any]:
     """Return the spec's layers, or hidden ones as the settings say and a last one."""
     hidden, activation = settings["hidden"], settings["activation"]
-    if "layers" in given and hidden is None and activation is None:
+    if "layers" in given and hidden is None:
         last = list(unrolled(given["layers"]))[-1]
         if last.get("units") not in (None, outputs):
             raise SpecError(
                 f"{owner}: the last layer of the spec has {last['units']} units, and y with this "
                 f"loss asks for {outputs}: change its `units`, or give hidden="
             )
-        return list(given["layers"])
-    if hidden is None:
-        hidden = hidden_of(given["layers"], owner) if "layers" in given else HIDDEN
-    units = [hidden] if not hasattr(hidden, "__iter__") else list(hidden)
+        return list(given["layers"] if activation is None else changed(given, activation, owner))
+    units = HIDDEN if hidden is None else hidden if hasattr(hidden, "__iter__") else [hidden]
     between = "relu" if activation is None else activation
     return [*({"units": each, "activation": between} for each in units), {"units": outputs}]
 
 
-def hidden_of(given: Any, owner: str) -> list[int]:
-    flat = list(unrolled(given))
-    if any(layer.get("kind", "dense") != "dense" for layer in flat):
+def changed(given: Mapping[str, Any], activation: Any, owner: str) -> list[Any]:
+    """Return the spec's layers with another activation after all but the last."""
+    if any(layer.get("kind", "dense") != "dense" for layer in given["layers"]):
         raise SpecError(
             f"{owner}: activation= is for dense layers, and the spec has others: change it there"
         )
-    return [layer["units"] for layer in flat[:-1]]
+    *between, last = given["layers"]
+    return [*({**layer, "activation": activation} for layer in between), last]
 
 
 def steps(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -197,12 +209,17 @@ def model_of(key: Key) -> Model:
     return model(checked(content, content.get("name", "spec"), Path(key.folder)))
 
 
-_compiled: dict[Any, Compiled] = {}
+_compiled: dict[Any, tuple[Compiled, str]] = {}
 _lock = threading.RLock()
 
 
-def compiled_of(key: Key, function: Callable[..., Any] | None, has_labels: bool) -> Compiled:
-    """Return the compiled loss of a model, the same one for models that differ in sizes only."""
+def compiled_of(
+    key: Key, function: Callable[..., Any] | None, has_labels: bool
+) -> tuple[Compiled, str]:
+    """Return the compiled loss of a model, and its text.
+
+    They are the same for models that differ in sizes only; it is compiled without data.
+    """
     found = model_of(key)
     place = key.folder, key.stamp, structure(found), function, has_labels
     with _lock:
@@ -210,8 +227,7 @@ def compiled_of(key: Key, function: Callable[..., Any] | None, has_labels: bool)
             if len(_compiled) >= MOST_KEPT:
                 del _compiled[next(iter(_compiled))]
             made = found.compiled if function is None else objective(found, function, has_labels)
-            assert made.source  # compiled without data: the text is the same whoever comes first
-            _compiled[place] = made
+            _compiled[place] = made, made.source
         return _compiled[place]
 
 

@@ -19,7 +19,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from symgrad.compiled import Compiled
-from symgrad.errors import SpecError
+from symgrad.errors import SpecError, SymgradError
 from symgrad.sklearn.architecture import (
     Key,
     Source,
@@ -32,14 +32,22 @@ from symgrad.sklearn.architecture import (
 from symgrad.sklearn.fitting import Kept, Plan, fitted, optimizer_of
 from symgrad.sklearn.versions import validate_data
 from symgrad.spec import Model, Spec
+from symgrad.spec.consistency import objective_of
+from symgrad.spec.objectives import FORMULA, Objective
 from symgrad.training.splitting import split
 
 EPOCHS, PATIENCE, ROWS, RATE = 200, 10, 200, 0.01
 
 
-def _goes_in_parts(estimator: Any) -> bool:
+def goes_in_parts(estimator: Any) -> bool:
+    """Return True, or raise AttributeError where settings need all of the data."""
     if estimator.early_stopping is True:
         raise AttributeError("partial_fit holds nothing out: it needs early_stopping=False")
+    if getattr(estimator, "class_weight", None) == "balanced":
+        raise AttributeError(
+            "class_weight='balanced' needs all of y: for partial_fit give a dict "
+            "(sklearn.utils.compute_class_weight makes its values)"
+        )
     return True
 
 
@@ -112,13 +120,17 @@ class Network(BaseEstimator):
 
     def _has_labels(self) -> bool:
         """Return whether a loss that is a function is given integers."""
+        return False
+
+    def _output_shape(self) -> tuple[int, ...]:
+        """Return the shape of what the network must give for one row of X."""
         raise NotImplementedError
 
     def _class_weights(self, source: Source) -> list[float] | None:
         """Return the class weights of the spec, in the order of the classes."""
         return None
 
-    def _weights(self, y: Any, weights: Any, is_part: bool) -> Any:
+    def _weights(self, y: Any, weights: Any) -> Any:
         """Return the weight of each example, None if all count the same."""
         return weights
 
@@ -131,7 +143,7 @@ class Network(BaseEstimator):
         value stops being finite.
         """
         is_first = not (self.warm_start and hasattr(self, "params_"))
-        X, y, weights = self._checked(X, y, sample_weight, is_first, None, False)
+        X, y, weights = self._checked(X, y, sample_weight, is_first)
         if is_first:
             self._begin(X, y, weights)
         held = None
@@ -145,10 +157,8 @@ class Network(BaseEstimator):
         result = self._run(data, held, Kept(self._optimizer()), plan)
         if held is not None:
             assert result.best is not None
-            self.params_ = result.best.params
+            self.params_, self._state = result.best.params, None
             self.validation_loss_curve_ += [each["val_loss"] for each in result.history]
-        best = [self.best_loss_] if not is_first and held is None else []
-        self.best_loss_ = min([*best, *(each[result.monitor] for each in result.history)])
         self._statistics = self._model.statistics(*self.params_.values(), data["X"])
         if result.stopped == "epochs" and plan.patience is not None:
             warnings.warn(
@@ -160,26 +170,25 @@ class Network(BaseEstimator):
             )
         return self
 
-    @available_if(_goes_in_parts)
+    @available_if(goes_in_parts)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Go through ``X`` and ``y`` once, from where the last call left off."""
         return self._partial_fit(X, y, sample_weight, None)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> Any:
         is_first = not hasattr(self, "params_")
-        X, y, weights = self._checked(X, y, sample_weight, is_first, classes, True)
+        X, y, weights = self._checked(X, y, sample_weight, is_first, classes)
         if is_first:
             self._begin(X, y, weights)
         self._refuse_statistics()
         kept = Kept(self._optimizer(), self._state)
         seed = self._seed + (0 if self._state is None else self._state.step)
         plan = Plan(1, self._batch(len(X)), seed, None, 0.0, bool(self.verbose))
-        result = self._run(self._columns(X, y, weights), None, kept, plan)
-        self.best_loss_ = min(self.best_loss_, result.history[-1]["loss"])
+        self._run(self._columns(X, y, weights), None, kept, plan)
         return self
 
     def _checked(
-        self, X: Any, y: Any, weights: Any, is_first: bool, classes: Any, is_part: bool
+        self, X: Any, y: Any, weights: Any, is_first: bool, classes: Any = None
     ) -> tuple[Any, Any, Any]:
         """Return X, y as numbers, and the weights of examples; those of weight 0 are left out."""
         if y is None:  # as scikit-learn says it
@@ -190,7 +199,7 @@ class Network(BaseEstimator):
         y = self._checked_y(y, is_first, classes)
         if weights is not None:
             weights = _check_sample_weight(weights, X, dtype=np.float64)
-        weights = self._weights(y, weights, is_part)
+        weights = self._weights(y, weights)
         if weights is None:
             return X, y, None
         if (weights < 0).any():
@@ -205,36 +214,46 @@ class Network(BaseEstimator):
     def _begin(self, X: Any, y: Any, weights: Any) -> None:
         """Make the network and its first parameters."""
         source = self._source()
-        is_weighted = weights is not None or source.always_weighted
+        is_weighted = weights is not None or source.reads_weights
         settings = {**self.get_params(deep=False), **self._steps_given(source)}
         spec = written(
             source, settings, type(self).__name__, inputs=X.shape[1],
-            outputs=self._outputs(source, y), weighted=is_weighted and source.function is None,
+            outputs=self._outputs(source, y), weighted=is_weighted,
             class_weights=self._class_weights(source),
         )  # fmt: skip
-        if weights is not None and not source.takes_weights:
-            raise SpecError(
-                f"{type(self).__name__}: this loss does not count examples by weights: a formula "
-                "may read `weights`, and a function may take them, def loss(y_hat, y, weights)"
-            )
         self._spec, self._key, self._function = spec, key_of(spec), source.function
+        self._is_labelled = source.function is not None and self._has_labels()
         self._is_weighted = is_weighted
         self._seed = self._seed_of(spec)
         self.params_ = self._model.init(self._seed)
         self._state, self._statistics = None, ()
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] = []
-        self.best_loss_ = np.inf
-        self._refuse_output(X)
+        self._refuse_shapes(X, y)
 
     def _steps_given(self, source: Source) -> dict[str, Any]:
         """Return the learning rate of an optimizer that has none of its own."""
-        is_plain = self.optimizer is None and (source.spec is None or "optimizer" not in source.spec.given)
-        is_plain = is_plain or isinstance(self.optimizer, str)
-        return {"learning_rate": RATE} if is_plain and self.learning_rate is None else {}
+        has_spec = source.spec is not None and "optimizer" in source.spec.given
+        is_named = isinstance(self.optimizer, str) or (self.optimizer is None and not has_spec)
+        return {"learning_rate": RATE} if is_named and self.learning_rate is None else {}
 
-    def _refuse_output(self, X: Any) -> None:
-        """Refuse a network of the user's that gives another number of outputs than is needed."""
+    def _refuse_shapes(self, X: Any, y: Any) -> None:
+        """Refuse a network that does not give what the loss compares with y."""
+        targets, name = self._targets(y[:1]), type(self).__name__
+        (_, *sizes), _ = self._model.plan.shapes["y"]
+        if targets.ndim != (1 if self._is_labelled else 1 + len(sizes)):
+            raise SpecError(
+                f"{name}: y has shape {targets.shape} for one row here, and with `model` this "
+                "loss compares one number for each: take a loss of classes, or layers"
+            )
+        if self._spec.get("model") is None:
+            return
+        found, wanted = np.shape(self._given(self._inputs(X[:1]))), self._output_shape()
+        if found != wanted:
+            raise SpecError(
+                f"{name}: the model gives shape {found} for one row of X, and y with this loss "
+                f"asks for {wanted}"
+            )
 
     def _refuse_statistics(self) -> None:
         if self._model.plan.statistics:
@@ -244,7 +263,7 @@ class Network(BaseEstimator):
             )
 
     def _run(self, data: Any, held: Any, optimizer: Kept, plan: Plan) -> Any:
-        loss = self._compiled
+        loss, _ = self._compiled
         result = fitted(self._model, loss, self.params_, data, held, optimizer, plan)
         if result.stopped == "interrupted":
             warnings.warn("Training interrupted by user.", stacklevel=3)
@@ -268,6 +287,17 @@ class Network(BaseEstimator):
 
     def _source(self) -> Source:
         return source_of(self.spec, self.loss, self._default_loss)
+
+    def _goal(self) -> Objective:
+        """Return what the loss asks of a network: as it was fitted, or would be."""
+        return objective_of(self._spec.content) if hasattr(self, "_spec") else self._wanted()
+
+    def _wanted(self) -> Objective:
+        """Return what the loss asks for; of settings that `fit` will refuse, nothing."""
+        try:
+            return self._source().goal
+        except SymgradError:
+            return FORMULA
 
     def _optimizer(self) -> Any:
         chosen = self.optimizer
@@ -294,9 +324,7 @@ class Network(BaseEstimator):
             epochs = EPOCHS if self.spec is None else self._spec["epochs"]
         check_scalar(epochs, "max_iter", numbers.Integral, min_val=1)
         patience, tol = self._patience()
-        return Plan(
-            int(epochs), self._batch(count), self._seed, patience, tol, bool(self.verbose)
-        )
+        return Plan(int(epochs), self._batch(count), self._seed, patience, tol, bool(self.verbose))
 
     def _patience(self) -> tuple[int | None, float]:
         """Return how many epochs to wait for an improvement, and by how much it must be one."""
@@ -327,9 +355,7 @@ class Network(BaseEstimator):
             found = self.spec is not None and self._spec.get("early_stopping") is not None
             return found and self._spec.get("validation") is not None
         if not isinstance(self.early_stopping, (bool, np.bool_)):
-            raise SpecError(
-                f"early_stopping={self.early_stopping!r} must be True, False or 'auto'"
-            )
+            raise SpecError(f"early_stopping={self.early_stopping!r} must be True, False or 'auto'")
         return bool(self.early_stopping)
 
     def _split(self, y: Any) -> tuple[Any, Any]:
@@ -358,8 +384,8 @@ class Network(BaseEstimator):
         return model_of(self._key)
 
     @property
-    def _compiled(self) -> Compiled:
-        return compiled_of(self._key, self._function, self._has_labels())
+    def _compiled(self) -> tuple[Compiled, str]:
+        return compiled_of(self._key, self._function, self._is_labelled)
 
     @property
     def model_(self) -> Model:
@@ -368,10 +394,16 @@ class Network(BaseEstimator):
         return self._model
 
     @property
+    def best_loss_(self) -> float:
+        """The smallest loss of an epoch, of the data held out if there is any."""
+        check_is_fitted(self)
+        return min(self.validation_loss_curve_ or self.loss_curve_)
+
+    @property
     def source_(self) -> str:
         """The gradient in readable NumPy: what ran."""
         check_is_fitted(self)
-        return self._compiled.sources[0]
+        return self._compiled[1]
 
     def _inputs(self, X: Any) -> Any:
         """Return X as the network takes it: in the shape of the spec's inputs, or as integers."""

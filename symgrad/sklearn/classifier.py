@@ -6,19 +6,19 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import column_or_1d
 
 from symgrad.errors import SpecError
 from symgrad.sklearn.architecture import Source
-from symgrad.sklearn.base import Network, _goes_in_parts
-from symgrad.spec.objectives import ANY, ONE
+from symgrad.sklearn.base import Network, goes_in_parts
+from symgrad.sklearn.versions import class_weights
+from symgrad.spec.objectives import ANY, FORMULA, ONE
 
 
 def _has_probabilities(estimator: Any) -> bool:
-    goal = estimator._source().goal
+    goal = estimator._goal()
     if not {"softmax", "sigmoid"} & set(goal.links):
         raise AttributeError(
             f"the loss {goal.function or 'given'} makes no probabilities: use decision_function, "
@@ -108,7 +108,7 @@ class SymgradClassifier(ClassifierMixin, Network):
         """Return the scores (n, k); of two classes how much the second is ahead, (n,)."""
         scores = self._given(self._read(X))
         if scores.ndim == 1:
-            return scores if self._source().goal.labels == "0 or 1" else scores - 0.5
+            return scores if self._goal().labels == "0 or 1" else scores - 0.5
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
     @available_if(_has_probabilities)
@@ -125,7 +125,7 @@ class SymgradClassifier(ClassifierMixin, Network):
 
     # --- fitting
 
-    @available_if(_goes_in_parts)
+    @available_if(goes_in_parts)
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> SymgradClassifier:
@@ -133,11 +133,6 @@ class SymgradClassifier(ClassifierMixin, Network):
 
         The first call needs ``classes``, all that will ever come.
         """
-        if self.class_weight == "balanced":
-            raise ValueError(
-                "class_weight 'balanced' is not supported for partial_fit: it needs all of y.  "
-                "Give class_weight as a dict (sklearn.utils.compute_class_weight makes its values)"
-            )
         self._partial_fit(X, y, sample_weight, classes)
         return self
 
@@ -147,7 +142,9 @@ class SymgradClassifier(ClassifierMixin, Network):
         if is_first:
             self.classes_ = np.unique(y) if classes is None else unique_labels(classes)
         elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
-            raise ValueError(f"classes={classes!r} are not those of the first call, {self.classes_}")
+            raise ValueError(
+                f"classes={classes!r} are not those of the first call, {self.classes_}"
+            )
         if len(self.classes_) < 2:
             raise ValueError(
                 "SymgradClassifier needs samples of at least 2 classes, but there is only 1 "
@@ -158,14 +155,13 @@ class SymgradClassifier(ClassifierMixin, Network):
             raise ValueError(f"y holds {unknown[0]!r}, which is none of classes_ {self.classes_}")
         return np.searchsorted(self.classes_, y)
 
-    def _weights(self, y: Any, weights: Any, is_part: bool) -> Any:
+    def _weights(self, y: Any, weights: Any) -> Any:
         if self.class_weight is None:
             return weights
-        present = np.unique(y)
+        here = np.unique(y) if self.class_weight == "balanced" else np.arange(len(self.classes_))
         by_class = np.ones(len(self.classes_))
-        by_class[present] = compute_class_weight(
-            self.class_weight, classes=self.classes_[present], y=self.classes_[y]
-        )
+        labels = self.classes_[here]
+        by_class[here] = class_weights(self.class_weight, labels, self.classes_[y], weights)
         return by_class[y] if weights is None else weights * by_class[y]
 
     def _class_weights(self, source: Source) -> list[float] | None:
@@ -197,27 +193,22 @@ class SymgradClassifier(ClassifierMixin, Network):
             )
         if self.labels not in ("integer", "one_hot"):
             raise SpecError(f"labels={self.labels!r} must be 'integer' or 'one_hot'")
-        return 1 if goal.outputs == ONE else count
+        is_binary = count == 2 and goal is not FORMULA and source.units == 1
+        return 1 if goal.outputs == ONE or (is_binary and goal.outputs == ANY) else count
 
-    def _refuse_output(self, X: Any) -> None:
-        if self._spec.get("model") is None:
-            return
-        found, count = np.shape(self._given(self._inputs(X[:1]))), len(self.classes_)
-        wanted = (1,) if self._source().goal.outputs == ONE else (1, count)
-        if found != wanted:
-            raise SpecError(
-                f"SymgradClassifier: the model gives shape {found} for one row of X, and {count} "
-                f"classes with this loss ask for {wanted}"
-            )
+    def _output_shape(self) -> tuple[int, ...]:
+        return (1,) if self._goal().outputs == ONE else (1, len(self.classes_))
 
     def _targets(self, y: Any) -> Any:
-        (_, *sizes), dtype = self._model.plan.shapes["y"]
-        if dtype == "int" or (self._function is not None and self._has_labels()):
+        labels = self._goal().labels
+        if labels == "class" or self._is_labelled:
             return y
-        return np.eye(len(self.classes_))[y] if sizes else y.astype(np.float64)
+        if labels == "0 or 1" or self._model.plan.net.width == 1:
+            return y.astype(np.float64)
+        return np.eye(len(self.classes_))[y]
 
     def _has_labels(self) -> bool:
-        return bool(self._function is not None and self.labels == "integer")
+        return bool(self.labels == "integer")
 
     def _has_classes(self) -> bool:
         return True
@@ -225,7 +216,7 @@ class SymgradClassifier(ClassifierMixin, Network):
     # --- tags
 
     def _tells_several(self) -> bool:
-        return self._source().goal.outputs != ONE
+        return self._wanted().outputs != ONE
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -234,5 +225,3 @@ class SymgradClassifier(ClassifierMixin, Network):
 
     def _more_tags(self) -> dict[str, Any]:  # before scikit-learn 1.6
         return {"binary_only": not self._tells_several()}
-
-

@@ -110,7 +110,9 @@ def optimizer_of(spec: Spec) -> Optimizer:
     settings = dict(given) if isinstance(given, Mapping) else {"name": given}
     name = settings.pop("name")
     if spec.get("schedule") is not None:
-        settings["lr"] = schedule_of(spec["schedule"], settings.get("lr", optim.OPTIMIZERS[name].lr))
+        settings["lr"] = schedule_of(
+            spec["schedule"], settings.get("lr", optim.OPTIMIZERS[name].lr)
+        )
     return optim.optimizer(name, **settings)
 
 

@@ -68,34 +68,25 @@ class SymgradRegressor(RegressorMixin, Network):
             raise ValueError("Some values of y are negative: the loss poisson is for counts")
         return 2 if goal.outputs == TWO else self.n_outputs_
 
-    def _refuse_output(self, X: Any) -> None:
-        if self._spec.get("model") is None:
-            return
-        found = np.shape(self._predicted(self._inputs(X[:1])))
-        wanted = (1,) if self.n_outputs_ == 1 else (1, self.n_outputs_)
-        if found != wanted:
-            raise SpecError(
-                f"SymgradRegressor: the model gives shape {found} for one row of X, and y asks "
-                f"for {wanted}"
-            )
+    def _output_shape(self) -> tuple[int, ...]:
+        if self._goal().outputs == TWO:
+            return (1, 2)
+        return (1,) if self.n_outputs_ == 1 else (1, self.n_outputs_)
 
     def _targets(self, y: Any) -> Any:
         return y
 
-    def _has_labels(self) -> bool:
-        return False
-
     def _takes_several(self) -> bool:
-        return self._source().goal.outputs == ANY
+        return self._wanted().outputs == ANY
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = self._takes_several()
-        tags.target_tags.positive_only = self._source().goal.function == "poisson"
+        tags.target_tags.positive_only = self._wanted().function == "poisson"
         return tags
 
     def _more_tags(self) -> dict[str, Any]:  # before scikit-learn 1.6
         return {
             "multioutput": self._takes_several(),
-            "requires_positive_y": self._source().goal.function == "poisson",
+            "requires_positive_y": self._wanted().function == "poisson",
         }
