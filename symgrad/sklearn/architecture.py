@@ -13,7 +13,8 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from symgrad.spec import Model, Spec, model, read
 from symgrad.spec.consistency import inputs_of
 from symgrad.spec.network import unrolled
 from symgrad.spec.objectives import FORMULA, OBJECTIVES, Objective
-from symgrad.spec.reading import checked
+from symgrad.spec.reading import checked, content_of
 from symgrad.spec.schema import LOSSES
 
 MOST_KEPT = 256
@@ -52,6 +53,7 @@ class Source:
 
     spec: Spec | None
     loss: Any
+    says_inputs: bool = True
 
     @property
     def function(self) -> Callable[..., Any] | None:
@@ -91,10 +93,28 @@ class Source:
 
 
 def source_of(spec: Any, loss: Any, otherwise: str) -> Source:
-    found = None if spec is None else read(spec)
+    """Return where the settings start: ``otherwise`` is the loss if neither says one."""
+    found, says_inputs = None, True
+    if spec is not None:
+        found, says_inputs = started(spec)
     if loss is None:
         loss = otherwise if found is None else found["loss"]
-    return Source(found, named(loss))
+    return Source(found, named(loss), says_inputs)
+
+
+def started(spec: Any) -> tuple[Spec, bool]:
+    """Return a spec, and whether it says how many columns X has, which the data says too."""
+    if isinstance(spec, (str, PathLike)):
+        given, origin, folder = content_of(Path(spec)), Path(spec).name, Path(spec).parent
+    elif isinstance(spec, Mapping):
+        given, origin, folder = spec, "spec", Path()
+    else:
+        return read(spec), True
+    data = given.get("data", {})
+    says = "inputs" in given or (isinstance(data, Mapping) and "features" in data)
+    if not says and "layers" in given:
+        return checked({**given, "inputs": 1}, origin, folder), False
+    return checked(given, origin, folder), True
 
 
 # --- the spec -------------------------------------------------------------------------------------
@@ -106,7 +126,7 @@ def written(source: Source, settings: Mapping[str, Any], owner: str, **found: An
     ``found`` are the ``inputs``, ``outputs`` and ``weighted`` that the data decides, and
     ``class_weights`` in the order of the classes.
     """
-    base = {} if source.spec is None else dict(source.spec.given)
+    base = {} if source.spec is None else source.spec.content
     given = {key: base[key] for key in (*STRUCTURE, *TRAINING) if key in base}
     loss = source.weighted if found["weighted"] else source.loss
     if loss is None:
@@ -120,7 +140,7 @@ def written(source: Source, settings: Mapping[str, Any], owner: str, **found: An
         given["name"] = source.spec.name
     if found["class_weights"] is not None:
         given["class_weights"] = found["class_weights"]
-    sized(given, source.spec, found["inputs"], owner)
+    sized(given, source, found["inputs"], owner)
     if "model" not in given:
         given["layers"] = layers(given, settings, found["outputs"], owner)
     penalties = {key: settings[key] for key in ("l1", "l2") if settings[key] is not None}
@@ -132,9 +152,10 @@ def written(source: Source, settings: Mapping[str, Any], owner: str, **found: An
     return checked(given, owner, Path() if source.spec is None else source.spec.folder)
 
 
-def sized(given: dict[str, Any], spec: Spec | None, columns: int, owner: str) -> None:
+def sized(given: dict[str, Any], source: Source, columns: int, owner: str) -> None:
     """Note how many columns X has, or raise SpecError if the spec says another number."""
-    wanted = None if spec is None else inputs_of(spec.content)
+    is_said = source.spec is not None and source.says_inputs
+    wanted = inputs_of(source.spec.content) if is_said and source.spec is not None else None
     size = columns if wanted is None else math.prod(wanted if type(wanted) is list else [wanted])
     if size != columns:
         raise SpecError(
@@ -162,7 +183,7 @@ def layers(given: Any, settings: Mapping[str, Any], outputs: int, owner: str) ->
 
 def changed(given: Mapping[str, Any], activation: Any, owner: str) -> list[Any]:
     """Return the spec's layers with another activation after all but the last."""
-    if any(layer.get("kind", "dense") != "dense" for layer in given["layers"]):
+    if any(layer["kind"] != "dense" for layer in given["layers"]):
         raise SpecError(
             f"{owner}: activation= is for dense layers, and the spec has others: change it there"
         )
@@ -209,7 +230,7 @@ def model_of(key: Key) -> Model:
     return model(checked(content, content.get("name", "spec"), Path(key.folder)))
 
 
-_compiled: dict[Any, tuple[Compiled, str]] = {}
+_compiled: dict[Any, tuple[Compiled, str, Any]] = {}
 _lock = threading.RLock()
 
 
@@ -221,14 +242,22 @@ def compiled_of(
     They are the same for models that differ in sizes only; it is compiled without data.
     """
     found = model_of(key)
-    place = key.folder, key.stamp, structure(found), function, has_labels
+    place = key.folder, key.stamp, structure(found), identity(function), has_labels
     with _lock:
         if place not in _compiled:
             if len(_compiled) >= MOST_KEPT:
                 del _compiled[next(iter(_compiled))]
             made = found.compiled if function is None else objective(found, function, has_labels)
-            _compiled[place] = made, made.source
-        return _compiled[place]
+            _compiled[place] = made, made.source, function
+        return _compiled[place][:2]
+
+
+def identity(function: Any) -> Any:
+    """Return what tells a function from others; copies of a partial one are the same."""
+    if isinstance(function, partial):
+        settings = {name: repr(value) for name, value in function.keywords.items()}
+        return function.func, repr(function.args), tuple(sorted(settings.items()))
+    return id(function)  # which is kept as long as what was compiled of it
 
 
 def structure(found: Model) -> tuple[str, str]:

@@ -6,20 +6,18 @@ data; models and functions are looked up by what they are made of, so estimators
 
 from __future__ import annotations
 
-import numbers
 import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from symgrad.compiled import Compiled
 from symgrad.errors import SpecError, SymgradError
+from symgrad.optim import State
 from symgrad.sklearn.architecture import (
     Key,
     Source,
@@ -29,32 +27,29 @@ from symgrad.sklearn.architecture import (
     source_of,
     written,
 )
-from symgrad.sklearn.fitting import Kept, Plan, fitted, optimizer_of
+from symgrad.sklearn.fitting import Kept, Plan, fitted
+from symgrad.sklearn.settings import (
+    batch_of,
+    goes_in_parts,
+    holds_out,
+    optimizer_from,
+    plan_of,
+    rows_of,
+    seed_of,
+)
 from symgrad.sklearn.versions import validate_data
 from symgrad.spec import Model, Spec
 from symgrad.spec.consistency import objective_of
 from symgrad.spec.objectives import FORMULA, Objective
-from symgrad.training.splitting import split
 
-EPOCHS, PATIENCE, ROWS, RATE = 200, 10, 200, 0.01
-
-
-def goes_in_parts(estimator: Any) -> bool:
-    """Return True, or raise AttributeError where settings need all of the data."""
-    if estimator.early_stopping is True:
-        raise AttributeError("partial_fit holds nothing out: it needs early_stopping=False")
-    if getattr(estimator, "class_weight", None) == "balanced":
-        raise AttributeError(
-            "class_weight='balanced' needs all of y: for partial_fit give a dict "
-            "(sklearn.utils.compute_class_weight makes its values)"
-        )
-    return True
+RATE = 0.01
 
 
 class Network(BaseEstimator):
     """What `SymgradClassifier` and `SymgradRegressor` share."""
 
     _key: Key
+    _state: State | None
     _statistics: tuple[Any, ...]
     params_: dict[str, Any]
     n_features_in_: int
@@ -144,31 +139,31 @@ class Network(BaseEstimator):
         """
         is_first = not (self.warm_start and hasattr(self, "params_"))
         X, y, weights = self._checked(X, y, sample_weight, is_first)
-        if is_first:
-            self._begin(X, y, weights)
+        self._settle(X, y, weights, is_first)
         held = None
-        if self._holds_out():
-            rows, kept = self._split(y)
+        if holds_out(self, self._spec):
+            labels = y if self._has_classes() else None
+            rows, kept = rows_of(self, self._spec, labels, len(y), self._seed)
             held = self._columns(X[kept], y[kept], None if weights is None else weights[kept])
-            X, y = X[rows], y[rows]
-            weights = None if weights is None else weights[rows]
-        data = self._columns(X, y, weights)
-        plan = self._plan(len(X))
-        result = self._run(data, held, Kept(self._optimizer()), plan)
+            X, y, weights = X[rows], y[rows], None if weights is None else weights[rows]
+        data, plan = self._columns(X, y, weights), plan_of(self, self._spec, len(X), self._seed)
+        result = self._run(data, held, Kept(optimizer_from(self, self._spec)), plan)
         if held is not None:
             assert result.best is not None
             self.params_, self._state = result.best.params, None
             self.validation_loss_curve_ += [each["val_loss"] for each in result.history]
         self._statistics = self._model.statistics(*self.params_.values(), data["X"])
         if result.stopped == "epochs" and plan.patience is not None:
-            warnings.warn(
-                f"{type(self).__name__}: {plan.epochs} epochs (max_iter) are over, and the loss "
-                f"still falls by more than tol={self.tol} in {plan.patience} epochs: raise "
-                "max_iter or learning_rate, or switch this off with n_iter_no_change=None",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+            self._warn(plan)
         return self
+
+    def _warn(self, plan: Plan) -> None:
+        warnings.warn(
+            f"{type(self).__name__}: {plan.epochs} epochs (max_iter) are over, and the loss may "
+            "still fall: raise max_iter or learning_rate, or let it be with n_iter_no_change=None",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
 
     @available_if(goes_in_parts)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
@@ -178,12 +173,13 @@ class Network(BaseEstimator):
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> Any:
         is_first = not hasattr(self, "params_")
         X, y, weights = self._checked(X, y, sample_weight, is_first, classes)
-        if is_first:
-            self._begin(X, y, weights)
+        if is_first or (weights is not None and not self._is_weighted):
+            self._settle(X, y, weights, is_first)
         self._refuse_statistics()
-        kept = Kept(self._optimizer(), self._state)
+        kept = Kept(optimizer_from(self, self._spec), self._state)
         seed = self._seed + (0 if self._state is None else self._state.step)
-        plan = Plan(1, self._batch(len(X)), seed, None, 0.0, bool(self.verbose))
+        batch = batch_of(self, self._spec, len(X))
+        plan = Plan(1, batch, seed, None, 0.0, bool(self.verbose))
         self._run(self._columns(X, y, weights), None, kept, plan)
         return self
 
@@ -211,8 +207,8 @@ class Network(BaseEstimator):
             )
         return (X, y, weights) if counted.all() else (X[counted], y[counted], weights[counted])
 
-    def _begin(self, X: Any, y: Any, weights: Any) -> None:
-        """Make the network and its first parameters."""
+    def _settle(self, X: Any, y: Any, weights: Any, is_first: bool) -> None:
+        """Make the network of the settings, and where there was none its first parameters."""
         source = self._source()
         is_weighted = weights is not None or source.reads_weights
         settings = {**self.get_params(deep=False), **self._steps_given(source)}
@@ -221,15 +217,30 @@ class Network(BaseEstimator):
             outputs=self._outputs(source, y), weighted=is_weighted,
             class_weights=self._class_weights(source),
         )  # fmt: skip
-        self._spec, self._key, self._function = spec, key_of(spec), source.function
+        key = key_of(spec)
+        if not is_first:
+            self._refuse_other(model_of(key))
+        self._spec, self._key, self._function = spec, key, source.function
         self._is_labelled = source.function is not None and self._has_labels()
         self._is_weighted = is_weighted
-        self._seed = self._seed_of(spec)
+        if is_first:
+            self._begin()
+        self._refuse_shapes(X, y)
+
+    def _begin(self) -> None:
+        self._seed = seed_of(self, self._spec)
         self.params_ = self._model.init(self._seed)
         self._state, self._statistics = None, ()
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] = []
-        self._refuse_shapes(X, y)
+
+    def _refuse_other(self, model: Model) -> None:
+        """Refuse to go on with parameters that are those of another network."""
+        if model.parameters != self._model.parameters:
+            raise SpecError(
+                f"{type(self).__name__}: the settings are of another network than was fitted, and "
+                "its parameters cannot go on: fit a new estimator, or use warm_start=False"
+            )
 
     def _steps_given(self, source: Source) -> dict[str, Any]:
         """Return the learning rate of an optimizer that has none of its own."""
@@ -276,11 +287,6 @@ class Network(BaseEstimator):
         found = {"X": self._inputs(X), "y": self._targets(y)}
         if self._is_weighted:
             found["weights"] = np.ones(len(X)) if weights is None else weights
-        elif weights is not None:  # weights of a later call, where the first had none
-            raise SpecError(
-                f"{type(self).__name__}: this fit has weights, and the first had none: give it "
-                "sample_weight=np.ones(len(X)) too"
-            )
         return found
 
     # --- settings
@@ -298,81 +304,6 @@ class Network(BaseEstimator):
             return self._source().goal
         except SymgradError:
             return FORMULA
-
-    def _optimizer(self) -> Any:
-        chosen = self.optimizer
-        if chosen is None or isinstance(chosen, (str, Mapping)):
-            return optimizer_of(self._spec)
-        if self.learning_rate is not None or self.schedule is not None:
-            raise SpecError(
-                f"{type(self).__name__}: optimizer={chosen!r} has its own lr: leave out "
-                "learning_rate and schedule"
-            )
-        return chosen
-
-    def _seed_of(self, spec: Spec) -> int:
-        """Return the seed of every random number of a fit."""
-        state = self.random_state
-        if state is None and self.spec is not None:
-            return int(spec["seed"])
-        rng = check_random_state(state)
-        return int(state if isinstance(state, numbers.Integral) else rng.randint(2**31 - 1))
-
-    def _plan(self, count: int) -> Plan:
-        epochs = self.max_iter
-        if epochs is None:
-            epochs = EPOCHS if self.spec is None else self._spec["epochs"]
-        check_scalar(epochs, "max_iter", numbers.Integral, min_val=1)
-        patience, tol = self._patience()
-        return Plan(int(epochs), self._batch(count), self._seed, patience, tol, bool(self.verbose))
-
-    def _patience(self) -> tuple[int | None, float]:
-        """Return how many epochs to wait for an improvement, and by how much it must be one."""
-        wait, tol = self.n_iter_no_change, self.tol
-        check_scalar(tol, "tol", numbers.Real, min_val=0)
-        if isinstance(wait, str) and wait == "auto":
-            if self.spec is None:
-                return PATIENCE, float(tol)
-            rule = self._spec.get("early_stopping")
-            return (None, 0.0) if rule is None else (rule["patience"], rule["least"])
-        if wait is None:
-            return None, float(tol)
-        check_scalar(wait, "n_iter_no_change", numbers.Integral, min_val=1)
-        return int(wait), float(tol)
-
-    def _batch(self, count: int) -> int | None:
-        size = self.batch_size
-        if isinstance(size, str) and size == "auto":
-            size = ROWS if self.spec is None else self._spec.get("batch_size")
-        if size is None:
-            return None
-        check_scalar(size, "batch_size", numbers.Integral, min_val=1)
-        return int(size) if size < count else None
-
-    def _holds_out(self) -> bool:
-        """Return whether part of the data is held out to validate with."""
-        if isinstance(self.early_stopping, str) and self.early_stopping == "auto":
-            found = self.spec is not None and self._spec.get("early_stopping") is not None
-            return found and self._spec.get("validation") is not None
-        if not isinstance(self.early_stopping, (bool, np.bool_)):
-            raise SpecError(f"early_stopping={self.early_stopping!r} must be True, False or 'auto'")
-        return bool(self.early_stopping)
-
-    def _split(self, y: Any) -> tuple[Any, Any]:
-        """Return the rows to train on and those to validate with, of each class its share."""
-        share, seed = self.validation_fraction, self._seed
-        check_scalar(
-            share, "validation_fraction", numbers.Real, min_val=0, max_val=1,
-            include_boundaries="neither",
-        )  # fmt: skip
-        rule = self._spec.get("validation")
-        if self.early_stopping == "auto" and rule is not None:
-            share, seed = rule["share"], rule.get("seed", seed)
-        if len(y) < 2:
-            raise ValueError(
-                "early_stopping=True holds out a part of the data, and there is n_samples = 1"
-            )
-        return split(len(y), float(share), seed, y if self._has_classes() else None)
 
     def _has_classes(self) -> bool:
         return False

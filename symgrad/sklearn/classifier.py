@@ -12,7 +12,8 @@ from sklearn.utils.validation import column_or_1d
 
 from symgrad.errors import SpecError
 from symgrad.sklearn.architecture import Source
-from symgrad.sklearn.base import Network, goes_in_parts
+from symgrad.sklearn.base import Network
+from symgrad.sklearn.settings import goes_in_parts
 from symgrad.sklearn.versions import class_weights
 from symgrad.spec.objectives import ANY, FORMULA, ONE
 
