@@ -38,11 +38,23 @@ from symgrad.sklearn.settings import (
     seed_of,
 )
 from symgrad.sklearn.versions import validate_data
-from symgrad.spec import Model, Spec
+from symgrad.spec import Model
 from symgrad.spec.consistency import objective_of
 from symgrad.spec.objectives import FORMULA, Objective
 
 RATE = 0.01
+
+
+def counted(X: Any, y: Any, weights: Any) -> tuple[Any, Any, Any]:
+    """Return the examples whose weight is not 0, or raise ValueError where there is none."""
+    if (weights < 0).any():
+        raise ValueError("Negative values in sample_weight: a weight is 0 or more")
+    is_counted = weights > 0
+    if is_counted.all():
+        return X, y, weights
+    if not is_counted.any():
+        raise ValueError("Sample weights must contain at least one non-zero number: all are zero")
+    return X[is_counted], y[is_counted], weights[is_counted]
 
 
 class Network(BaseEstimator):
@@ -194,18 +206,9 @@ class Network(BaseEstimator):
         )
         y = self._checked_y(y, is_first, classes)
         if weights is not None:
-            weights = _check_sample_weight(weights, X, dtype=np.float64)
+            X, y, weights = counted(X, y, _check_sample_weight(weights, X, dtype=np.float64))
         weights = self._weights(y, weights)
-        if weights is None:
-            return X, y, None
-        if (weights < 0).any():
-            raise ValueError("Negative values in sample_weight: a weight is 0 or more")
-        counted = weights > 0
-        if not counted.any():
-            raise ValueError(
-                "Sample weights must contain at least one non-zero number: all are zero"
-            )
-        return (X, y, weights) if counted.all() else (X[counted], y[counted], weights[counted])
+        return (X, y, None) if weights is None else counted(X, y, weights)
 
     def _settle(self, X: Any, y: Any, weights: Any, is_first: bool) -> None:
         """Make the network of the settings, and where there was none its first parameters."""

@@ -149,11 +149,13 @@ class SymgradClassifier(ClassifierMixin, Network):
         if len(self.classes_) < 2:
             raise ValueError(
                 "SymgradClassifier needs samples of at least 2 classes, but there is only 1 "
-                f"class: {self.classes_[0]!r}"
+                f"class: {self.classes_.tolist()[0]!r}"
             )
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
-            raise ValueError(f"y holds {unknown[0]!r}, which is none of classes_ {self.classes_}")
+            raise ValueError(
+                f"y holds {unknown.tolist()[0]!r}, which is none of classes_ {self.classes_}"
+            )
         return np.searchsorted(self.classes_, y)
 
     def _weights(self, y: Any, weights: Any) -> Any:
