@@ -2,6 +2,7 @@
 
 import functools
 import pickle
+import signal
 import subprocess
 import sys
 
@@ -15,7 +16,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileR
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import symgrad
 from symgrad import losses, optim
@@ -95,20 +96,14 @@ IN_PARTS = [
 ]
 
 
-@pytest.mark.parametrize("estimator", IN_PARTS, ids=repr)
-def test_only_a_drawing_of_rows_tells_weight_two_from_the_example_twice(estimator):
+@parametrize_with_checks(IN_PARTS)
+def test_only_a_drawing_of_rows_tells_weight_two_from_the_example_twice(estimator, check):
     """Minibatches and held out rows are drawn, so there a repeated row is not a weight."""
-    for each, check in estimator_checks_generator(estimator):
-        name = check.func.__name__
-        if name == "check_sample_weight_equivalence_on_dense_data":
-            with pytest.raises(AssertionError, match="not equivalent"):
-                check(each)
-            continue
-        try:
-            check(each)
-        except Exception as error:
-            if type(error).__name__ != "SkipTest":
-                raise
+    if check.func.__name__ == "check_sample_weight_equivalence_on_dense_data":
+        with pytest.raises(AssertionError, match="not equivalent"):
+            check(estimator)
+    else:
+        check(estimator)
 
 
 # --- scikit-learn's models as oracles -------------------------------------------------------------
@@ -398,6 +393,24 @@ def test_a_fit_that_had_too_few_epochs_says_so():
 def test_a_fit_of_all_epochs_by_wish_says_nothing(recwarn):
     SymgradClassifier(max_iter=3, n_iter_no_change=None).fit(*IRIS)
     assert not list(recwarn)
+
+
+def test_ctrl_c_ends_a_fit_and_keeps_what_it_learned():
+    whole = SymgradClassifier(max_iter=50, random_state=0, n_iter_no_change=None)
+    model = clone(whole).set_params(optimizer=Impatient(lr=0.01))
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        model.fit(*IRIS)
+    assert model.n_iter_ == 7
+    assert model.loss_curve_ == whole.fit(*IRIS).loss_curve_[:7]
+
+
+class Impatient(optim.Adam):
+    """Presses Ctrl-C in the seventh step."""
+
+    def update(self, grads, state):
+        super().update(grads, state)
+        if state.step == 7:
+            signal.raise_signal(signal.SIGINT)
 
 
 # --- specs ----------------------------------------------------------------------------------------

@@ -280,6 +280,8 @@ class Network(BaseEstimator):
         loss, _ = self._compiled
         result = fitted(self._model, loss, self.params_, data, held, optimizer, plan)
         if result.stopped == "interrupted":
+            if not result.history:
+                raise KeyboardInterrupt
             warnings.warn("Training interrupted by user.", stacklevel=3)
         self.params_, self._state = result.params, optimizer.state
         self.loss_curve_ += [each["loss"] for each in result.history]
