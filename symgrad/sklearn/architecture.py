@@ -110,11 +110,17 @@ def started(spec: Any) -> tuple[Spec, bool]:
         given, origin, folder = spec, "spec", Path()
     else:
         return read(spec), True
-    data = given.get("data", {})
-    says = "inputs" in given or (isinstance(data, Mapping) and "features" in data)
-    if not says and "layers" in given:
+    if is_open(given):
         return checked({**given, "inputs": 1}, origin, folder), False
     return checked(given, origin, folder), True
+
+
+def is_open(given: Any) -> bool:
+    """Return whether what may be a spec has layers and leaves out how many columns they read."""
+    if not isinstance(given, Mapping) or "layers" not in given or "inputs" in given:
+        return False
+    data = given.get("data", {})
+    return not (isinstance(data, Mapping) and "features" in data)
 
 
 # --- the spec -------------------------------------------------------------------------------------
@@ -154,8 +160,8 @@ def written(source: Source, settings: Mapping[str, Any], owner: str, **found: An
 
 def sized(given: dict[str, Any], source: Source, columns: int, owner: str) -> None:
     """Note how many columns X has, or raise SpecError if the spec says another number."""
-    is_said = source.spec is not None and source.says_inputs
-    wanted = inputs_of(source.spec.content) if is_said and source.spec is not None else None
+    spec = source.spec if source.says_inputs else None
+    wanted = None if spec is None else inputs_of(spec.content)
     size = columns if wanted is None else math.prod(wanted if type(wanted) is list else [wanted])
     if size != columns:
         raise SpecError(

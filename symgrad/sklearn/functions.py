@@ -29,7 +29,7 @@ def named(loss: Any) -> Any:
     name = getattr(function, "__name__", "")
     if callable(function) and getattr(losses, name, None) is function:
         loss = name
-    if loss == "soft_cross_entropy":
+    if isinstance(loss, str) and loss == "soft_cross_entropy":
         return {"name": "softmax_cross_entropy", "labels": "soft"}
     if callable(function) and isinstance(loss, str) and loss not in LOSSES:
         raise SpecError(f"loss={loss} is no loss: there are {', '.join(LOSSES)}")
