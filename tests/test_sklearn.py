@@ -593,6 +593,8 @@ MISTAKES = [
     (C("softmax_crossentropy"), "did you mean `softmax_cross_entropy`"),
     (C({"name": "focal", "gama": 1}), "did you mean `gamma`"),
     (C(3), "`loss` is 3"),
+    (C("examples/iris.toml"), "is a whole spec: give it as spec="),
+    (C({"layers": [{"units": 3}], "loss": "focal"}), "is a whole spec: give it as spec="),
     (C("poisson"), "the loss poisson is for numbers: take SymgradRegressor"),
     (C("hinge"), "Only binary classification is supported by the loss hinge"),
     (R("focal"), "tells classes apart: take SymgradClassifier"),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import inspect
 import keyword
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from os import PathLike
 from typing import Any
 
 from symgrad import losses
@@ -16,6 +17,7 @@ from symgrad.compiled import Compiled, compile
 from symgrad.errors import SpecError
 from symgrad.load import load
 from symgrad.spec.models import Model
+from symgrad.spec.reading import Spec
 from symgrad.spec.schema import LOSSES
 from symgrad.spec.text import called, signature
 
@@ -29,11 +31,23 @@ def named(loss: Any) -> Any:
     name = getattr(function, "__name__", "")
     if callable(function) and getattr(losses, name, None) is function:
         loss = name
+    if is_spec(loss):
+        shown = loss if isinstance(loss, (str, PathLike)) else "{...}"
+        raise SpecError(f"loss={shown} is a whole spec: give it as spec={shown}")
     if isinstance(loss, str) and loss == "soft_cross_entropy":
         return {"name": "softmax_cross_entropy", "labels": "soft"}
     if callable(function) and isinstance(loss, str) and loss not in LOSSES:
         raise SpecError(f"loss={loss} is no loss: there are {', '.join(LOSSES)}")
     return loss
+
+
+def is_spec(loss: Any) -> bool:
+    """Return whether a loss is a spec, of which the loss would be one part."""
+    if isinstance(loss, (Spec, PathLike)):
+        return True
+    if isinstance(loss, Mapping):
+        return "layers" in loss or "model" in loss
+    return isinstance(loss, str) and loss.lower().endswith((".toml", ".json"))
 
 
 def weights_of(function: Callable[..., Any]) -> str | None:
