@@ -103,7 +103,7 @@ __all__ = [
     "vjp",
 ]
 
-_MODULES = frozenset({"losses", "nn", "optim", "spec"})
+_MODULES = frozenset({"losses", "nn", "optim", "sklearn", "spec"})
 
 _ELSEWHERE = {
     "Compiled": "symgrad.compiled",
@@ -138,7 +138,7 @@ _ELSEWHERE = {
 
 def __getattr__(name: str) -> Any:
     """Import the module that holds a public name when somebody first asks for it."""
-    if name not in __all__:
+    if name not in __all__ and name not in _MODULES:  # `sklearn` is in no `import *`
         raise AttributeError(f"module 'symgrad' has no attribute {name!r}")
     from importlib import import_module
 

@@ -48,6 +48,7 @@ STAGES = [
     ("spec",),
     ("study",),
     ("training",),
+    ("sklearn",),  # estimators for scikit-learn
     ("cli",),
     ("__main__",),
 ]
