@@ -34,6 +34,7 @@ class Objective:
         whole = given or Compiled(fn)
         self.name = whole._name
         taken = list(whole.signature.parameters)
+        self.taken = tuple(taken)
         self.spread = self._spread(params, taken, given)
         self.compiled = given or Compiled(fn, self.spread or 0)
         self.single = not self.spread
@@ -143,6 +144,8 @@ class Objective:
         if self.single:
             return value, grads if self.compiled.single else grads[0]
         by_name = dict(zip(self.spread, self._each(grads), strict=True))
+        if self.spread == tuple(params):
+            return value, by_name
         return value, {name: by_name[name] for name in params}
 
     def _each(self, grads: Any) -> tuple[Any, ...]:
@@ -150,6 +153,8 @@ class Objective:
 
     def arguments(self, params: Any, names: Sequence[str], batch: Batch) -> Call:
         """Return how the function is called: in order, until something is left to its default."""
+        if self.is_positional and self.spread and (*params, *names) == self.taken:
+            return (*params.values(), *batch), {}
         given = dict(zip(names, batch, strict=True))
         given |= params if self.spread else {self.compiled.wrt[0]: params}
         taken = self.compiled.signature.parameters

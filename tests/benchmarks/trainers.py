@@ -21,7 +21,7 @@ from symgrad.spec import Model, model, override
 from symgrad.training.splitting import order, split
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-EPS = 1e-16  # of Adam: scikit-learn adds it elsewhere than the paper, which so small makes no difference
+EPS = 1e-16  # of Adam: so small that it does not matter where scikit-learn adds it
 Curve = list[float]
 Trainer = Callable[[], Curve]
 
@@ -192,8 +192,9 @@ def by_sklearn(task: Task) -> Trainer:
     orders.begin()
     net = MLPClassifier(
         [len(b) for _, b in task.layers[:-1]], alpha=0.0, batch_size=task.batch or rows,
-        learning_rate_init=task.lr, epsilon=EPS, max_iter=1, tol=0.0, n_iter_no_change=task.epochs + 1,
-        shuffle=task.batch is not None, random_state=orders, warm_start=True,
+        learning_rate_init=task.lr, epsilon=EPS, max_iter=1, tol=0.0,
+        n_iter_no_change=task.epochs + 1, shuffle=task.batch is not None, random_state=orders,
+        warm_start=True,
     )  # fmt: skip
 
     def fit() -> None:
