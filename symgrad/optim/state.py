@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -60,22 +61,27 @@ class State:
 
     def take(self, grads: Any) -> None:
         """Copy a gradient into the buffer, or raise if it or ``params`` do not fit."""
-        for held, view in zip(
-            self.layout.leaves_of(self.params, "state.params"), self._params, strict=True
-        ):
-            if held is not view:
-                self._refuse_replaced(held)
-        given = self.layout.leaves_of(grads, "grads")
-        for grad, view in zip(given, self._grads, strict=True):
-            if type(grad) is not np.ndarray or grad.dtype != view.dtype:
-                self._refuse_unreal(grad, view)
-            if np.shape(grad) != view.shape:
-                self._refuse_shape(grad, view)
-            view[...] = grad
+        held = self.layout.leaves_of(self.params, "state.params")
+        if not all(map(operator.is_, held, self._params)):
+            self._refuse_replaced(held)
+        dtype = self.flat.dtype
+        for grad, view in zip(self.layout.leaves_of(grads, "grads"), self._grads, strict=True):
+            if type(grad) is np.ndarray and grad.dtype == dtype and grad.shape == view.shape:
+                view[...] = grad
+            else:
+                self._take_other(grad, view)
 
-    def _refuse_replaced(self, held: Any) -> None:
-        leaves = self.layout.leaves_of(self.params, "state.params")
-        name = self.layout.names("state.params")[_position(held, leaves)]
+    def _take_other(self, grad: Any, view: Array) -> None:
+        """Copy what is no array of the parameter's dtype, or refuse it."""
+        self._refuse_unreal(grad, view)
+        if np.shape(grad) != view.shape:
+            self._refuse_shape(grad, view)
+        view[...] = grad
+
+    def _refuse_replaced(self, held: Sequence[Any]) -> None:
+        pairs = zip(held, self._params, strict=True)
+        other = next(k for k, (leaf, view) in enumerate(pairs) if leaf is not view)
+        name = self.layout.names("state.params")[other]
         raise ArgumentError(
             f"{name} is another array than the one that is trained: write into that, "
             f"{name}[...] = values, or begin again with optimizer.init(params)"
