@@ -38,6 +38,7 @@ class Objective:
         self.spread = self._spread(params, taken, given)
         self.compiled = given or Compiled(fn, self.spread or 0)
         self.single = not self.spread
+        self.has_aux, self.gives_one = self.compiled.has_aux, self.compiled.single
         parameters = [whole.signature.parameters[name] for name in taken]
         self._refuse_kinds(parameters)
         self.is_positional = all(p.kind is not p.KEYWORD_ONLY for p in parameters)
@@ -127,7 +128,7 @@ class Objective:
             made = self._reusable(args, kwargs, batch)
             if made is not None and not made.traced.statics and not made.captures:
                 self._runs["forward", _kinds(batch)] = made.forward
-        return float(found[0] if self.compiled.has_aux else found)
+        return float(found[0] if self.has_aux else found)
 
     def _reusable(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], batch: Batch
@@ -139,17 +140,15 @@ class Objective:
 
     def _result(self, found: tuple[Any, Any], params: Any) -> tuple[Any, Any]:
         value, grads = found
-        if self.compiled.has_aux:
+        if self.has_aux:
             value = value[0]
+        each = (grads,) if self.gives_one else grads
         if self.single:
-            return value, grads if self.compiled.single else grads[0]
-        by_name = dict(zip(self.spread, self._each(grads), strict=True))
+            return value, each[0]
+        by_name = dict(zip(self.spread, each, strict=True))
         if self.spread == tuple(params):
             return value, by_name
         return value, {name: by_name[name] for name in params}
-
-    def _each(self, grads: Any) -> tuple[Any, ...]:
-        return (grads,) if self.compiled.single else tuple(grads)
 
     def arguments(self, params: Any, names: Sequence[str], batch: Batch) -> Call:
         """Return how the function is called: in order, until something is left to its default."""
