@@ -18,6 +18,7 @@ from symgrad.errors import ArgumentError, NotFiniteError, ShapeError
 from symgrad.flat import Array, Layout
 from symgrad.optim.steps import sum_of_squares
 
+_PLAIN = (np.ndarray, np.float64, np.float32)
 BLOCK = 1 << 15  # numbers that are stepped at once, so that all rows of them stay in the cache
 
 
@@ -66,13 +67,13 @@ class State:
             self._refuse_replaced(held)
         dtype = self.flat.dtype
         for grad, view in zip(self.layout.leaves_of(grads, "grads"), self._grads, strict=True):
-            if type(grad) is np.ndarray and grad.dtype == dtype and grad.shape == view.shape:
+            if type(grad) in _PLAIN and grad.dtype == dtype and grad.shape == view.shape:
                 view[...] = grad
             else:
                 self._take_other(grad, view)
 
     def _take_other(self, grad: Any, view: Array) -> None:
-        """Copy what is no array of the parameter's dtype, or refuse it."""
+        """Copy what has another dtype than the parameter, or refuse it."""
         self._refuse_unreal(grad, view)
         if np.shape(grad) != view.shape:
             self._refuse_shape(grad, view)

@@ -31,7 +31,7 @@ def compare(name: str, total: float) -> dict[str, Any]:
     for who, most in apart.items():
         if not most <= TOLERANCE:
             raise AssertionError(f"{name}: the losses of {who} are {most:.1e} from symgrad's")
-    times = dict(zip(runs, in_turns(list(runs.values()), total), strict=True))
+    times = dict(zip(runs, in_turns(list(runs.values()), total, block=0.05), strict=True))
     return {
         "name": name,
         "rows": len(task.y),
