@@ -163,6 +163,9 @@ def sum_of_squares(g, part=8192):
     return sum(float(np.vdot(x, x)) for x in parts)
 
 
+CHANGING_GRADIENTS = frozenset({by_rms, by_deviation, decay, clip_value, clip_norm})
+
+
 def called_by(function: Callable[..., None]) -> list[Callable[..., None]]:
     """Return the functions of this file that the text of ``function`` needs."""
     return [globals()[n] for n in function.__code__.co_names if n in globals() and n not in _NAMES]
