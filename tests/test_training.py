@@ -309,11 +309,12 @@ def test_a_validation_loss_in_parts_is_that_of_the_whole():
 # --- the best epoch, and stopping early ----------------------------------------------------------
 
 
-def test_training_stops_when_nothing_has_become_better_for_a_while():
+@pytest.mark.parametrize("kind", [Momentum, symgrad.optim.Momentum])
+def test_training_stops_when_nothing_has_become_better_for_a_while(kind):
     noise = np.random.RandomState(2).standard_normal((40, 30))
     y = noise[:, 0] + np.random.RandomState(3).standard_normal(40)
     found = train(
-        squared, {"w": np.zeros(30), "b": 0.0}, (noise, y), optimizer=Momentum(0.05), epochs=500,
+        squared, {"w": np.zeros(30), "b": 0.0}, (noise, y), optimizer=kind(0.05), epochs=500,
         validation=0.5, early_stopping=10, **QUIET,
     )  # fmt: skip
     assert found.stopped == "early stopping"
@@ -324,8 +325,10 @@ def test_training_stops_when_nothing_has_become_better_for_a_while():
     assert squared(**found.best.params, X=noise[held], y=y[held]) == found.best.value
 
 
-def test_the_best_of_a_full_batch_has_the_loss_that_is_told():
-    found = fit(epochs=30, optimizer=Momentum(0.4))
+@pytest.mark.parametrize("kind", [Momentum, symgrad.optim.Momentum])
+@pytest.mark.parametrize("epochs", range(1, 31))
+def test_the_best_of_a_full_batch_has_the_loss_that_is_told(kind, epochs):
+    found = fit(epochs=epochs, optimizer=kind(0.4))
     assert found.best.value == min(record["loss"] for record in found.history)
     assert squared(**found.best.params, X=LINE_X, y=LINE_Y) == pytest.approx(found.best.value)
 

@@ -231,8 +231,9 @@ class Run:
 
 
 def _all_finite(grads: Any) -> bool:
+    if type(grads) is np.ndarray or is_leaf(grads):
+        # Squares may overflow where no number is infinite.
+        return math.isfinite(np.vdot(grads, grads)) or bool(np.isfinite(grads).all())
     if type(grads) is dict:
         return all(map(_all_finite, grads.values()))
-    if is_leaf(grads):  # squares may overflow where no number is infinite
-        return math.isfinite(np.vdot(grads, grads)) or bool(np.isfinite(grads).all())
     return all(map(_all_finite, flatten(grads, is_leaf)[0]))
