@@ -262,6 +262,18 @@ def test_a_large_gradient_may_be_of_any_order_and_precision(grad, monkeypatch):
     assert after(8, grad) == after(100, np.ones((5, 6)))
 
 
+@OF_EACH
+def test_a_large_gradient_may_be_the_parameters_themselves(optimizer, monkeypatch):
+    def after(block):
+        monkeypatch.setattr(buffers, "BLOCK", block)
+        state = optimizer.init({"A": np.linspace(1, 2, 30), "B": np.linspace(-2, 1, 30)})
+        for _ in range(3):
+            optimizer.update({"A": state.params["B"], "B": state.params["A"]}, state)
+        return state.flat.tobytes()
+
+    assert after(8) == after(100)
+
+
 @pytest.mark.parametrize("block", [8, 100])
 def test_a_gradient_that_is_not_finite_is_named_and_changes_nothing(block, monkeypatch):
     monkeypatch.setattr(buffers, "BLOCK", block)

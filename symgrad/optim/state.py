@@ -74,12 +74,14 @@ class State:
     def parts(self, grads: Any) -> list[Array]:
         """Return a gradient as a flat array for each leaf, or raise if it or ``params`` do not fit.
 
-        Only what is no flat array of the parameters' dtype already is copied.
+        Only what is no flat array of the parameters' dtype already is copied, and what are
+        parameters themselves, as in the gradient of sum(A * B).
         """
         found = []
         for grad, view in self._pairs(grads):
             is_flat = type(grad) is np.ndarray and grad.flags.c_contiguous
-            if not (is_flat and grad.dtype == view.dtype and grad.shape == view.shape):
+            fits = is_flat and grad.dtype == view.dtype and grad.shape == view.shape
+            if not fits or np.may_share_memory(grad, self.flat):
                 self._take_other(grad, view)
                 grad = view
             found.append(grad.reshape(-1))
@@ -149,7 +151,9 @@ class State:
 
         ``parts`` are the leaves of a gradient that was not taken into the buffer.
         """
-        if math.isfinite(sum(map(sum_of_squares, [self.rows["g"]] if parts is None else parts))):
+        taken = self.rows["g"]
+        squares = sum_of_squares(taken) if parts is None else sum(map(sum_of_squares, parts))
+        if math.isfinite(squares):
             return
         # The squares may have overflowed, so the numbers themselves have the last word.
         for k, view in enumerate(self._grads):
