@@ -53,6 +53,7 @@ from symgrad.training.csv_files import read_csv
 from symgrad.training.file_arrays import FileArray
 from symgrad.training.fingerprint import digest_of
 from symgrad.training.metrics import METRICS, accuracy
+from symgrad.training.objective import Objective
 from symgrad.training.running import run
 from symgrad.training.settings import Settings
 from symgrad.training.splitting import order, split
@@ -304,6 +305,24 @@ def test_a_validation_loss_in_parts_is_that_of_the_whole():
     found = fit(epochs=2, batch=5, validation=held)
     whole = squared(**found.params, X=held[0], y=held[1])
     assert found.history[-1]["val_loss"] == pytest.approx(whole, rel=1e-12)
+
+
+def plain(z):
+    return z
+
+
+def shrunk(w, b, X, y):
+    return np.mean((plain(X @ w + b) - y) ** 2)
+
+
+def test_a_function_that_the_loss_calls_may_change_between_two_values(monkeypatch):
+    objective = Objective(shrunk, START)
+    given = START, ("X", "y"), (LINE_X, LINE_Y)
+    before = [objective.value(*given) for _ in range(3)]
+    monkeypatch.setitem(shrunk.__globals__, "plain", lambda z: 0.5 * z + 1)
+    after = [objective.value(*given) for _ in range(2)]
+    assert before == pytest.approx([np.mean(LINE_Y**2)] * 3)
+    assert after == pytest.approx([np.mean((1 - LINE_Y) ** 2)] * 2)
 
 
 # --- the best epoch, and stopping early ----------------------------------------------------------

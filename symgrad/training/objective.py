@@ -6,6 +6,7 @@ the structure of the parameters.  Invariant: which argument is which is decided 
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -125,9 +126,8 @@ class Objective:
             found = run(*args)[0]
         else:
             found = self.compiled(*args, **kwargs)
-            made = self._reusable(args, kwargs, batch)
-            if made is not None and not made.traced.statics and not made.captures:
-                self._runs["forward", _kinds(batch)] = made.forward
+            if (made := self._reusable(args, kwargs, batch)) is not None:
+                self._runs["forward", _kinds(batch)] = self.compiled._quick(made, "forward")
         return float(found[0] if self.has_aux else found)
 
     def _reusable(
@@ -173,7 +173,7 @@ def call(function: Callable[..., Any], params: Any, columns: Mapping[str, Any], 
 
     Its arguments are the parameters by name, or all of them first, and columns by name.
     """
-    taken = list(inspect.signature(function).parameters)
+    taken = _names_of(function)
     by_name = dict(params) if isinstance(params, Mapping) else {}
     if not any(name in by_name for name in taken):
         by_name, taken_first = {}, taken[:1]
@@ -186,6 +186,17 @@ def call(function: Callable[..., Any], params: Any, columns: Mapping[str, Any], 
                 f"{did_you_mean(name, known)}: there are {_listed(known)}"
             )
     return function(*[known[name] for name in taken])
+
+
+def _names_of(function: Callable[..., Any]) -> tuple[str, ...]:
+    return _declared(function) if inspect.isfunction(function) else _declared_now(function)
+
+
+def _declared_now(function: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(inspect.signature(function).parameters)
+
+
+_declared = functools.lru_cache(maxsize=64)(_declared_now)  # asked for every epoch
 
 
 def leaves_of(params: Any) -> dict[str, Any]:
