@@ -249,20 +249,29 @@ class Compiled:
 
         return converted
 
-    def _quick(self, made: Specialisation) -> Callable[..., Any]:
-        """Return what answers calls with arguments of a kind that ``made`` has accepted."""
-        run, statics = made.value_and_grad, made.traced.statics
+    def _quick(self, made: Specialisation, emitted: str = "value_and_grad") -> Callable[..., Any]:
+        """Return what answers calls with arguments of a kind that ``made`` has accepted.
+
+        ``emitted`` is the function of ``made`` that is called, `value_and_grad` or `forward`.
+        """
+        run: Callable[..., Any] = getattr(made, emitted)
+        statics = made.traced.statics
         if not statics and not made.captures:
             return run
         captured = [(p.name, c, c.aval()) for p, c in made.captured_parameters()]
 
+        def slow(args: Any) -> Any:
+            if emitted == "forward":
+                return self.forward(*args)
+            return self._slow_value_and_grad(args, {})
+
         def checked(*args: Any) -> Any:
             for static in statics:
                 if not static.holds():
-                    return self._slow_value_and_grad(args, {})
+                    return slow(args)
             for _, capture, aval in captured:
                 if capture.aval() != aval:
-                    return self._slow_value_and_grad(args, {})
+                    return slow(args)
             return run(*args, **{name: capture.read() for name, capture, _ in captured})
 
         return checked

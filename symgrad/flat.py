@@ -43,6 +43,7 @@ class Layout:
     owner: str
     tree: Tree
     slots: tuple[Slot, ...]
+    is_plain: bool  # a container of leaves alone
 
     @classmethod
     def of(cls, value: Any, owner: str) -> Layout:
@@ -52,7 +53,8 @@ class Layout:
         for leaf, path in zip(leaves, tree.paths(), strict=True):
             shape, dtype = _described(leaf, spell_path(owner, path))
             slots.append(Slot(path, shape, dtype, slots[-1].stop if slots else 0))
-        return cls(owner, tree, tuple(slots))
+        is_plain = tree.kind != LEAF and all(part.kind == LEAF for part in tree.parts)
+        return cls(owner, tree, tuple(slots), is_plain)
 
     @property
     def size(self) -> int:
@@ -75,6 +77,8 @@ class Layout:
         A list may stand for a tuple, and a tuple for an object with fields, since emitted code
         knows no classes of yours.  Raises ArgumentError for what does not fit.
         """
+        if self.is_plain and (parts := _parts(self.tree, value)) is not None:
+            return list(parts)
         found: list[Any] = []
         try:
             _collect(self.tree, value, found)

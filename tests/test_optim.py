@@ -241,6 +241,51 @@ def test_a_gradient_may_be_written_where_it_belongs():
     assert state.params["w"].tolist() == [-1, -2, -3]
 
 
+@OF_EACH
+def test_a_gradient_given_is_not_touched_however_large(optimizer, monkeypatch):
+    monkeypatch.setattr(buffers, "BLOCK", 8)
+    grads = {"W": np.linspace(-1, 1, 30).reshape(5, 6), "b": np.ones(3), "c": np.float64(2)}
+    before = {name: np.array(grad) for name, grad in grads.items()}
+    optimizer.update(grads, optimizer.init({name: 0.1 + g for name, g in grads.items()}))
+    assert all(np.array_equal(grads[name], before[name]) for name in grads)
+
+
+@pytest.mark.parametrize("grad", [np.ones((5, 6)).T.copy().T, np.ones((5, 6), np.float32)])
+def test_a_large_gradient_may_be_of_any_order_and_precision(grad, monkeypatch):
+    def after(block, grad):
+        monkeypatch.setattr(buffers, "BLOCK", block)
+        optimizer = optim.Adam(lr=0.1)
+        state = optimizer.init({"W": np.zeros((5, 6)), "b": np.zeros(3)})
+        optimizer.update({"W": grad, "b": np.ones(3)}, state)
+        return state.flat.tobytes()
+
+    assert after(8, grad) == after(100, np.ones((5, 6)))
+
+
+@OF_EACH
+def test_a_large_gradient_may_be_the_parameters_themselves(optimizer, monkeypatch):
+    def after(block):
+        monkeypatch.setattr(buffers, "BLOCK", block)
+        state = optimizer.init({"A": np.linspace(1, 2, 30), "B": np.linspace(-2, 1, 30)})
+        for _ in range(3):
+            optimizer.update({"A": state.params["B"], "B": state.params["A"]}, state)
+        return state.flat.tobytes()
+
+    assert after(8) == after(100)
+
+
+@pytest.mark.parametrize("block", [8, 100])
+def test_a_gradient_that_is_not_finite_is_named_and_changes_nothing(block, monkeypatch):
+    monkeypatch.setattr(buffers, "BLOCK", block)
+    optimizer = optim.Adam(lr=0.1)
+    state = optimizer.init({"W": np.zeros((5, 6)), "b": np.zeros(3)})
+    grads = {"W": np.ones((5, 6)), "b": np.array([1.0, np.inf, 1.0])}
+    with pytest.raises(NotFiniteError, match=r'grads\["b"\]\[1\] is inf at step 0'):
+        optimizer.update(grads, state)
+    assert not state.flat.any()
+    assert not any(row.any() for row in state.moments.values())
+
+
 def test_the_parameters_given_are_not_touched():
     w = np.ones(3)
     optimizer = optim.SGD(lr=1.0)

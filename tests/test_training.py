@@ -53,6 +53,7 @@ from symgrad.training.csv_files import read_csv
 from symgrad.training.file_arrays import FileArray
 from symgrad.training.fingerprint import digest_of
 from symgrad.training.metrics import METRICS, accuracy
+from symgrad.training.objective import Objective
 from symgrad.training.running import run
 from symgrad.training.settings import Settings
 from symgrad.training.splitting import epoch_rng, split
@@ -310,14 +311,33 @@ def test_a_validation_loss_in_parts_is_that_of_the_whole():
     assert found.history[-1]["val_loss"] == pytest.approx(whole, rel=1e-12)
 
 
+def plain(z):
+    return z
+
+
+def shrunk(w, b, X, y):
+    return np.mean((plain(X @ w + b) - y) ** 2)
+
+
+def test_a_function_that_the_loss_calls_may_change_between_two_values(monkeypatch):
+    objective = Objective(shrunk, START)
+    given = START, ("X", "y"), (LINE_X, LINE_Y)
+    before = [objective.value(*given) for _ in range(3)]
+    monkeypatch.setitem(shrunk.__globals__, "plain", lambda z: 0.5 * z + 1)
+    after = [objective.value(*given) for _ in range(2)]
+    assert before == pytest.approx([np.mean(LINE_Y**2)] * 3)
+    assert after == pytest.approx([np.mean((1 - LINE_Y) ** 2)] * 2)
+
+
 # --- the best epoch, and stopping early ----------------------------------------------------------
 
 
-def test_training_stops_when_nothing_has_become_better_for_a_while():
+@pytest.mark.parametrize("kind", [Momentum, symgrad.optim.Momentum])
+def test_training_stops_when_nothing_has_become_better_for_a_while(kind):
     noise = np.random.RandomState(2).standard_normal((40, 30))
     y = noise[:, 0] + np.random.RandomState(3).standard_normal(40)
     found = train(
-        squared, (noise, y), {"w": np.zeros(30), "b": 0.0}, optimizer=Momentum(0.05), epochs=500,
+        squared, (noise, y), {"w": np.zeros(30), "b": 0.0}, optimizer=kind(0.05), epochs=500,
         validation=0.5, early_stopping=10, **QUIET,
     )  # fmt: skip
     assert found.stopped == "early stopping"
@@ -328,8 +348,10 @@ def test_training_stops_when_nothing_has_become_better_for_a_while():
     assert squared(**found.best.params, X=noise[held], y=y[held]) == found.best.value
 
 
-def test_the_best_of_a_full_batch_has_the_loss_that_is_told():
-    found = fit(epochs=30, optimizer=Momentum(0.4))
+@pytest.mark.parametrize("kind", [Momentum, symgrad.optim.Momentum])
+@pytest.mark.parametrize("epochs", range(1, 31))
+def test_the_best_of_a_full_batch_has_the_loss_that_is_told(kind, epochs):
+    found = fit(epochs=epochs, optimizer=kind(0.4))
     assert found.best.value == min(record["loss"] for record in found.history)
     assert squared(**found.best.params, X=LINE_X, y=LINE_Y) == pytest.approx(found.best.value)
 

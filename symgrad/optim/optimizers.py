@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -80,6 +80,10 @@ class Optimizer:
         return tuple(Call(function, self._settings_of(function)) for function in self.functions)
 
     @cached_property
+    def _changes_gradient(self) -> bool:
+        return any(call.function in steps.CHANGING_GRADIENTS for call in self.plan)
+
+    @cached_property
     def clips(self) -> tuple[Call, ...]:
         """The calls that come before, on the whole gradient."""
         bounds = {steps.clip_value: self.clip_value, steps.clip_norm: self.clip_norm}
@@ -127,17 +131,30 @@ class Optimizer:
         one that is infinite or NaN (unless ``check_finite=False``), and then changes nothing.
         """
         self._refuse_foreign(state)
-        state.take(grads)
-        if self.check_finite:
-            state.check_finite()
+        blocks = self._blocks(grads, state)
         lr = self.rate(state.step)
         for call in self.clips:
             call.function(*[state.rows[name] for name in call.arrays], **call.settings)
         plan = [(call, call.at(lr, state.step + 1)) for call in self.plan]
-        for block in state.blocks:
+        for block in blocks:
             for call, numbers in plan:
                 call.function(*[block[name] for name in call.arrays], **numbers)
         state.step += 1
+
+    def _blocks(self, grads: Any, state: State) -> Iterable[Mapping[str, Any]]:
+        """Return the blocks with the gradient in them, or raise before anything is changed.
+
+        A large gradient is left where it is, unless clipping needs all of it at once.
+        """
+        if len(state.blocks) > 1 and not self.clips:
+            parts = state.parts(grads)
+            if self.check_finite:
+                state.check_finite(parts)
+            return state.blocks_with(parts, self._changes_gradient)
+        state.take(grads)
+        if self.check_finite:
+            state.check_finite()
+        return state.blocks
 
     def updated(self, grads: Any, state: State) -> State:
         """Return a new state one step further, and leave ``state`` as it is."""

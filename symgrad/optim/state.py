@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from symgrad.errors import ArgumentError, NotFiniteError, ShapeError
 from symgrad.flat import Array, Layout
 from symgrad.optim.steps import sum_of_squares
 
+_PLAIN = (np.ndarray, np.float64, np.float32)
 BLOCK = 1 << 15  # numbers that are stepped at once, so that all rows of them stay in the cache
 
 
@@ -52,6 +54,8 @@ class State:
             | {"scratch": scratch[: layout.size - k]}
             for k in range(0, layout.size, BLOCK)
         ]
+        self._portions = _portions(layout) if len(self.blocks) > 1 else []
+        self._portion = np.empty_like(scratch) if self._portions else scratch
 
     @property
     def flat(self) -> Array:
@@ -60,22 +64,63 @@ class State:
 
     def take(self, grads: Any) -> None:
         """Copy a gradient into the buffer, or raise if it or ``params`` do not fit."""
-        for held, view in zip(
-            self.layout.leaves_of(self.params, "state.params"), self._params, strict=True
-        ):
-            if held is not view:
-                self._refuse_replaced(held)
-        given = self.layout.leaves_of(grads, "grads")
-        for grad, view in zip(given, self._grads, strict=True):
-            if type(grad) is not np.ndarray or grad.dtype != view.dtype:
-                self._refuse_unreal(grad, view)
-            if np.shape(grad) != view.shape:
-                self._refuse_shape(grad, view)
-            view[...] = grad
+        dtype = self.flat.dtype
+        for grad, view in self._pairs(grads):
+            if type(grad) in _PLAIN and grad.dtype == dtype and grad.shape == view.shape:
+                view[...] = grad
+            else:
+                self._take_other(grad, view)
 
-    def _refuse_replaced(self, held: Any) -> None:
-        leaves = self.layout.leaves_of(self.params, "state.params")
-        name = self.layout.names("state.params")[_position(held, leaves)]
+    def parts(self, grads: Any) -> list[Array]:
+        """Return a gradient as a flat array for each leaf, or raise if it or ``params`` do not fit.
+
+        Only what is no flat array of the parameters' dtype already is copied, and what are
+        parameters themselves, as in the gradient of sum(A * B).
+        """
+        found = []
+        for grad, view in self._pairs(grads):
+            is_flat = type(grad) is np.ndarray and grad.flags.c_contiguous
+            fits = is_flat and grad.dtype == view.dtype and grad.shape == view.shape
+            if not fits or np.may_share_memory(grad, self.flat):
+                self._take_other(grad, view)
+                grad = view
+            found.append(grad.reshape(-1))
+        return found
+
+    def blocks_with(self, parts: Sequence[Array], is_changed: bool) -> Iterator[dict[str, Array]]:
+        """Give the blocks, each with its portion of a gradient.
+
+        A portion of several leaves, or one that the step changes, is copied, and stays in the
+        cache.
+        """
+        for block, portions in zip(self.blocks, self._portions, strict=True):
+            if len(portions) == 1 and not is_changed:
+                leaf, there, _ = portions[0]
+                yield {**block, "g": parts[leaf][there]}
+                continue
+            g = self._portion[: len(block["g"])]
+            for leaf, there, here in portions:
+                g[here] = parts[leaf][there]
+            yield {**block, "g": g}
+
+    def _pairs(self, grads: Any) -> Iterator[tuple[Any, Array]]:
+        """Pair the leaves of a gradient with their places."""
+        held = self.layout.leaves_of(self.params, "state.params")
+        if not all(map(operator.is_, held, self._params)):
+            self._refuse_replaced(held)
+        return zip(self.layout.leaves_of(grads, "grads"), self._grads, strict=True)
+
+    def _take_other(self, grad: Any, view: Array) -> None:
+        """Copy what has another dtype than the parameter, or refuse it."""
+        self._refuse_unreal(grad, view)
+        if np.shape(grad) != view.shape:
+            self._refuse_shape(grad, view)
+        view[...] = grad
+
+    def _refuse_replaced(self, held: Sequence[Any]) -> None:
+        pairs = zip(held, self._params, strict=True)
+        other = next(k for k, (leaf, view) in enumerate(pairs) if leaf is not view)
+        name = self.layout.names("state.params")[other]
         raise ArgumentError(
             f"{name} is another array than the one that is trained: write into that, "
             f"{name}[...] = values, or begin again with optimizer.init(params)"
@@ -101,12 +146,18 @@ class State:
                 f"{view.dtype}"
             )
 
-    def check_finite(self) -> None:
-        """Raise `NotFiniteError` with the place of the first infinite or NaN gradient."""
-        if math.isfinite(sum_of_squares(self.rows["g"])):
+    def check_finite(self, parts: Sequence[Array] | None = None) -> None:
+        """Raise `NotFiniteError` with the place of the first infinite or NaN gradient.
+
+        ``parts`` are the leaves of a gradient that was not taken into the buffer.
+        """
+        taken = self.rows["g"]
+        squares = sum_of_squares(taken) if parts is None else sum(map(sum_of_squares, parts))
+        if math.isfinite(squares):
             return
         # The squares may have overflowed, so the numbers themselves have the last word.
-        for k, grad in enumerate(self._grads):
+        for k, view in enumerate(self._grads):
+            grad = view if parts is None else parts[k].reshape(view.shape)
             bad = np.argwhere(~np.isfinite(grad))
             if len(bad):
                 index = f"[{', '.join(map(str, bad[0]))}]" if grad.ndim else ""
@@ -183,6 +234,20 @@ class State:
         return (
             f"<symgrad.optim.State: {self.flat.size} {self.flat.dtype} numbers, step {self.step}>"
         )
+
+
+def _portions(layout: Layout) -> list[list[tuple[int, slice, slice]]]:
+    """Return for each block which leaves it has a part of: their number, from where, to where."""
+    found: list[list[tuple[int, slice, slice]]] = [[] for _ in range(0, layout.size, BLOCK)]
+    for leaf, slot in enumerate(layout.slots):
+        start = slot.start
+        while start < slot.stop:
+            block, place = divmod(start, BLOCK)
+            stop = min(slot.stop, (block + 1) * BLOCK)
+            there = slice(start - slot.start, stop - slot.start)
+            found[block].append((leaf, there, slice(place, place + stop - start)))
+            start = stop
+    return found
 
 
 def _dtype_of(layout: Layout) -> np.dtype[Any]:

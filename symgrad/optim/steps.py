@@ -157,8 +157,13 @@ def clip_norm(g, most):
 
 def sum_of_squares(g, part=8192):
     """Return the sum of g^2, in parts so small that BLAS takes one thread: always the same bits."""
+    if g.size <= part:
+        return float(np.vdot(g, g))
     parts = (g[k : k + part] for k in range(0, g.size, part))
     return sum(float(np.vdot(x, x)) for x in parts)
+
+
+CHANGING_GRADIENTS = frozenset({by_rms, by_deviation, decay, clip_value, clip_norm})
 
 
 def called_by(function: Callable[..., None]) -> list[Callable[..., None]]:

@@ -14,8 +14,9 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from symgrad.errors import SpecError
-from symgrad.sklearn.fitting import Plan, optimizer_of
+from symgrad.sklearn.fitting import Plan
 from symgrad.spec import Spec
+from symgrad.training.spec_models import optimizer_of
 from symgrad.training.splitting import split
 
 EPOCHS, PATIENCE, ROWS = 200, 10, 200
@@ -81,7 +82,7 @@ def optimizer_from(estimator: Any, spec: Spec) -> Any:
     """Return the optimizer: the one that was given, or the one that the spec names."""
     chosen, owner = estimator.optimizer, type(estimator).__name__
     if chosen is None or isinstance(chosen, (str, Mapping)):
-        return optimizer_of(spec)
+        return optimizer_of(spec.content)
     if not (hasattr(chosen, "init") and hasattr(chosen, "update")) or isinstance(chosen, type):
         raise SpecError(
             f"{owner}: optimizer={chosen!r} is none: give a name, a dict as in specs, or one such "

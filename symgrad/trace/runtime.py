@@ -76,6 +76,8 @@ class StaticCapture:
             now = self.read()
         except (LookupError, AttributeError, NameError):
             return False  # what was read is no longer there
+        if now is self.value:  # never so for what can change, of which ``value`` is a copy
+            return True
         if isinstance(self.value, (int, str, bytes, Tree, *_COMPARED)):
             return type(now) is type(self.value) and bool(now == self.value)
         return now is self.value

@@ -6,7 +6,7 @@ has one of its own (`symgrad.training.spec_models`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ class Conduct:
 
     masks: tuple[str, ...] = ()
     statistics: tuple[str, ...] = ()
-    evaluate: Callable[..., Any] | None = None
+    differs: bool = False  # whether the loss is another one where nothing is learned
     model: Model | None = None
 
     def draw_masks(self, rows: int, rng: np.random.Generator) -> tuple[Any, ...]:
@@ -30,6 +30,10 @@ class Conduct:
     def measured(self, params: Any, columns: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the statistics of the training data that predictions depend on."""
         return ()
+
+    def evaluate(self, params: Any, columns: Mapping[str, Any]) -> float:
+        """Return the loss of examples that nothing is learned from, if it differs."""
+        raise NotImplementedError
 
     def refuse(self, columns: Mapping[str, Any], source: str) -> None:
         """Raise `DataError` for columns that are not what the model takes."""

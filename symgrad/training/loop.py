@@ -26,6 +26,7 @@ from symgrad.training.progress import progress_of
 from symgrad.training.records import Log
 from symgrad.training.result import TrainingResult
 from symgrad.training.settings import Settings
+from symgrad.training.snapshots import Snapshots, copied
 from symgrad.training.splitting import epoch_rng
 from symgrad.training.stopping import Best, Monitor
 from symgrad.training.streams import rows_of
@@ -51,6 +52,7 @@ class Run:
             self.keeper.refuse_foreign()
             found = Stage(), self.optimizer.init(settings.params)
         self.now, self.state = found
+        self.snapshots = Snapshots(self.state)
 
     def _recorded(self) -> list[str]:
         """Return what every epoch records."""
@@ -109,7 +111,7 @@ class Run:
             if interrupts.is_wanted:
                 return False
             position.add(self._step(*last), rows_of(last[1]))
-        if last is not None and not _all_finite(self.params):
+        if last is not None and not _all_finite(getattr(self.state, "flat", self.params)):
             self._diverge(*last, "after its last step")
         self._finish_epoch(before)
         return True
@@ -166,7 +168,7 @@ class Run:
         A full batch measures the loss of the parameters that its only step then changes.
         """
         if self.settings.batch is None and self.monitor.name == "loss" and self._has_table:
-            return self._copy()
+            return self.snapshots.take()
         return None
 
     def _finish_epoch(self, before: Any) -> None:
@@ -177,8 +179,9 @@ class Run:
         self.now.history.append(record)
         value = record[self.monitor.name]
         if self.monitor.is_better(value, self.now.best):
-            params = self._copy() if before is None else before
+            params = self.snapshots.take() if before is None else before
             self.now.best = Best(epoch, value, params)
+            self.snapshots.keep()
 
     def _measured(self, loss: float) -> dict[str, float]:
         found = {"loss": loss}
@@ -214,10 +217,10 @@ class Run:
 
     def _value(self, names: tuple[str, ...], batch: Batch, statistics: Mapping[str, Any]) -> float:
         """Return the loss of examples that nothing is learned from."""
-        if self.conduct.evaluate is None:
+        if not self.conduct.differs:
             return self.objective.value(self.params, names, batch)
         columns = {**dict(zip(names, batch, strict=True)), **statistics}
-        return float(call(self.conduct.evaluate, self.params, columns, "evaluate"))
+        return self.conduct.evaluate(self.params, columns)
 
     def _metrics(self, data: Dataset, statistics: Mapping[str, Any]) -> dict[str, float]:
         if not self.metrics:
@@ -239,10 +242,6 @@ class Run:
             targets.append(columns[target_of(columns, self.settings.target)])
         return np.concatenate(outputs), np.concatenate(targets)
 
-    def _copy(self) -> Any:
-        leaves, tree = flatten(self.params, is_leaf)
-        return tree.build(iter([np.array(leaf) for leaf in leaves]))
-
     def _diverge(self, names: tuple[str, ...], batch: Batch, where: str) -> NoReturn:
         """Raise `DivergenceError`, which names the first value that is not finite."""
         objective = self.objective
@@ -255,7 +254,7 @@ class Run:
             cure = "leave such rows out, or fill them in (Preparation(missing=...))"
         kept = f"; {self.settings.checkpoint} holds the last good epoch" if self._is_kept else ""
         error = DivergenceError(f"epoch {self.epoch + 1}, {where}: {what}; {cure}{kept}")
-        error.history, error.params = self.now.history, self._copy()
+        error.history, error.params = self.now.history, copied(self.params)
         raise located(error, None if found is None else found.location) from None
 
     @property
@@ -266,7 +265,7 @@ class Run:
     def _result(self, stopped: str) -> TrainingResult:
         training = self.examples.training
         return TrainingResult(
-            self._copy(), self.now.history, self.now.best, stopped, self.monitor.name,
+            copied(self.params), self.now.history, self.now.best, stopped, self.monitor.name,
             self.examples.preparation, self.settings.predict,
             training if isinstance(training, Dataset) else None, self.examples.validation,
             self.settings.target, self.conduct, self._statistics(self.params),
@@ -275,8 +274,9 @@ class Run:
 
 
 def _all_finite(grads: Any) -> bool:
+    if type(grads) is np.ndarray or is_leaf(grads):
+        # Squares may overflow where no number is infinite.
+        return math.isfinite(np.vdot(grads, grads)) or bool(np.isfinite(grads).all())
     if type(grads) is dict:
         return all(map(_all_finite, grads.values()))
-    if is_leaf(grads):  # squares may overflow where no number is infinite
-        return math.isfinite(np.vdot(grads, grads)) or bool(np.isfinite(grads).all())
     return all(map(_all_finite, flatten(grads, is_leaf)[0]))

@@ -6,6 +6,7 @@ the structure of the parameters.  Invariant: which argument is which is decided 
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -35,9 +36,11 @@ class Objective:
         whole = given or Compiled(fn)
         self.name = whole._name
         taken = list(whole.signature.parameters)
+        self.taken = tuple(taken)
         self.spread = self._spread(params, taken, given)
         self.compiled = given or Compiled(fn, self.spread or 0)
         self.single = not self.spread
+        self.has_aux, self.gives_one = self.compiled.has_aux, self.compiled.single
         parameters = [whole.signature.parameters[name] for name in taken]
         self._refuse_kinds(parameters)
         self.is_positional = all(p.kind is not p.KEYWORD_ONLY for p in parameters)
@@ -124,10 +127,9 @@ class Objective:
             found = run(*args)[0]
         else:
             found = self.compiled(*args, **kwargs)
-            made = self._reusable(args, kwargs, batch)
-            if made is not None and not made.traced.statics and not made.captures:
-                self._runs["forward", _kinds(batch)] = made.forward
-        return float(found[0] if self.compiled.has_aux else found)
+            if (made := self._reusable(args, kwargs, batch)) is not None:
+                self._runs["forward", _kinds(batch)] = self.compiled._quick(made, "forward")
+        return float(found[0] if self.has_aux else found)
 
     def _reusable(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], batch: Batch
@@ -139,18 +141,20 @@ class Objective:
 
     def _result(self, found: tuple[Any, Any], params: Any) -> tuple[Any, Any]:
         value, grads = found
-        if self.compiled.has_aux:
+        if self.has_aux:
             value = value[0]
+        each = (grads,) if self.gives_one else grads
         if self.single:
-            return value, grads if self.compiled.single else grads[0]
-        by_name = dict(zip(self.spread, self._each(grads), strict=True))
+            return value, each[0]
+        by_name = dict(zip(self.spread, each, strict=True))
+        if self.spread == tuple(params):
+            return value, by_name
         return value, {name: by_name[name] for name in params}
-
-    def _each(self, grads: Any) -> tuple[Any, ...]:
-        return (grads,) if self.compiled.single else tuple(grads)
 
     def arguments(self, params: Any, names: Sequence[str], batch: Batch) -> Call:
         """Return how the function is called: in order, until something is left to its default."""
+        if self.is_positional and self.spread and (*params, *names) == self.taken:
+            return (*params.values(), *batch), {}
         given = dict(zip(names, batch, strict=True))
         given |= params if self.spread else {self.compiled.wrt[0]: params}
         taken = self.compiled.signature.parameters
@@ -170,7 +174,7 @@ def call(function: Callable[..., Any], params: Any, columns: Mapping[str, Any], 
 
     Its arguments are the parameters by name, or all of them first, and columns by name.
     """
-    taken = list(inspect.signature(function).parameters)
+    taken = _names_of(function)
     by_name = dict(params) if isinstance(params, Mapping) else {}
     if not any(name in by_name for name in taken):
         by_name, taken_first = {}, taken[:1]
@@ -183,6 +187,17 @@ def call(function: Callable[..., Any], params: Any, columns: Mapping[str, Any], 
                 f"{did_you_mean(name, known)}: there are {_listed(known)}"
             )
     return function(*[known[name] for name in taken])
+
+
+def _names_of(function: Callable[..., Any]) -> tuple[str, ...]:
+    return _declared(function) if inspect.isfunction(function) else _declared_now(function)
+
+
+def _declared_now(function: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(inspect.signature(function).parameters)
+
+
+_declared = functools.lru_cache(maxsize=64)(_declared_now)  # asked for every epoch
 
 
 def leaves_of(params: Any) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from symgrad.spec.objectives import ONE
 from symgrad.training import metrics, scores
 from symgrad.training.columns import has_names, is_table
 from symgrad.training.conduct import Conduct
+from symgrad.training.objective import call
 from symgrad.training.preparing import Preparation
 from symgrad.training.settings import Settings
 from symgrad.training.splitting import Part
@@ -65,7 +66,7 @@ class SpecConduct(Conduct):
         self.model: Model = model
         self.masks = tuple(model.masks)
         self.statistics = tuple(model.plan.statistics)
-        self.evaluate = model.evaluate if self.masks or self.statistics else None
+        self.differs = bool(self.masks or self.statistics)
         self.goal = objective_of(model.spec.content)
         self.count = count_of_classes(model.spec.content)
 
@@ -76,6 +77,10 @@ class SpecConduct(Conduct):
     def measured(self, params: Any, columns: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return mean and variance before each batch_norm layer, over the training data."""
         return self.model.statistics(*params.values(), columns["X"])
+
+    def evaluate(self, params: Any, columns: Mapping[str, Any]) -> float:
+        """Return the loss without dropout, with the statistics of the training data."""
+        return float(call(self.model.evaluate, params, columns, "evaluate"))
 
     def classes(self, output: Any) -> Any:
         """Return the class of each row: the largest score, or what is above the threshold."""

@@ -63,4 +63,7 @@ def is_stream(data: Any) -> bool:
 
 def rows_of(batch: Batch) -> int:
     """Return how many examples a batch has."""
-    return next((len(x) for x in batch if np.ndim(x)), 1)
+    for x in batch:
+        if np.ndim(x):
+            return len(x)
+    return 1

@@ -22,7 +22,6 @@ from symgrad.training.checkpoints import digest, read_members, replace_file
 from symgrad.training.columns import read_columns
 from symgrad.training.csv_files import MISSING
 from symgrad.training.dataset import row_count
-from symgrad.training.objective import call
 from symgrad.training.preparing import Preparation
 from symgrad.training.spec_models import ARRAYS, SpecConduct, arrays_among
 
@@ -81,7 +80,7 @@ class TrainedModel:
         known = {**columns, **self.statistics}
         output = self._predict(columns["X"])
         measured = {name: metric(output, columns["y"]) for name, metric in conduct.metrics.items()}
-        return {"loss": float(call(self.model.evaluate, self.params, known, "loss"))} | measured
+        return {"loss": conduct.evaluate(self.params, known)} | measured
 
     @property
     def _taken(self) -> list[str]:

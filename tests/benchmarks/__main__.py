@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 
 FOREIGN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
-PARTS = ("all", "compile", "run", "hand", "optim", "stress", "study")
+PARTS = ("all", "compile", "run", "hand", "optim", "stress", "study", "training")
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+XLA = "--xla_cpu_multi_thread_eigen=false"
 
 
 def with_one_plain_thread() -> None:
     """Start again unless BLAS will use one thread and the machine's own settings."""
-    wanted = {**os.environ, **dict.fromkeys(THREADS, "1")}
+    wanted = {**os.environ, **dict.fromkeys(THREADS, "1"), "XLA_FLAGS": XLA}
     for name in FOREIGN:
         wanted.pop(name, None)
     if wanted != dict(os.environ):
@@ -33,7 +34,15 @@ def main() -> None:
 
     import numpy as np
 
-    from tests.benchmarks import against_hand, compiling, optimizing, running, stress, studying
+    from tests.benchmarks import (
+        against_hand,
+        compiling,
+        optimizing,
+        running,
+        stress,
+        studying,
+        training,
+    )
 
     found = {
         "python": platform.python_version(),
@@ -53,6 +62,8 @@ def main() -> None:
         found["compile"] = compiling.run(given.largest)
     if given.part in ("all", "study"):
         found["study"] = studying.run()
+    if given.part in ("all", "training"):
+        found["training"] = training.run(given.seconds)
     given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(f"\nsaved in {given.json}")
 
