@@ -32,8 +32,8 @@ Spec = Shape | tuple[Shape, str]
 class Subject:
     """What a target names: a function, and where it comes from.
 
-    A function in a file comes with the file's ``module``.  The loss of a model spec comes with
-    its ``model``, which knows what it takes (``specs``) and what is learned (``wrt``).
+    A function in a file comes with the file's ``module``.  The loss of a model spec is compiled
+    for what it takes (``specs``) by what is learned (``wrt``), and comes with its ``model``.
     """
 
     function: Any
@@ -85,7 +85,7 @@ def of_spec(target: str, settings: Sequence[str]) -> Subject:
 
     made = model(override(target, settings))
     place = " ".join([shown_path(target), *(f"--set {each}" for each in settings)])
-    return Subject(made.loss, place, made.module, made)
+    return Subject(made.compiled, place, made.module, made)
 
 
 def is_spec(target: str) -> bool:

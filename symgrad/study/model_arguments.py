@@ -99,10 +99,10 @@ def inputs(
 ) -> Any:
     """Return n rows of X: rows of an embedding, or numbers."""
     (_, *sizes), kind = model.plan.shapes["X"]
-    if kind == "int":
-        return rng.integers(0, model.parameters["E"][0], (n, *sizes))
     known = [size for size in sizes if isinstance(size, int)]
-    if known == sizes:
+    if kind == "int":
+        return rng.integers(0, model.parameters["E"][0], (n, *known))
+    if len(known) == len(sizes):
         return np.round(style(rng, (n, *known)), 2)
     parameters = {name: given[name] for name in model.parameters}
     missing = [name for name in inspect.signature(model.loss).parameters if name not in parameters]
