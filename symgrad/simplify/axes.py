@@ -190,14 +190,14 @@ def _sum_of_product(
     b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
 ) -> Operand | None:
     axis, keepdims = settings
-    row = b.new(xs[0], "multiply")
+    row = b.sole(xs[0], "multiply")
     if row is None:
         return None
     if any(b.aval(x).dtype.kind != "f" for x in row.operands):
         return None
     first, second = (value_of(b, x) for x in row.operands)
     # NumPy adds up rows of single precision more exactly than einsum.
-    row_by_row = first.dtype == np.float64 and xs[0] not in b.shared
+    row_by_row = first.dtype == np.float64
     total = sum_of_product(first, second, axis, keepdims, row_by_row)
     return total.symbol if total is not None else None
 
