@@ -43,8 +43,7 @@ def model_arguments(
         raise ArgumentError(f"{rows} rows: one example is the least")
     signature = inspect.signature(model.loss)
     typed, notes = typed_arguments(signature, text) if text is not None else ({}, [])
-    whole = {name for name, (_, kind) in model.plan.shapes.items() if kind == "int"}
-    typed = {name: value if name in whole else as_float(value) for name, value in typed.items()}
+    typed = {name: fitting(model, name, value) for name, value in typed.items()}
     first = {name: value for name, value in model.init().items() if name not in typed}
     found = {**first, **columns, **typed}
     if first:
@@ -57,6 +56,18 @@ def model_arguments(
         notes = [*notes, f"made up (seed {seed}): {told}"]
     bound = inspect.BoundArguments(signature, {name: found[name] for name in signature.parameters})
     return ExampleArguments(bound.args, bound.kwargs, tuple(notes))
+
+
+def fitting(model: Model, name: str, value: Any) -> Any:
+    """Return a value that was typed, with floating-point numbers where the loss takes them."""
+    sizes, kind = model.plan.shapes[name]
+    have = np.shape(value)
+    if len(have) != len(sizes) or any(
+        isinstance(want, int) and want != size for want, size in zip(sizes, have, strict=True)
+    ):
+        wanted = f"({', '.join(map(str, sizes))}{',' * (len(sizes) == 1)})"
+        raise ArgumentError(f"`{name}` has shape {have}, the model takes {wanted}")
+    return value if kind == "int" else as_float(value)
 
 
 def examples(model: Model, given: Mapping[str, Any], rows: int | None, seed: int) -> Arrays:
