@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     with subject_of(options) as asked, own_gradient(options, asked) as grad:
         example = examples_for(asked, options)
         found = check(
-            asked.function, *example.args, wrt=wrt_of(options, asked, None), grad=grad,
+            asked.sized, *example.args, wrt=wrt_of(options, asked, None), grad=grad,
             method=options.method, has_aux=options.aux, tolerance=options.tolerance,
             elements=options.elements, seed=options.seed, **example.kwargs,
         )  # fmt: skip

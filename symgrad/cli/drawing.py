@@ -85,7 +85,7 @@ def drawn(options: argparse.Namespace) -> Any:
         for note in example.notes:
             print(f"symgrad: {note}", file=sys.stderr)
         return draw(
-            compile(asked.function, has_aux=True) if options.aux else asked.function,
+            compile(asked.sized, has_aux=True) if options.aux else asked.sized,
             *example.args,
             wrt=wrt_of(options, asked, None),
             level=options.level,

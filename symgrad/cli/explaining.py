@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     with subject_of(options) as asked:
         example = examples_for(asked, options)
         found = explain(
-            asked.function, *example.args, wrt=wrt_of(options, asked, None), level=options.level,
+            asked.sized, *example.args, wrt=wrt_of(options, asked, None), level=options.level,
             has_aux=options.aux, seed=options.seed, **example.kwargs,
         )  # fmt: skip
     found = replace(found, notes=(*example.notes, *found.notes))

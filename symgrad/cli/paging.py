@@ -30,9 +30,7 @@ def run(options: argparse.Namespace) -> int:
     with subject_of(options) as asked:
         example = examples_for(asked, options)
         wrt = wrt_of(options, asked, None)
-        page = overview(
-            asked.function, example.args, example.kwargs, wrt, example.notes, options.aux
-        )
+        page = overview(asked.sized, example.args, example.kwargs, wrt, example.notes, options.aux)
     if options.output in (None, "-"):
         sys.stdout.write(page.html)
         sys.stdout.flush()

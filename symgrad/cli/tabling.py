@@ -78,7 +78,7 @@ def made_for(options: argparse.Namespace) -> Table:
         example = examples_for(asked, options)
         for note in example.notes:
             print(f"symgrad: {note}", file=sys.stderr)
-        function = asked.function
+        function = asked.sized
         if options.aux:
             function = Compiled(function, wrt or 0, has_aux=True)
         return table(

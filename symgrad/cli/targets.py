@@ -32,8 +32,8 @@ Spec = Shape | tuple[Shape, str]
 class Subject:
     """What a target names: a function, and where it comes from.
 
-    A function in a file comes with the file's ``module``.  The loss of a model spec is compiled
-    for what it takes (``specs``) by what is learned (``wrt``), and comes with its ``model``.
+    A function in a file comes with the file's ``module``.  The loss of a model spec comes with
+    its ``model``, which knows what it takes (``specs``) and what is learned (``wrt``).
     """
 
     function: Any
@@ -44,6 +44,19 @@ class Subject:
     @property
     def specs(self) -> dict[str, Spec] | None:
         return None if self.model is None else self.model.specs
+
+    @property
+    def shapes(self) -> dict[str, Spec] | None:
+        """What the loss of a model takes, with the sizes that it has in numbers."""
+        if self.model is None:
+            return None
+        shapes = self.model.plan.shapes.items()
+        return {name: (sizes, dtype or "float64") for name, (sizes, dtype) in shapes}
+
+    @property
+    def sized(self) -> Any:
+        """The function; the loss of a model knows what its sizes are called."""
+        return self.function if self.model is None else self.model.compiled
 
     @property
     def wrt(self) -> tuple[str, ...] | None:
@@ -84,8 +97,9 @@ def of_spec(target: str, settings: Sequence[str]) -> Subject:
     from symgrad.spec import model, override
 
     made = model(override(target, settings))
-    place = " ".join([shown_path(target), *(f"--set {each}" for each in settings)])
-    return Subject(made.compiled, place, made.module, made)
+    words = [shown_path(target), *(f"--set {each}" for each in settings)]
+    place = " ".join(" ".join(words).split())  # it stands in a docstring
+    return Subject(made.loss, place, made.module, made)
 
 
 def is_spec(target: str) -> bool:
