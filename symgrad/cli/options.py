@@ -15,7 +15,7 @@ from symgrad.errors import SpecError
 if TYPE_CHECKING:
     from symgrad.study.examples import ExampleArguments
 
-TARGET = "{}; FILE may be - for stdin; or a model spec, SPEC.toml or SPEC.json, whose loss it is"
+TARGET = "the function; FILE may be - for stdin; or a model spec, SPEC.toml or SPEC.json: its loss"
 CHANGE = "change the {}spec, as in loss=squared or layers.0.units=16; repeat it"
 ARGS = (
     'arguments as literals, "x=3, W=[[1, 2], [3, 4]]", or a file of arrays, DATA.npz (default: '
@@ -28,9 +28,9 @@ SPEC = 'shape of an argument that is made up, "X: n d"; "lam:" is a scalar; repe
 AUX = "the function returns (value, aux)"
 
 
-def add_target(parser: argparse.ArgumentParser, what: str = "the function") -> None:
+def add_target(parser: argparse.ArgumentParser) -> None:
     """Add the target, a function or a model spec, and ``--set``, which changes the spec."""
-    parser.add_argument("target", metavar="FILE.py:FUNCTION", help=TARGET.format(what))
+    parser.add_argument("target", metavar="FILE.py:FUNCTION", help=TARGET)
     add_change(parser)
 
 
@@ -103,7 +103,7 @@ def examples_for(found: Subject, options: argparse.Namespace) -> ExampleArgument
     from symgrad.study.model_arguments import model_arguments
 
     specs = specs_of(options, found)
-    if found.model is not None:
+    if found.model is not None:  # rows of the spec's data go in as columns={"X": ..., "y": ...}
         return model_arguments(found.model, options.args, options.rows)
     if options.rows is not None:
         raise SpecError("--rows is for model specs: a function's sizes are given with --spec")
