@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 import numpy as np
 
-from symgrad.dims import Dim, Shape, Size
+from symgrad.dims import Dim, Shape, Size, dims_in
 from symgrad.errors import ArgumentError, SpecError, TraceError, WrtError, did_you_mean
 from symgrad.graph import Aval
 from symgrad.trace import Argument, Leaf, aval_of, refuse_dtype, refuse_subclass
@@ -293,6 +293,8 @@ def with_spec_names(
                 )
             sizes.append(_spec_dim(want, key, axis, seen))
             examples[sizes[-1]] = now
+        for replaced in dims_in(dims[key, 0]):
+            examples.pop(replaced, None)
         dims[key, 0] = tuple(sizes)
 
 

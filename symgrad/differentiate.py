@@ -260,10 +260,12 @@ def _in_dtype(value: Value, dtype: str) -> Value:
 
 
 def _note(builder: Builder, ct: Value, x: Sym) -> None:
+    """Note whose cotangent ``ct`` is: of several, that of the first line with a name."""
     if isinstance(ct.symbol, Sym):
-        known = builder.notes.cotangent_of.setdefault(ct.symbol, x)
-        if known not in builder.notes.names and x in builder.notes.names:
-            builder.notes.cotangent_of[ct.symbol] = x
+        known, names = builder.notes.cotangent_of, builder.notes.names
+        before = known.setdefault(ct.symbol, x)
+        if x in names and (x in builder.defined_by or before not in names):
+            known[ct.symbol] = x
 
 
 def is_real_scalar(graph: Graph, output: Operand) -> bool:

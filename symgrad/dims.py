@@ -321,8 +321,8 @@ class Shapes:
             self._order[dim] = len(self._order)
             if example is not None:
                 self.example[dim] = example
-            if user:
-                self._user_named[dim] = name
+        if user:
+            self._user_named.setdefault(dim, name)
         return dim
 
     def selected(self) -> Dim:

@@ -152,7 +152,7 @@ PARTS = [
         ("h = layer(X, W1, b1)", "dz2 db1 dW1"),
     ]),
     (helpers, (W1, B1, W2[:, 0], 0.5, X, Y), (0, 1, 2, 3), [
-        ("np.mean(square(r))", "dr"),
+        ("np.mean(square(r))", "dz"),
         ("z + b", "db"),
         ("z = h @ W2", "dW2"),
         ("h = relu(X @ W1 + b1)", "dz_h db1 dW1"),
@@ -174,7 +174,7 @@ PARTS = [
         ("h = np.tanh(X @ W1)", "dz dW1"),
     ]),
     (over_many_lines, (W1, W2[:, 0], 0.5, X, Y), (0, 1, 2), [
-        ("z = out - y; k = np.sin(z)", "dz"),
+        ("z = out - y; k = np.sin(z)", "dout"),
         ("out = (h @ W2 + b)", "db dW2"),
         ("h = np.tanh(X @ W1)", "dz_h dW1"),
     ]),

@@ -253,7 +253,8 @@ def compiled(program, n):
 NOT_COUNTED = {"keyword_only", "positive_part"}
 GOLDEN_CASES = [p.name for p in PROGRAMS if p.name not in NOT_COUNTED]
 REFUSED = {"bundle adjustment, np.cross"}
-SIGNS = {"factorisation machine": 7}  # -(0.5 x) is counted and -0.5 * x is written
+# -(0.5 x) and -(s / n x) are counted, and -0.5 * x and -s / n * x are written
+SIGNS = {"factorisation machine": 7, "SVM, hinge": 7}
 
 
 def case(name):

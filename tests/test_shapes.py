@@ -111,6 +111,15 @@ def test_specs_name_the_sizes_without_data():
     assert len(c.sources) == 1
 
 
+def test_specs_name_the_sizes_of_data_too():
+    specs = {"W": ("p", "q"), "X": ("batch", "p")}
+    c = symgrad.compile(lambda W, X: ((X @ W) ** 2).sum(), specs=specs)
+    without = symgrad.compile(c.function, specs=specs).source
+    c.grad(np.ones((2, 3)), np.ones((5, 2)))
+    assert "W (p, q)  X (batch, p)" in c.source
+    assert c.source == without
+
+
 @pytest.mark.parametrize("spec", ["N int", ("N", "int"), (("N",), "int"), (("N",), np.int64)])
 def test_specs_hold_dtypes(spec):
     def f(s, y):

@@ -3,6 +3,7 @@
 import functools
 import operator
 import re
+from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
@@ -1137,6 +1138,39 @@ def test_simplify_ends_and_keeps_the_value(steps, symbolic):
     for w, f in zip(wanted, evaluate(drop_dead(after), EXACT, *given), strict=True):
         assert np.shape(f) == np.shape(w)
         assert np.all(np.asarray(f) == np.asarray(w))
+
+
+def ops_of(program):
+    before, start = build(program)
+    return Counter(eqn.rhs.name for eqn in drop_dead(simplify(before, start)).equations)
+
+
+def test_what_several_read_is_negated_once():
+    def program(p):
+        v = -(p.x / p.y)
+        return op.exp(v), v * p.x, op.sum(v, axis=(0,))
+
+    assert ops_of(program) == {"divide": 1, "negative": 1, "exp": 1, "multiply": 1, "sum": 1}
+
+
+def test_a_sign_leaves_what_others_read_without_it():
+    def program(p):
+        v = p.x / p.y
+        return v * p.x, op.sum(-v, axis=(0,)), op.exp(-v)
+
+    assert ops_of(program)["negative"] == 2  # of the sum, and of what exp takes
+
+
+def test_a_product_that_others_read_is_summed_and_not_taken_apart():
+    def scaled(p):
+        return p.x * op.expand_dims(p.u * p.s, axis=(1,))
+
+    def program(p):
+        v = scaled(p)
+        return op.sum(v, axis=(0,)), op.exp(v)
+
+    assert ops_of(program)["sum"] == 1
+    assert ops_of(lambda p: op.sum(scaled(p), axis=(0,)))["sum"] == 0
 
 
 LONG = {

@@ -1042,9 +1042,9 @@ def test_another_network_is_shown(capsys):
 
 DIFF_MISTAKES = [
     (["diff", "{iris}", "a.py:f"], "a function is compared with a function"),
-    (["diff", "{iris}", "--wrt", "W1"], "--wrt is for functions"),
+    (["diff", "{iris}", "--aux"], "--aux is for functions"),
     (["compile", "{iris}", "--spec", "X: n d"], "--spec is for functions"),
-    (["compile", "a.py:f", "--set", "loss=squared"], "--set and --model are for model specs"),
+    (["compile", "a.py:f", "--set", "loss=squared"], "--set loss=squared changes a model spec"),
     (["diff", "a.py:f"], "two functions are compared"),
     (["diff", "a.py:f", "b.py:f", "--set", "loss=squared"], "no --set"),
     (["diff", "{iris}", "--set", "loss=squarred"], "did you mean `squared`?"),

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from symgrad.cli.options import add_format, add_subject, examples_for, wrt_of
-from symgrad.cli.targets import find, split_target, user_module
+from symgrad.cli.options import (
+    add_format,
+    add_subject,
+    add_target,
+    examples_for,
+    subject_of,
+    wrt_of,
+)
+from symgrad.cli.targets import Subject, find, split_target, subject
 from symgrad.errors import SpecError
 
 HELP = "check a gradient against measured derivatives"
@@ -22,11 +31,12 @@ PASSED, FAILED = 0, 1
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
+    grad = "check this gradient of yours, in the same file or as FILE.py:FUNCTION"
     method = "complex step, central differences, or 50 digits (default: the best that serves)"
     elements = "check at most this many elements of a variable, and a direction (default: 200)"
-    add("target", metavar="FILE.py:FUNCTION", help="the function; FILE may be - for stdin")
+    add_target(parser)
     add_subject(parser, "all that are real numbers; with --grad the first")
-    add("--grad", metavar="FUNCTION", help="check this gradient of yours, in the same file")
+    add("--grad", metavar="FUNCTION", help=grad)
     add("--method", choices=["complex", "central", "mpmath"], help=method)
     add("--tolerance", type=float, metavar="E", help="the largest relative error that passes")
     add("--elements", type=int, default=200, metavar="N", help=elements)
@@ -39,14 +49,12 @@ def run(options: argparse.Namespace) -> int:
 
     from symgrad.study.checking_gradients import check
 
-    file, _ = split_target(options.target)
-    with user_module(options.target) as (module, function):
-        grad = None if options.grad is None else own_gradient(module, options.grad, file)
-        example = examples_for(function, module, options)
+    with subject_of(options) as asked, own_gradient(options, asked) as grad:
+        example = examples_for(asked, options)
         found = check(
-            function, *example.args, wrt=wrt_of(options, None), grad=grad, method=options.method,
-            has_aux=options.aux, tolerance=options.tolerance, elements=options.elements,
-            seed=options.seed, **example.kwargs,
+            asked.sized, *example.args, wrt=wrt_of(options, asked, None), grad=grad,
+            method=options.method, has_aux=options.aux, tolerance=options.tolerance,
+            elements=options.elements, seed=options.seed, **example.kwargs,
         )  # fmt: skip
     found = replace(found, notes=(*example.notes, *found.notes))
     print(told(found, options.format).rstrip("\n"))
@@ -54,10 +62,22 @@ def run(options: argparse.Namespace) -> int:
     return PASSED if found else FAILED
 
 
-def own_gradient(module: Any, name: str, file: str) -> Any:
-    if not all(part.isidentifier() for part in name.split(".")):
-        raise SpecError(f"--grad `{name}` is no name of a function in {file}")
-    return find(module, name, file)
+@contextmanager
+def own_gradient(options: argparse.Namespace, asked: Subject) -> Iterator[Any]:
+    """Give the gradient that is to be checked; None for the one that is emitted."""
+    name = options.grad
+    if name is None:
+        yield None
+    elif ":" in name:
+        with subject(name) as found:
+            yield found.function
+    elif asked.model is not None:
+        raise SpecError(f"--grad `{name}`: beside a model spec write FILE.py:FUNCTION")
+    else:
+        file, _ = split_target(options.target)
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise SpecError(f"--grad `{name}` is no name of a function in {file}")
+        yield find(asked.module, name, file)
 
 
 def told(found: Any, kind: str) -> str:

@@ -7,8 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from symgrad.cli.options import ARGS, AUX, examples_for
-from symgrad.cli.targets import parse_specs, parse_wrt, user_module
+from symgrad.cli.options import (
+    AUX,
+    add_arguments,
+    add_target,
+    examples_for,
+    specs_of,
+    subject_of,
+)
+from symgrad.cli.targets import parse_wrt
 from symgrad.errors import ClaimError
 
 HELP = "judge a gradient that was derived by hand"
@@ -24,7 +31,7 @@ LARGEST_FILE = 1_000_000  # bytes
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("target", metavar="FILE.py:FUNCTION", help="the function")
+    add_target(parser)
     add("claim", metavar="CLAIM", help="the file with the claimed gradient; - for stdin")
     add_question(parser)
     add("--json", action="store_true", help="print the verdict as JSON")
@@ -36,7 +43,7 @@ def add_question(parser: argparse.ArgumentParser) -> None:
     wrt = "differentiated by this, a name or a position; repeat it or use commas (default: what "
     spec = 'sizes by name or number; "lam:" is a scalar, "y: n int" has a dtype; repeat it'
     add("--wrt", action="append", default=[], metavar="NAME", help=wrt + "the claim answers for)")
-    add("--args", metavar="ARGS", help=ARGS)
+    add_arguments(parser)
     add("--spec", action="append", default=[], metavar='"X: n d"', help=spec)
     add("--aux", action="store_true", help=AUX)
     add("--latex", action="store_true", help="the claim is LaTeX (default: see if it looks so)")
@@ -51,17 +58,18 @@ def run(options: argparse.Namespace) -> int:
 
 def judge(options: argparse.Namespace, claim: str) -> Any:
     """Return the verdict on a claim's text."""
-    specs = parse_specs(options.spec)
-    with user_module(options.target) as (module, function):
+    with subject_of(options) as asked:
         from symgrad.study.judge import compare
 
-        has_example = hasattr(module, "example_args") and not specs
+        specs = specs_of(options, asked)
+        specs = asked.shapes or specs  # a claim may speak of three classes as 3
+        has_example = hasattr(asked.module, "example_args") and not specs
         args, kwargs = None, None
-        if options.args is not None or has_example:
-            example = examples_for(function, module, options)
+        if options.args is not None or options.rows is not None or has_example:
+            example = examples_for(asked, options)
             args, kwargs = example.args, example.kwargs
         return compare(
-            function, claim, wrt=parse_wrt(options.wrt) if options.wrt else None, specs=specs,
+            asked.function, claim, wrt=parse_wrt(options.wrt) if options.wrt else None, specs=specs,
             args=args, kwargs=kwargs, latex=options.latex or None, has_aux=options.aux,
         )  # fmt: skip
 

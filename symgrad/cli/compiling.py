@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from symgrad.cli.files import refuse_foreign, write
-from symgrad.cli.targets import is_spec, origin, parse_specs, parse_wrt, split_target, user_function
+from symgrad.cli.options import WRT, add_target, specs_of, subject_of, wrt_of
+from symgrad.cli.targets import Subject
 from symgrad.errors import SpecError
 
 HELP = "emit the gradient module of a function or of a model spec"
@@ -27,16 +28,13 @@ REPORTS: dict[str, Callable[[Any], str]] = {
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    target = "the function; FILE may be - for stdin; or a model spec (.toml, .json)"
-    change = "change the spec, as in loss=squared or layers.0.units=16; repeat it"
     model = "print the NumPy text of the spec's model, not its gradient"
-    wrt = "differentiate by this, a name or a position; repeat it or use commas (default: 0)"
+    wrt = WRT.format("0; of a model spec its parameters")
     spec = 'sizes by name or number; "lam:" is a scalar, "y: n int" has a dtype; repeat it'
     report = "print what the functions cost and why they are so (text, markdown or json)"
     without = "do not use this law, as the report writes it; repeat it"
     check = "write nothing; print a diff and exit with 1 if OUT.py is not up to date"
-    add("target", metavar="FILE.py:FUNCTION", help=target)
-    add("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help=change)
+    add_target(parser)
     add("--model", action="store_true", help=model)
     add("--wrt", action="append", default=[], metavar="NAME", help=wrt)
     add("--spec", action="append", default=[], metavar='"X: n d"', help=spec)
@@ -57,12 +55,7 @@ def run(options: argparse.Namespace) -> int:
         raise SpecError("--check prints a difference and --report a report: ask for one of them")
     how = {"exact": options.exact, "comments": not options.no_comments, "kinks": options.kinks}
     how["without"] = options.without
-    if is_spec(options.target):
-        source, report = emit_model(options, how)
-    elif options.settings or options.model:
-        raise SpecError("--set and --model are for model specs: SPEC.toml or SPEC.json")
-    else:
-        source, report = emit(options.target, options.wrt, options.spec, options.report, how)
+    source, report = emit(options, how)
     text = comment(options.header) + source
     if options.check:
         return compare(Path(options.output), text)
@@ -78,43 +71,25 @@ def run(options: argparse.Namespace) -> int:
     return DONE
 
 
-def emit(
-    target: str,
-    wrt: Sequence[str],
-    specs: Sequence[str],
-    report: str | None = None,
-    how: Mapping[str, Any] = {},
-) -> tuple[str, str]:
-    """Return the module text for ``FILE.py:FUNCTION``, and its report in a format or ""."""
-    file, name = split_target(target)
-    settings: dict[str, Any] = {**how, "specs": parse_specs(specs), "origin": origin(file, name)}
-    if wrt:
-        settings["wrt"] = parse_wrt(wrt)
-    with user_function(target) as function:
+def emit(options: argparse.Namespace, how: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the module text for the target, and its report in a format or ""."""
+    with subject_of(options) as asked:
         from symgrad.compiled import compile
 
-        compiled = compile(function, **settings)
-        made = REPORTS[report](compiled.report).rstrip("\n") + "\n" if report else ""
-        return compiled.source, made
+        specs = specs_of(options, asked)
+        if options.model:
+            return model_text(asked), ""
+        wrt = wrt_of(options, asked)
+        compiled = compile(asked.function, wrt=wrt, specs=specs, origin=asked.origin, **how)
+        form = options.report
+        report = REPORTS[form](compiled.report).rstrip("\n") + "\n" if form else ""
+        return compiled.source, report
 
 
-def emit_model(options: argparse.Namespace, how: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the module text for a model spec, and its report in a format or ""."""
-    from symgrad.compiled import compile
-    from symgrad.spec import model, override
-
-    if options.spec:
-        raise SpecError("--spec is for functions: a model spec has its sizes")
-    made = model(override(options.target, options.settings))
-    if options.model:
-        return made.source, ""
-    name = Path(options.target).as_posix() if not Path(options.target).is_absolute() else ""
-    settings = {**how, "specs": made.specs, "origin": name or made.spec.origin}
-    wrt = parse_wrt(options.wrt) if options.wrt else tuple(made.parameters)
-    compiled = compile(made.loss, wrt=wrt, **settings)
-    form = options.report
-    report = REPORTS[form](compiled.report).rstrip("\n") + "\n" if form else ""
-    return compiled.source, report
+def model_text(asked: Subject) -> str:
+    if asked.model is None:
+        raise SpecError("--model prints the model of a spec: SPEC.toml or SPEC.json")
+    return asked.model.source
 
 
 # The module's text

@@ -5,10 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from symgrad.cli.options import add_format, add_subject, colours, examples_for, wrt_of
-from symgrad.cli.targets import is_spec, origin, parse_specs, split_target, user_module
+from symgrad.cli.options import (
+    add_change,
+    add_format,
+    add_subject,
+    colours,
+    examples_for,
+    specs_of,
+    wrt_of,
+)
+from symgrad.cli.targets import is_spec, subject
 from symgrad.errors import SpecError
 
 HELP = "show what differs between two functions, or two specs, and their gradients"
@@ -26,13 +35,12 @@ COLOURS = {"removed": "\x1b[31m", "added": "\x1b[32m"}
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    left = "the first function (A may be - for stdin), or a model spec (.toml, .json)"
+    left = "the first function (A may be - for stdin), or a model spec, SPEC.toml or SPEC.json"
     right = "the second; without it the first spec is compared with what --set makes of it"
-    change = "change the second spec, as in loss=squared or layers.0.units=16; repeat it"
     which = "compare this emitted function: forward, backward or value_and_grad (the default)"
     add("left", metavar="A.py:FUNCTION", help=left)
     add("right", metavar="B.py:FUNCTION", nargs="?", help=right)
-    add("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help=change)
+    add_change(parser, "second ")
     add_subject(parser)
     add("--exact", action="store_true", help="leave every step as written, gate by gate")
     add("--function", action="append", choices=FUNCTIONS, help=which)
@@ -40,66 +48,53 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from symgrad.study.differences import diff
+    from symgrad.study.differences import align, diff
 
     targets = options.left, options.right or options.left
     if is_spec(targets[0]) != is_spec(targets[1]):
         raise SpecError("a function is compared with a function, and a model spec with a spec")
     if not is_spec(targets[0]) and (options.settings or not options.right):
         raise SpecError("two functions are compared: write A.py:FUNCTION B.py:FUNCTION, no --set")
-    functions = options.function or FUNCTIONS[-1:]
-    if is_spec(targets[0]):
-        found = between_models(targets, options, functions)
-    else:
-        sides = [compiled(target, options) for target in targets]
-        names = origin(*split_target(targets[0])), origin(*split_target(targets[1]))
-        found = diff(*sides, functions=functions, names=names)
+    left, right = side(targets[0], [], options), side(targets[1], options.settings, options)
+    functions, names = options.function or FUNCTIONS[-1:], (left.origin, right.origin)
+    found = diff(left.compiled, right.compiled, functions=functions, names=names)
+    if left.network:
+        network = align("the network", left.network, right.network)
+        found = replace(found, parts=(network, *found.parts))
     print(told(found, options.format).rstrip("\n"))
     sys.stdout.flush()
     return DIFFERENT if found else SAME
 
 
-def between_models(targets: Sequence[str], options: argparse.Namespace, functions: Any) -> Any:
-    """Compare two specs, the second with its settings changed: network, loss and gradients."""
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two that are compared; ``network`` is the text of a spec's layers."""
+
+    origin: str
+    compiled: Any
+    network: str = ""
+
+
+def side(target: str, settings: Sequence[str], options: argparse.Namespace) -> Side:
+    """Return what a target names, compiled for specs or for example arguments."""
     import inspect
-    from dataclasses import replace
 
     from symgrad.compiled import compile
-    from symgrad.spec import model, override
-    from symgrad.study.differences import align, diff
 
-    wrong = [flag for flag in ("args", "spec", "wrt", "aux") if getattr(options, flag)]
-    if wrong:
-        raise SpecError(f"--{wrong[0]} is for functions: a model spec says all that is needed")
-    made = [model(targets[0]), model(override(targets[1], options.settings))]
-    sides = [
-        compile(each.loss, wrt=tuple(each.parameters), specs=each.specs, exact=options.exact)
-        for each in made
-    ]
-    changed = f" ({', '.join(options.settings)})" if options.settings else ""
-    names = targets[0], targets[1] + changed
-    found = diff(*sides, functions=functions, names=names)
-    network = align("the network", *(inspect.getsource(each.module.network) for each in made))
-    return replace(found, parts=(network, *found.parts))
-
-
-def compiled(target: str, options: argparse.Namespace) -> Any:
-    """Return the function that a target names, compiled for specs or for example arguments."""
-    from symgrad.compiled import compile
-
-    how = {"wrt": wrt_of(options), "has_aux": options.aux, "exact": options.exact}
-    with user_module(target) as (module, function):
-        specs = None if options.args else parse_specs(options.spec)
-        if specs is not None and covers(specs, function):
-            made = compile(function, specs=specs, **how)
+    with subject(target, settings) as asked:
+        network = inspect.getsource(asked.module.network) if asked.model is not None else ""
+        how = {"wrt": wrt_of(options, asked), "has_aux": options.aux, "exact": options.exact}
+        specs = specs_of(options, asked)
+        if not (options.args or options.rows) and specs and covers(specs, asked.function):
+            made = compile(asked.function, specs=specs, **how)
             _ = made.source
-            return made
-        example = examples_for(function, module, options)
+            return Side(asked.origin, made, network)
+        example = examples_for(asked, options)
         for note in example.notes:
-            print(f"symgrad: {origin(*split_target(target))}: {note}", file=sys.stderr)
-        made = compile(function, **how)
+            print(f"symgrad: {asked.origin}: {note}", file=sys.stderr)
+        made = compile(asked.function, **how)
         made.value_and_grad(*example.args, **example.kwargs)
-        return made
+        return Side(asked.origin, made, network)
 
 
 def covers(specs: Any, function: Any) -> bool:

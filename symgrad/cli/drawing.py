@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from symgrad.cli.files import refuse_foreign, write
-from symgrad.cli.options import add_subject, examples_for, wrt_of
-from symgrad.cli.targets import user_module
+from symgrad.cli.options import add_subject, add_target, examples_for, subject_of, wrt_of
 from symgrad.errors import SpecError
 
 HELP = "draw the computational graph of a function"
@@ -31,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     edges = "below the wires: the gradient or the local derivative (default: gradient)"
     kind = "svg, dot, mermaid or json (default: what -o ends in, or svg)"
     frames = "a picture for each step of the backward pass: GRAPH-00.svg, GRAPH-01.svg ..."
-    add("target", metavar="FILE.py:FUNCTION", help="the function; FILE may be - for stdin")
+    add_target(parser)
     add_subject(parser, "all that are real numbers")
     add("-o", "--output", metavar="GRAPH.svg", help="the file to write (default: stdout)")
     add("--level", choices=("gate", "line", "layer"), default="gate", help=level)
@@ -78,19 +77,17 @@ def format_of(options: argparse.Namespace) -> str:
 
 def drawn(options: argparse.Namespace) -> Any:
     """Return the picture, or its frames, at the example arguments."""
-    with user_module(options.target) as (module, function):
+    with subject_of(options) as asked:
         from symgrad.compiled import compile
         from symgrad.study.picture import draw
 
-        example = examples_for(function, module, options)
+        example = examples_for(asked, options)
         for note in example.notes:
             print(f"symgrad: {note}", file=sys.stderr)
-        if options.aux:
-            function = compile(function, has_aux=True)
         return draw(
-            function,
+            compile(asked.sized, has_aux=True) if options.aux else asked.sized,
             *example.args,
-            wrt=wrt_of(options, None),
+            wrt=wrt_of(options, asked, None),
             level=options.level,
             edges=options.edges,
             steps=options.steps,

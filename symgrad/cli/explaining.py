@@ -5,8 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from symgrad.cli.options import add_format, add_subject, examples_for, wrt_of
-from symgrad.cli.targets import user_module
+from symgrad.cli.options import (
+    add_format,
+    add_subject,
+    add_target,
+    examples_for,
+    subject_of,
+    wrt_of,
+)
 
 HELP = "derive a gradient step by step"
 DESCRIPTION = (
@@ -26,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "short: composition, chain rule, result; lines: local derivatives too; full: rewrites too; "
         "gates: every single operation (default: full)"
     )
-    add("target", metavar="FILE.py:FUNCTION", help="the function; FILE may be - for stdin")
+    add_target(parser)
     add_subject(parser, "all that are real numbers")
     add("--level", choices=LEVELS, default="full", help=level)
     add("--seed", type=int, default=0, metavar="N", help="draw the random points with this seed")
@@ -44,10 +50,10 @@ def run(options: argparse.Namespace) -> int:
 
     from symgrad.study.derivations import explain
 
-    with user_module(options.target) as (module, function):
-        example = examples_for(function, module, options)
+    with subject_of(options) as asked:
+        example = examples_for(asked, options)
         found = explain(
-            function, *example.args, wrt=wrt_of(options, None), level=options.level,
+            asked.sized, *example.args, wrt=wrt_of(options, asked, None), level=options.level,
             has_aux=options.aux, seed=options.seed, **example.kwargs,
         )  # fmt: skip
     found = replace(found, notes=(*example.notes, *found.notes))

@@ -17,7 +17,8 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from symgrad.cli import comparing
-from symgrad.cli.targets import STDIN, user_function
+from symgrad.cli.options import add_target, subject_of
+from symgrad.cli.targets import STDIN
 from symgrad.errors import SpecError
 
 HELP = "judge the gradients of a whole class"
@@ -44,7 +45,7 @@ class Grade:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("target", metavar="FILE.py:FUNCTION", help="the function")
+    add_target(parser)
     claims = "files with claimed gradients, or a folder of them"
     add("submissions", nargs="+", metavar="CLAIM", help=claims)
     comparing.add_question(parser)
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         raise SpecError("grade reads the function once for each file: it cannot come from stdin")
     if not options.seconds > 0:
         raise SpecError("--seconds is a positive number")
-    with user_function(options.target):
+    with subject_of(options):
         pass  # a function that cannot be found is one error, not one for each file
     jobs = options.jobs if options.jobs > 0 else os.cpu_count() or 1
     with ThreadPoolExecutor(jobs) as pool:
@@ -132,6 +133,10 @@ def command(options: argparse.Namespace, file: str) -> list[str]:
         words += ["--wrt", name]
     for spec in options.spec:
         words += ["--spec", spec]
+    for setting in options.settings:
+        words += ["--set", setting]
+    if options.rows is not None:
+        words += ["--rows", str(options.rows)]
     if options.args is not None:
         words += ["--args", options.args]
     if options.aux:

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 from symgrad.cli.files import refuse_foreign, write
-from symgrad.cli.options import add_subject, examples_for, wrt_of
-from symgrad.cli.targets import user_module
+from symgrad.cli.options import add_subject, add_target, examples_for, subject_of, wrt_of
 
 HELP = "write one HTML page about a function and its gradient"
 DESCRIPTION = (
@@ -20,7 +19,7 @@ EPILOG = "Exit code 0: done; 2: an error."
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("target", metavar="FILE.py:FUNCTION", help="the function; FILE may be - for stdin")
+    add_target(parser)
     add_subject(parser, "all real numbers but data and labels")
     add("-o", "--output", metavar="PAGE.html", help="the page to write (default: stdout)")
 
@@ -28,10 +27,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from symgrad.study.overview import overview
 
-    with user_module(options.target) as (module, function):
-        example = examples_for(function, module, options)
-        wrt = wrt_of(options, None)
-        page = overview(function, example.args, example.kwargs, wrt, example.notes, options.aux)
+    with subject_of(options) as asked:
+        example = examples_for(asked, options)
+        wrt = wrt_of(options, asked, None)
+        page = overview(asked.sized, example.args, example.kwargs, wrt, example.notes, options.aux)
     if options.output in (None, "-"):
         sys.stdout.write(page.html)
         sys.stdout.flush()

@@ -7,8 +7,8 @@ import sys
 
 HELP = "print the JSON Schema of model specs"
 DESCRIPTION = (
-    "Print the JSON Schema of model specs (TOML, JSON or a dict), for editors that complete and "
-    "check as you type."
+    "Print the JSON Schema of model specs (SPEC.toml, SPEC.json or a dict), for editors that "
+    "complete and check as you type."
 )
 EPILOG = "Exit code 0: done; 2: an error."
 

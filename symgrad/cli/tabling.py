@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from symgrad.cli.files import write
-from symgrad.cli.options import add_subject, examples_for, wrt_of
-from symgrad.cli.targets import user_module
+from symgrad.cli.options import add_subject, add_target, examples_for, subject_of, wrt_of
 from symgrad.errors import SpecError
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     digits = "decimals (default: four significant digits)"
     blank = 'leave this column to be filled in ("value", "accumulated"); repeat it or use commas'
     seed = "fresh numbers that come out short, the same for the same N"
-    add("target", metavar="FILE.py:FUNCTION", help="the function; FILE may be - for stdin")
+    add_target(parser)
     add_subject(parser, "all that are real numbers")
     add("--mode", choices=["reverse", "forward"], default="reverse", help="default: reverse")
     add("--layout", choices=["edges", "store"], default="edges", help=layout)
@@ -74,14 +73,16 @@ def made_for(options: argparse.Namespace) -> Table:
     from symgrad.compiled import Compiled
     from symgrad.study.tables import table
 
-    with user_module(options.target) as (module, function):
-        wrt = wrt_of(options, None)
-        example = examples_for(function, module, options)
+    with subject_of(options) as asked:
+        wrt = wrt_of(options, asked, None)
+        example = examples_for(asked, options)
         for note in example.notes:
             print(f"symgrad: {note}", file=sys.stderr)
-        subject = Compiled(function, wrt or 0, has_aux=True) if options.aux else function
+        function = asked.sized
+        if options.aux:
+            function = Compiled(function, wrt or 0, has_aux=True)
         return table(
-            subject, *example.args, mode=options.mode, wrt=wrt, layout=options.layout,
+            function, *example.args, mode=options.mode, wrt=wrt, layout=options.layout,
             level=options.level, digits=options.digits, notation=options.notation,
             names=options.names, seed=options.seed,
             blank=[key.strip() for words in options.blank for key in words.split(",")],

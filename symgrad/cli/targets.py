@@ -1,7 +1,7 @@
 """What the user types to name a function, and the function it names.
 
-Given words such as ``loss.py:loss`` and ``"X: n 3"``, return functions and specs.  Invariant: the
-file is executed as the program it is, and nothing else that was typed is.
+Given words such as ``loss.py:loss``, ``iris.toml`` and ``"X: n 3"``, return functions and specs.
+Invariant: the file is executed as the program it is, and nothing else that was typed is.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symgrad.errors import SpecError, did_you_mean
+
+if TYPE_CHECKING:
+    from symgrad.spec.models import Model
 
 DTYPE = re.compile(r"bool|u?int\d*|float\d*")  # the words that are no size
 STDIN = "<stdin>"
@@ -24,27 +28,78 @@ Shape = tuple[str | int, ...]
 Spec = Shape | tuple[Shape, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a target names: a function, and where it comes from.
+
+    A function in a file comes with the file's ``module``.  The loss of a model spec comes with
+    its ``model``, which knows what it takes (``specs``) and what is learned (``wrt``).
+    """
+
+    function: Any
+    origin: str
+    module: ModuleType
+    model: Model | None = None
+
+    @property
+    def specs(self) -> dict[str, Spec] | None:
+        return None if self.model is None else self.model.specs
+
+    @property
+    def shapes(self) -> dict[str, Spec] | None:
+        """What the loss of a model takes, with the sizes that it has in numbers."""
+        if self.model is None:
+            return None
+        shapes = self.model.plan.shapes.items()
+        return {name: (sizes, dtype or "float64") for name, (sizes, dtype) in shapes}
+
+    @property
+    def sized(self) -> Any:
+        """The function; the loss of a model knows what its sizes are called."""
+        return self.function if self.model is None else self.model.compiled
+
+    @property
+    def wrt(self) -> tuple[str, ...] | None:
+        return None if self.model is None else tuple(self.model.parameters)
+
+
 @contextmanager
-def user_function(target: str) -> Iterator[Any]:
-    """Give the function that ``FILE.py:FUNCTION`` names; what its file prints is talk."""
-    with user_module(target) as (_, function):
-        yield function
+def subject(target: str, settings: Sequence[str] = ()) -> Iterator[Subject]:
+    """Give what ``FILE.py:FUNCTION`` or ``SPEC.toml`` names; what a file prints is talk.
+
+    ``settings`` change a spec: ``loss=squared``.
+    """
+    if is_spec(target):
+        with redirect_stdout(sys.stderr):
+            yield of_spec(target, settings)
+        return
+    file, name = split_target(target)
+    if settings:
+        raise SpecError(
+            f"--set {settings[0]} changes a model spec, SPEC.toml or SPEC.json; `{target}` is a "
+            "function: change it in its file"
+        )
+    with user_module(target) as (module, function):
+        yield Subject(function, f"{shown_path(file)}:{name}", module)
 
 
 @contextmanager
 def user_module(target: str) -> Iterator[tuple[ModuleType, Any]]:
-    """Give the module of ``FILE.py:FUNCTION`` besides the function."""
+    """Give the module of ``FILE.py:FUNCTION`` and the function; what its file prints is talk."""
     file, name = split_target(target)
     with script_folder(file), redirect_stdout(sys.stderr):
         module = load(file)
         yield module, find(module, name, file)
 
 
-def split_target(target: str) -> tuple[str, str]:
-    file, _, name = target.rpartition(":")  # the last colon: C:\loss.py:loss has two
-    if not file or not all(part.isidentifier() for part in name.split(".")):
-        raise SpecError(f"`{target}` does not name a function: write FILE.py:FUNCTION")
-    return file, name
+def of_spec(target: str, settings: Sequence[str]) -> Subject:
+    """Return the loss of the model that a spec describes, once ``settings`` have changed it."""
+    from symgrad.spec import model, override
+
+    made = model(override(target, settings))
+    words = [shown_path(target), *(f"--set {each}" for each in settings)]
+    place = " ".join(" ".join(words).split())  # it stands in a docstring
+    return Subject(made.loss, place, made.module, made)
 
 
 def is_spec(target: str) -> bool:
@@ -52,13 +107,23 @@ def is_spec(target: str) -> bool:
     return target.lower().endswith((".toml", ".json"))
 
 
-def origin(file: str, name: str) -> str:
-    """Name the function as typed, but never by an absolute path: it ends up in the module."""
+def split_target(target: str) -> tuple[str, str]:
+    file, _, name = target.rpartition(":")  # the last colon: C:\loss.py:loss has two
+    if not file or not all(part.isidentifier() for part in name.split(".")):
+        raise SpecError(
+            f"`{target}` does not name a function: write FILE.py:FUNCTION, or SPEC.toml for the "
+            "loss of a model spec"
+        )
+    return file, name
+
+
+def shown_path(file: str) -> str:
+    """Return a file as typed, but never an absolute path: it ends up in the module."""
     path = Path("-" if file == STDIN else file)
     if path.is_absolute():
         here = Path.cwd()
         path = path.relative_to(here) if path.is_relative_to(here) else Path(path.name)
-    return f"{path.as_posix()}:{name}"
+    return path.as_posix()
 
 
 def parse_wrt(words: Sequence[str]) -> str | int | tuple[str | int, ...]:

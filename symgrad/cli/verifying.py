@@ -10,8 +10,9 @@ from symgrad.errors import SymgradError
 
 HELP = "check saved modules again"
 DESCRIPTION = (
-    "Check modules that symgrad wrote: against what is emitted now for the function that they "
-    "name, if its source is the recorded one, otherwise against differences of their own forward. "
+    "Check modules that symgrad wrote: against what is emitted now for the function or the model "
+    "spec (SPEC.toml, with the --set of then) that they name, if its source is the recorded one, "
+    "otherwise against differences of their own forward.  "
     "A module is executed only if it holds nothing but emitted code."
 )
 EPILOG = "Exit code 0: right; 1: something is wrong or was changed; 2: an error, or foreign code."

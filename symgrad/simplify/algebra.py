@@ -22,6 +22,7 @@ from symgrad.simplify.reading import (
     not_weak,
     scalar_and_array,
     scatter_into_zeros,
+    sign_to_move,
     subtractable,
     value_of,
     where_mask,
@@ -241,7 +242,7 @@ def _outside(b: Simplifier, x: Operand, apply: Callable[[Value], Value]) -> Oper
 def _sign_out_of(head: str) -> Rewrite:
     def rewrite(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
         for k in (0, 1):
-            inner = without_sign(b, xs[k])
+            inner = sign_to_move(b, xs[k])
             if inner is not None and (is_scalar(b, xs[1 - k]) or not is_scalar(b, inner)):
                 pair = [inner if i == k else x for i, x in enumerate(xs)]
                 return (-b.apply(head, *pair)).symbol

@@ -16,9 +16,9 @@ from symgrad.simplify.reading import (
     is_scalar,
     not_weak,
     scalar_and_array,
+    sign_to_move,
     source_of_copies,
     value_of,
-    without_sign,
 )
 from symgrad.simplify.rule import Rewrite, Rule, declaring
 from symgrad.simplify.simplifier import Simplifier
@@ -104,7 +104,7 @@ def _sum_linear(
     axis, keepdims = settings
     if not axis:
         return xs[0]
-    inner = without_sign(b, xs[0])
+    inner = sign_to_move(b, xs[0])
     if inner is not None:
         return (-op.sum(value_of(b, inner), axis=axis, keepdims=keepdims)).symbol
     scaled = scalar_and_array(b, xs[0])
@@ -190,14 +190,14 @@ def _sum_of_product(
     b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
 ) -> Operand | None:
     axis, keepdims = settings
-    row = b.new(xs[0], "multiply")
+    row = b.sole(xs[0], "multiply")
     if row is None:
         return None
     if any(b.aval(x).dtype.kind != "f" for x in row.operands):
         return None
     first, second = (value_of(b, x) for x in row.operands)
     # NumPy adds up rows of single precision more exactly than einsum.
-    row_by_row = first.dtype == np.float64 and xs[0] not in b.shared
+    row_by_row = first.dtype == np.float64
     total = sum_of_product(first, second, axis, keepdims, row_by_row)
     return total.symbol if total is not None else None
 
@@ -210,7 +210,7 @@ def _scalar_out_of(head: str) -> Rewrite:
         b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
     ) -> Operand | None:
         named = dict(zip(OPS[head].params, settings, strict=True))
-        inner = without_sign(b, xs[0])
+        inner = sign_to_move(b, xs[0])
         if inner is not None:
             return (-b.apply(head, inner, **named)).symbol
         scaled = scalar_and_array(b, xs[0])

@@ -9,7 +9,7 @@ from symgrad.differentiate import zeros
 from symgrad.graph import OPS, Op, Operand, Value
 from symgrad.ops.contraction import contract
 from symgrad.ops.table import op
-from symgrad.simplify.reading import is_known_zeros, is_one, value_of, without_sign
+from symgrad.simplify.reading import is_known_zeros, is_one, sign_to_move, value_of
 from symgrad.simplify.rule import Rewrite, Rule, declaring
 from symgrad.simplify.simplifier import Simplifier
 
@@ -123,7 +123,7 @@ def _contraction(
         folded = _folded_operand(b, k, xs, terms, out)
         if folded is not None:
             return folded
-        inner = without_sign(b, x)
+        inner = sign_to_move(b, x)
         if inner is not None:
             return (-_contract_with(b, k, inner, xs, terms, out)).symbol
     return None

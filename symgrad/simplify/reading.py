@@ -86,6 +86,16 @@ def without_sign(b: Simplifier, x: Operand) -> Operand | None:
     return row.operands[0] if row is not None and is_signed(b, x) else None
 
 
+def sign_to_move(b: Simplifier, x: Operand) -> Operand | None:
+    """Return ``y`` if ``x`` is -y and the sign may be taken later.
+
+    What several read is negated once, where it stands, unless others read it without the sign.
+    """
+    inner = without_sign(b, x)
+    is_read = x not in b.shared or inner in b.shared or inner in b.own
+    return inner if is_read else None
+
+
 def subtractable(b: Simplifier, x: Operand) -> Operand | None:
     """Return ``y`` if ``x`` is -y, also where the sign sits on the first factor."""
     number = literal_of(x)

@@ -204,6 +204,10 @@ def imported(spec: Spec) -> Iterator[tuple[str, Callable[..., Any]]]:
     try:
         module.__loader__.exec_module(module)  # type: ignore[union-attr]
         yield stem, function_of(module, name, spec, file)
+    except SystemExit as stop:
+        raise SpecError(
+            f"{spec.origin}: `model`: {file} called sys.exit({stop.code!r}) while it was imported"
+        ) from stop
     finally:
         sys.path.remove(str(path.parent))
         if before is None:

@@ -153,10 +153,10 @@ def _specialised(
     fn: Any, args: Sequence[Any], kwargs: dict[str, Any], wrt: Any
 ) -> tuple[Specialisation, dict[Sym, Any]]:
     """Return the function compiled for these arguments, nothing rewritten, and its inputs."""
-    has_aux = fn.has_aux if isinstance(fn, Compiled) else False
+    has_aux, specs = (fn.has_aux, fn.specs) if isinstance(fn, Compiled) else (False, None)
     found: SymgradError | None = None
     for names in [wrt] if wrt is not None else real_arguments(fn, args, kwargs):
-        compiled = Compiled(fn, names, has_aux=has_aux, exact=True, check=None)
+        compiled = Compiled(fn, names, specs, has_aux, exact=True, check=None)
         try:
             made, taken, _ = compiled._made_for(tuple(args), kwargs)
         except SymgradError as error:  # an int may be a number of steps: try without the ints

@@ -55,7 +55,7 @@ def example_arguments(
     parameters = list(signature.parameters)
     wanted = {parameters[w] if isinstance(w, int) else w for w in wrt}
     given, notes = _given(signature, module, text)
-    given = {k: _as_float(v) if k in wanted else v for k, v in given.items()}
+    given = {k: as_float(v) if k in wanted else v for k, v in given.items()}
     missing = [
         name
         for name, p in signature.parameters.items()
@@ -66,8 +66,8 @@ def example_arguments(
     if missing:
         made = made_up(function, given, missing, specs or {}, wanted, has_aux, seed)
         given = {**given, **made}
-        shown = ", ".join(f"{name} {_shown(made[name])}" for name in missing)
-        notes = [*notes, f"made up (seed {seed}): {shown}"]
+        told = ", ".join(f"{name} {shown(made[name])}" for name in missing)
+        notes = [*notes, f"made up (seed {seed}): {told}"]
     bound = inspect.BoundArguments(
         signature,
         {k: given[k] for k in parameters if k in given},
@@ -81,14 +81,22 @@ def example_arguments(
 def _given(
     signature: inspect.Signature, module: ModuleType | None, text: str | None
 ) -> tuple[dict[str, Any], list[str]]:
-    if text is not None and text.endswith(".npz"):
-        return _from_file(Path(text), signature), [f"arguments from {Path(text).name}"]
     if text is not None:
-        return _from_text(text, signature), ["arguments as given"]
+        return typed_arguments(signature, text)
     maker = getattr(module, "example_args", None)
     if callable(maker):
         return _from_maker(maker, signature), ["arguments from example_args()"]
     return {}, []
+
+
+def typed_arguments(signature: inspect.Signature, text: str) -> tuple[dict[str, Any], list[str]]:
+    """Return what a text gives by name, literals or an ``.npz`` file, and a sentence that says so.
+
+    Raises SpecError for text that is not understood.
+    """
+    if text.endswith(".npz"):
+        return _from_file(Path(text), signature), [f"arguments from {Path(text).name}"]
+    return _from_text(text, signature), ["arguments as given"]
 
 
 def _from_file(path: Path, signature: inspect.Signature) -> dict[str, Any]:
@@ -164,21 +172,23 @@ def _as_arrays(value: Any) -> Any:
     return array if array.dtype.kind in "fiub" else list(map(_as_arrays, value))
 
 
-def _as_float(value: Any) -> Any:
+def as_float(value: Any) -> Any:
+    """Return a value with floating-point numbers for whole ones."""
     if isinstance(value, dict):
-        return {key: _as_float(part) for key, part in value.items()}
+        return {key: as_float(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(map(_as_float, value))
+        return type(value)(map(as_float, value))
     if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "iu":
         return value.astype(np.float64)
     return float(value) if type(value) is int else value
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a number, or the shape of an array, in a few characters."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} {_shown(part)}" for key, part in value.items()) + "}"
+        return "{" + ", ".join(f"{key} {shown(part)}" for key, part in value.items()) + "}"
     if isinstance(value, tuple):
-        return f"({', '.join(map(_shown, value))})"
+        return f"({', '.join(map(shown, value))})"
     if isinstance(value, np.ndarray):
         kind = " int" if value.dtype.kind == "i" else ""
         return f"{value.shape}{kind}"

@@ -44,8 +44,9 @@ def overview(
     """
     kwargs = dict(kwargs or {})
     has_aux = has_aux or (isinstance(fn, Compiled) and fn.has_aux)
-    wrt = parameters(Compiled(fn, 0, has_aux=has_aux), args, kwargs) if wrt is None else wrt
-    fn = compiled = Compiled(fn, wrt, has_aux=has_aux)
+    specs = fn.specs if isinstance(fn, Compiled) else None
+    wrt = parameters(Compiled(fn, 0, specs, has_aux), args, kwargs) if wrt is None else wrt
+    fn = compiled = Compiled(fn, wrt, specs, has_aux)
     value, grads = compiled.value_and_grad(*args, **kwargs)
     lines = circuit(fn, args, kwargs, wrt, "line")
     gates = circuit(fn, args, kwargs, wrt, "gate")

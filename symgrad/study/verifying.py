@@ -19,7 +19,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
 from functools import partial
@@ -33,6 +33,7 @@ from symgrad import __version__
 from symgrad.arguments import is_leaf
 from symgrad.compiled import Compiled
 from symgrad.errors import SpecError, SymgradError
+from symgrad.spec import model, override
 from symgrad.study.emitted import EmittedModule, Origin, read
 from symgrad.study.emitted_arguments import Arguments, Example, leaf_at
 from symgrad.study.grids import number
@@ -40,6 +41,7 @@ from symgrad.study.measuring import central, kink
 from symgrad.trees import flatten
 
 PRESENT, CHANGED, GONE, UNNAMED, IGNORED = "present", "changed", "gone", "not named", "ignored"
+FOREIGN = "not imported"
 EXAMPLES = 6  # arguments that a module's numbers are checked at
 MOST_ELEMENTS = 40  # of one array, drawn with a seed
 LARGE = 300.0  # exp overflows, and squares do not
@@ -51,7 +53,8 @@ MEASURED = 1e-6
 class Verification:
     """How a saved module stands; true if nothing is wrong with it.
 
-    ``source`` says how the function that it came from stands: present, changed, gone, not named.
+    ``source`` says how the function or model spec that it came from stands: present, changed,
+    gone, not named, or a spec of a function in another file, which is not imported.
     ``how`` says what was compared, ``findings`` what is wrong, ``change`` how the text differs
     from what is emitted now.
     """
@@ -97,10 +100,11 @@ class Verification:
 def verify(module: str | os.PathLike[str], source: bool = True) -> Verification:
     """Check a saved module again: its path, or its text.
 
-    The function that it came from is looked for beside the module and in the current folder.  If
-    its source is the recorded one, the file is imported, the module is emitted again and the
-    texts must be equal.  Otherwise, or with ``source=False``, the module's gradient is compared
-    with differences of its own ``forward`` at several sizes, and its functions with one another.
+    The function or model spec that it came from is looked for beside the module and in the current
+    folder.  If its source is the recorded one, the file is imported, the module is emitted again
+    and the texts must be equal.  Otherwise, or with ``source=False``, the module's gradient is
+    compared with differences of its own ``forward`` at several sizes, and its functions with one
+    another.
 
     Raises SpecError for text that symgrad did not write, or that holds anything besides.
     """
@@ -108,12 +112,12 @@ def verify(module: str | os.PathLike[str], source: bool = True) -> Verification:
     text = str(module) if is_text else Path(module).read_text(encoding="utf-8")
     folders = [Path.cwd()] if is_text else [Path(module).resolve().parent, Path.cwd()]
     emitted = read(text)
-    state, file = _find_source(emitted.origin, folders) if source else (IGNORED, None)
+    state, find = _find_source(emitted.origin, folders) if source else (IGNORED, None)
     notes = [_told(state, emitted.origin)]
     numbers = _Numbers(emitted)
-    if file is not None:
+    if find is not None:
         try:
-            again = _emitted_again(emitted, file, numbers.arguments)
+            again = _emitted_again(emitted, find(), numbers.arguments)
         except SymgradError as error:
             again = None
             notes.append(f"it could not be emitted again: {str(error).splitlines()[0]}")
@@ -129,6 +133,7 @@ def _told(state: str, origin: Origin | None) -> str:
     return {
         CHANGED: f"{place} has changed since the module was made",
         GONE: f"{place} was not found",
+        FOREIGN: f"the model of {place} is a function in another file, which is not imported",
         UNNAMED: "the module does not name the function it came from",
     }.get(state, "")
 
@@ -166,23 +171,50 @@ def _without_version(text: str) -> str:
 # --- the source ---------------------------------------------------------------------------------
 
 
-def _find_source(origin: Origin | None, folders: list[Path]) -> tuple[str, Path | None]:
-    """Return how the recorded source stands, and its file if it is as recorded."""
+def _find_source(
+    origin: Origin | None, folders: list[Path]
+) -> tuple[str, Callable[[], Any] | None]:
+    """Return how the recorded source stands, and what gives its function if it is as recorded."""
     if origin is None or not origin.place or not origin.digest:
         return UNNAMED, None
+    spec, *settings = origin.place.split(" --set ")
+    if spec.lower().endswith((".toml", ".json")):
+        return _find_model(spec, settings, origin.digest, folders)
     name, _, qualname = origin.place.rpartition(":")
     state = GONE
-    for folder in folders:
-        file = folder / name
-        if not file.is_file() and (folder / Path(name).name).is_file():
-            file = folder / Path(name).name
-        if not file.is_file():
-            continue
+    for file in _files(name, folders):
         text = _source_of(file.read_text(encoding="utf-8", errors="replace"), qualname)
         if text is not None and _digest(text) == origin.digest:
-            return PRESENT, file
+            return PRESENT, partial(_imported, file, qualname)
         state = CHANGED
     return state, None
+
+
+def _find_model(
+    name: str, settings: list[str], digest: str, folders: list[Path]
+) -> tuple[str, Callable[[], Any] | None]:
+    """Return how a model spec stands, and what gives its loss if that is as recorded."""
+    state = GONE
+    for file in _files(name, folders):
+        try:
+            spec = override(file, settings)
+        except SpecError:
+            state = CHANGED
+            continue
+        if "model" in spec.content:
+            return FOREIGN, None
+        made = model(spec)
+        if _digest(inspect.getsource(made.loss)) == digest:
+            return PRESENT, partial(getattr, made, "loss")
+        state = CHANGED
+    return state, None
+
+
+def _files(name: str, folders: list[Path]) -> Iterator[Path]:
+    """Give the files that may be meant: in each folder as recorded, or else by the last name."""
+    for folder in folders:
+        found = [file for file in (folder / name, folder / Path(name).name) if file.is_file()]
+        yield from found[:1]
 
 
 def _digest(text: str) -> str:
@@ -233,11 +265,10 @@ def _imported(file: Path, qualname: str) -> Any:
     return found.function if isinstance(found, Compiled) else found
 
 
-def _emitted_again(emitted: EmittedModule, file: Path, arguments: Arguments) -> str | None:
+def _emitted_again(emitted: EmittedModule, function: Any, arguments: Arguments) -> str | None:
     """Return the text that is emitted now; of several ways to ask for it, that of the module."""
     origin = emitted.origin
     assert origin is not None
-    function = _imported(file, origin.place.rpartition(":")[2])
     mine, texts = _without_version(_without_header(emitted.text)), []
     example = arguments.plainest()
     for wrt, exact, comments, by in itertools.product(
