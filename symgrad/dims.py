@@ -528,11 +528,13 @@ class Shapes:
             is_nonnegative(rest - fact) for rest in rooms for fact in facts
         )
 
-    def holds_at_least(self, count: int, size: Size) -> None:
+    def holds_at_least(self, count: Size, size: Size) -> None:
         """Note that an operation which checks itself needs ``size`` to be ``count`` or more."""
         root = self.resolve(size)
-        if isinstance(root, Dim):
+        if isinstance(root, Dim) and isinstance(count, int):
             self._least[root] = max(count, self._least.get(root, 0))
+        elif not isinstance(root, int) and not self.is_at_most(count, root):
+            self._ordered.append((count, root))
 
     def resolved_guards(self) -> list[Guard]:
         """Return the guards over representatives, without those that always hold."""

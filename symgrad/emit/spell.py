@@ -86,6 +86,10 @@ class Spelling:
     def shape(self, shape: tuple[Size, ...]) -> str:
         return self._speller.shape(shape)
 
+    def imported(self, module: str, name: str) -> str:
+        """Return what to call a function of a module of NumPy's."""
+        return self._speller.imported(module, name)
+
     def dtype(self, name: str) -> str:
         return f"{self.np}.{'bool_' if name == 'bool' else name}"
 
@@ -148,9 +152,12 @@ class Speller:
         np_name: str,
         primal: frozenset[Sym],
         taken: Container[str] = (),
+        may_import: bool = False,
     ):
         self.graph, self.inlined, self.name = graph, inlined, name
         self.dim_name, self.np, self.primal, self.taken = dim_name, np_name, primal, taken
+        self.may_import = may_import
+        self.imports: set[tuple[str, str]] = set()  # modules, and what is taken from them
         self.is_mixed = holds_other_floats(graph)
         self._shapes: dict[tuple[Size, ...], str] = {}
 
@@ -249,6 +256,13 @@ class Speller:
                 if (other.inexact or rhs.name == "divide") and abs(x.value) < 1e6:
                     operands[k] = literal(int(x.value))
         return operands
+
+    def imported(self, module: str, name: str) -> str:
+        """Return a function's own name where the module imports it, else the way to it."""
+        if not self.may_import or name in self.taken:
+            return f"{self.np}{module.removeprefix('numpy')}.{name}"
+        self.imports.add((module, name))
+        return name
 
     def size(self, size: Size) -> str:
         text = dims.spell(self.graph.shapes.resolve(size), self.dim_name)

@@ -21,7 +21,7 @@ _ROLES: Mapping[str, str] = {
     "full": "zeros", "eye": "eye", "clip": "clipped", "maximum": "peak", "minimum": "least",
     "transpose": "turned", "flip": "flipped", "astype": "cast", "absolute": "magnitude",
     "expand_dims": "column", "squeeze": "line", "exp": "e", "sqrt": "root",
-    "max": "largest", "min": "smallest",
+    "max": "largest", "min": "smallest", "add_windows": "summed",
 }  # fmt: skip
 PHRASES: Mapping[str, str] = {
     "add": "{}_plus_{}", "subtract": "{}_minus_{}", "multiply": "{}_{}", "divide": "{}_over_{}",
