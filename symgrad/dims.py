@@ -86,7 +86,10 @@ def plain(size: Any) -> Size:
 def floor_div(a: Size, b: Size) -> Size:
     if isinstance(a, int) and isinstance(b, int):
         return a // b
-    exact = sp.cancel(sp.Mul(a, sp.Pow(b, -1)))
+    quotient = sp.Mul(a, sp.Pow(b, -1))
+    if sp.fraction(quotient)[1] == 1:  # what is divided by is one of the factors
+        return plain(quotient)
+    exact = sp.cancel(quotient)
     if exact.is_number:
         return int(sp.floor(exact))
     if exact.is_polynomial() and all(c.is_integer for c in sp.Poly(exact).coeffs()):
@@ -112,9 +115,9 @@ def _extreme(a: Size, b: Size, decide: Callable[[int, int], int], head: type) ->
     if isinstance(a, int) and isinstance(b, int):
         return decide(a, b)
     difference = sp.Add(a, -b)
-    if difference.is_nonnegative:
+    if is_nonnegative(difference):
         return a if head is DimMax else b
-    if difference.is_nonpositive:
+    if is_nonnegative(-difference):
         return b if head is DimMax else a
     return head(a, b)
 
@@ -258,7 +261,20 @@ def compare(left: int, relation: str, right: int) -> bool:
 def is_nonnegative(size: Size) -> bool:
     """Return whether a size is certainly not below 0, whatever its dims are."""
     size = plain(size)
-    return size >= 0 if isinstance(size, int) else bool(size.is_nonnegative)
+    if isinstance(size, int):
+        return size >= 0
+    return bool(size.is_nonnegative) or any(
+        is_nonnegative(rest) for rest in _without_remainders(size)
+    )
+
+
+def _without_remainders(size: sp.Expr) -> Iterator[Size]:
+    """Yield what is left of ``a - b * (a // b) + rest`` without the remainder, which is not below 0."""
+    for quotient in size.atoms(DimFloorDiv):
+        a, b = quotient.args
+        times = -size.coeff(quotient) / b
+        if b.is_Integer and b > 0 and times.is_Integer and times > 0:
+            yield plain(sp.expand(size + times * (b * quotient - a)))
 
 
 def _always_holds(left: Size, relation: str, right: Size) -> bool:
@@ -516,7 +532,7 @@ class Shapes:
 
     def is_at_most(self, part: Size, size: Size) -> bool:
         """Return whether ``part <= size`` follows from what is given."""
-        room = self.resolve(size) - self.resolve(part)
+        room = self._without_quotients(self.resolve(size) - self.resolve(part))
         if is_nonnegative(room):
             return True
         ordered = [(g.left, g.right) for g in self.guards if g.relation == "<="][-MOST_FACTS:]
@@ -527,6 +543,17 @@ class Shapes:
         return any(map(is_nonnegative, rooms)) or any(
             is_nonnegative(rest - fact) for rest in rooms for fact in facts
         )
+
+    def _without_quotients(self, size: Size) -> Size:
+        """Return ``size`` with a number not below 0 for each ``a // b`` that is none."""
+        if isinstance(size, int) or is_nonnegative(size):
+            return size
+        found = {
+            q: sp.Dummy(integer=True, nonnegative=True)
+            for q in size.atoms(DimFloorDiv)
+            if is_nonnegative(q.args[1]) and self.is_at_most(0, q.args[0])
+        }
+        return size.xreplace(found) if found else size
 
     def holds_at_least(self, count: Size, size: Size) -> None:
         """Note that an operation which checks itself needs ``size`` to be ``count`` or more."""

@@ -57,7 +57,8 @@ def slice_length(shapes: Shapes, size: Size, part: slice) -> Size:
             )
         return floor_div(size - step - 1, -step)
     if stop is None and (start is None or (isinstance(start, int) and start >= 0)):
-        length = largest(size - (start or 0), 0)
+        fits = shapes.is_at_most(start or 0, size)
+        length = size - (start or 0) if fits else largest(size - (start or 0), 0)
         return length if step in (None, 1) else floor_div(length + step - 1, step)
     if (
         isinstance(stop, int)
@@ -88,7 +89,7 @@ def _counts_from_the_end(shapes: Shapes, end: Any) -> bool:
     """Return whether a slice's end is negative: x[-k:] with k > 0, which the example decides."""
     if isinstance(end, int):
         return end < 0
-    return False if end.is_nonnegative else shapes.guard(end, "<", 0)
+    return False if shapes.is_at_most(0, end) else shapes.guard(end, "<", 0)
 
 
 def _consumed(key: Sequence[Any], arrays: Sequence[Aval]) -> list[int]:
