@@ -86,10 +86,11 @@ def plain(size: Any) -> Size:
 def floor_div(a: Size, b: Size) -> Size:
     if isinstance(a, int) and isinstance(b, int):
         return a // b
-    quotient = sp.Mul(a, sp.Pow(b, -1))
-    if sp.fraction(quotient)[1] == 1:  # what is divided by is one of the factors
-        return plain(quotient)
-    exact = sp.cancel(quotient)
+    (times, above), (by, below) = (sp.Mul(x, 1).as_coeff_Mul() for x in (a, b))
+    rest = sp.Mul(above, sp.Pow(below, -1))
+    if by != 0 and times % by == 0 and sp.fraction(rest)[1] == 1:  # each factor is one of a's
+        return plain(times / by * rest)
+    exact = sp.cancel(sp.Mul(a, sp.Pow(b, -1)))
     if exact.is_number:
         return int(sp.floor(exact))
     if exact.is_polynomial() and all(c.is_integer for c in sp.Poly(exact).coeffs()):

@@ -19,7 +19,7 @@ from symgrad.emit.views import Guard, Interface
 from symgrad.graph import FLOAT64, Aval, Equation, Op, Operand, Origin, Sym, sizes_read
 from symgrad.ops.indexing import key_text, never_meet, writes_once
 from symgrad.ops.table import PRODUCT
-from symgrad.ops.windows import addition_lines, most_loops
+from symgrad.ops.windows import addition_lines
 from symgrad.schedule import Half, Names, Plan, Statement, plan, worth_a_del
 
 
@@ -64,7 +64,6 @@ class Writer:
     early: list[Guard] = field(init=False, default_factory=list)
     late: list[Guard] = field(init=False, default_factory=list)  # checked once a mask has selected
     read: frozenset[Operand] = field(init=False)
-    loop_names: list[str] = field(init=False, default_factory=list)  # shared by all loops
     mentioned: list[Dim] = field(init=False)  # the sizes that the text mentions
     origins: list[list[Origin | None]] = field(init=False, default_factory=list)  # of each line
     lines: list[list[str]] = field(init=False, default_factory=list)  # of each statement
@@ -216,9 +215,8 @@ class Writer:
             self.np,
             self.half.primal,
             self.names.taken,
-            may_import=True,
+            self.names.claim,
         )
-        self.loop_names = []
         self._name_dims()
         groups: dict[Sym, list[Sym]] = {}
         starts: dict[Sym, int] = {}
@@ -474,11 +472,9 @@ class Writer:
         return [*lines, self._write(s, target, value)]
 
     def _windows_added(self, s: Statement, target: str) -> list[str]:
-        while len(self.loop_names) < most_loops(s.eqn.rhs.setting("window")):
-            self.loop_names.append(self.names.claim("ijkl"[len(self.loop_names) % 4]))
         self.written.pop(self.plan.slot_of(s.eqn.lhs[0]), None)
         spelling = Spelling(self.speller, s.eqn.rhs)
-        return addition_lines(spelling, target, self.loop_names, s.starts == "zeros")
+        return addition_lines(spelling, target, s.starts == "zeros")
 
     def _copy(self, base: Operand) -> str:
         """Return the text of an array of its own: filled where it repeats one number."""

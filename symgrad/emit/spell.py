@@ -19,6 +19,7 @@ from symgrad.ops.table import ATOM, MATMUL, PRODUCT, SUM, UNARY
 from symgrad.trees import quoted
 
 TARGET = "numpy"
+LOOPS = "ijkl"  # what the variables of loops are called
 
 
 class _Levels(dict[str, float]):
@@ -86,6 +87,12 @@ class Spelling:
     def shape(self, shape: tuple[Size, ...]) -> str:
         return self._speller.shape(shape)
 
+    def letters(self, count: int) -> list[str]:
+        return self._speller.letters(count)
+
+    def __len__(self) -> int:
+        return len(self.rhs.operands)
+
     def imported(self, module: str, name: str) -> str:
         """Return what to call a function of a module of NumPy's."""
         return self._speller.imported(module, name)
@@ -152,11 +159,12 @@ class Speller:
         np_name: str,
         primal: frozenset[Sym],
         taken: Container[str] = (),
-        may_import: bool = False,
+        claim: Callable[[str], str] | None = None,
     ):
         self.graph, self.inlined, self.name = graph, inlined, name
         self.dim_name, self.np, self.primal, self.taken = dim_name, np_name, primal, taken
-        self.may_import = may_import
+        self.claim = claim  # gives names to a function of a module; without it none is written
+        self.loop_names: list[str] = []
         self.imports: set[tuple[str, str]] = set()  # modules, and what is taken from them
         self.is_mixed = holds_other_floats(graph)
         self._shapes: dict[tuple[Size, ...], str] = {}
@@ -257,9 +265,16 @@ class Speller:
                     operands[k] = literal(int(x.value))
         return operands
 
+    def letters(self, count: int) -> list[str]:
+        """Return names for the variables of so many loops, the same for all loops."""
+        while len(self.loop_names) < count:
+            wanted = LOOPS[len(self.loop_names) % len(LOOPS)]
+            self.loop_names.append(self.claim(wanted) if self.claim else wanted)
+        return self.loop_names[:count]
+
     def imported(self, module: str, name: str) -> str:
         """Return a function's own name where the module imports it, else the way to it."""
-        if not self.may_import or name in self.taken:
+        if self.claim is None or name in self.taken:
             return f"{self.np}{module.removeprefix('numpy')}.{name}"
         self.imports.add((module, name))
         return name

@@ -18,7 +18,10 @@ from symgrad.graph import Aval, Value
 from symgrad.ops.indexing import indexed_shape, slice_text, zeros_of
 from symgrad.ops.table import (
     ALL,
+    FLAT,
+    ZERO,
     accept,
+    array_aval,
     broadcast,
     indexed,
     normal_axis,
@@ -43,9 +46,7 @@ def _windows_shape(shape: Shape, window: Shape, axis: Sequence[int]) -> Shape:
 
 
 def _windows_aval(shapes: Shapes, x: Aval, window: Shape, axis: tuple[int, ...]) -> Aval:
-    for k, (size, count) in enumerate(
-        zip(x.shape, counts(x.shape, window, axis), strict=True)
-    ):
+    for k, (size, count) in enumerate(zip(x.shape, counts(x.shape, window, axis), strict=True)):
         if k in axis:
             _check_fit(shapes, size, size - count + 1, k)
     return Aval(_windows_shape(x.shape, window, axis), x.dtype)
@@ -183,6 +184,67 @@ def sliding_window_view(
     return op.windows(x, window=window, axis=axes)
 
 
+# --- extremes of windows ----------------------------------------------------------------------
+
+
+def _of_each(shapes: Shapes, x: Aval, *rest: Aval, window: Shape) -> Aval:
+    return array_aval(x.shape[: len(x.shape) - len(window)], x.dtype)
+
+
+def _hit(x: Value, extreme: Value, n: int) -> Value:
+    inside = tuple(range(extreme.ndim, extreme.ndim + n))
+    return op.equal(x, op.expand_dims(extreme, axis=inside) if extreme.ndim else extreme)
+
+
+def _extreme_vjp(ct: Value, y: Value, x: Value, window: Shape) -> Value:
+    share = ct / op.count_in_windows(x, y, window=window)
+    inside = tuple(range(y.ndim, y.ndim + len(window)))
+    return _hit(x, y, len(window)) * (op.expand_dims(share, axis=inside) if y.ndim else share)
+
+
+def _each_place(s: Any, of: str) -> str:
+    """Return a list with ``of`` for each place in a window, where ``{at}`` is the place."""
+    window = s["window"]
+    letters = s.letters(len(window))
+    loops = "".join(
+        f" for {x} in range({s.size(size)})" for x, size in zip(letters, window, strict=True)
+    )
+    place = f"[..., {', '.join(letters)}]"
+    return f"[{of.format(at=place)}{loops}]"
+
+
+def _extreme(name: str, ufunc: str) -> None:
+    structural(
+        f"{name}_in_windows", f"The {name} of each window, whose axes are the last.",
+        params=("window",), rule=f"{name} routes",
+        aval=_of_each, vjp=_extreme_vjp,
+        numpy=lambda s: f"{s.np}.{ufunc}.reduce({_each_place(s, f'{s[0]:10}{{at}}')})",
+        notation=lambda s: _over_window(s, name),
+        kinks="elements that tie share equally", role=name,
+        flops=lambda shapes, xs, y, window: product(xs[0].shape),
+    )  # fmt: skip
+
+
+def _over_window(s: Any, word: str) -> maths.Math:
+    indices = s.needs_indices()
+    offsets = s.fresh(s["window"])
+    body = s.element(0, (*indices, *offsets))
+    letters = [(x, size) for x, size in zip(offsets, s["window"], strict=True) if x is not None]
+    return s.over(maths.Word(word), letters, body)  # type: ignore[no-any-return]
+
+
+_extreme("max", "maximum")
+_extreme("min", "minimum")
+
+structural(
+    "count_in_windows", "How many elements of each window are equal to a number of its own.",
+    params=("window",), differentiable=False, kinks=FLAT,
+    aval=lambda shapes, x, y, window: Aval(y.shape, np.dtype(np.int64), y.kind),
+    numpy=lambda s: f"{s.np}.sum({_each_place(s, f'{s[0]:10}{{at}} == {s[1]}')}, axis=0)",
+    notation=lambda s: s.of_whole(maths.apply("ties", s.whole(0), s.whole(1))), role="ties",
+    flops=lambda shapes, xs, y, window: 2 * product(xs[0].shape),
+)  # fmt: skip
+
 # --- windows added ----------------------------------------------------------------------------
 
 
@@ -193,17 +255,23 @@ def with_windows_added(
     axis: tuple[int, ...],
     key: tuple[Any, ...] = (),
     alike: bool = False,
+    hits: Sequence[Value] = (),
 ) -> Value:
-    """Return ``x`` with windows added, those that ``key`` takes; ``alike`` in all their places."""
+    """Return ``x`` with windows added, those that ``key`` takes.
+
+    ``alike`` says that ``value`` is one number a window, the same in all its places; with
+    ``hits``, windows and their extremes, it is added where the windows have their extreme.
+    """
     spans = tuple(counts(x.shape, window, axis)[k] for k in axis)
     return op.add_windows(
-        x, value, window=window, axis=axis, spans=spans, key=key, alike=alike
+        x, value, *hits, window=window, axis=axis, spans=spans, key=key, alike=alike
     )
 
 
 def _add_windows_aval(
-    shapes: Shapes, x: Aval, value: Aval, window: Shape, axis: Any, spans: Shape, key: Any, alike: bool
-) -> Aval:
+    shapes: Shapes, x: Aval, value: Aval, *hits: Aval,
+    window: Shape, axis: Any, spans: Shape, key: Any, alike: bool,
+) -> Aval:  # fmt: skip
     part = _part_shape(shapes, x, window, axis, key, alike)
     joined = broadcast(shapes, part, value.shape)
     if len(joined) != len(part):
@@ -215,15 +283,19 @@ def _add_windows_aval(
 
 @indexed
 def _add_windows_vjp(
-    i: int, ct: Value, y: Value, x: Value, value: Value,
+    i: int, ct: Value, y: Value, x: Value, value: Value, *hits: Value,
     window: Shape, axis: tuple[int, ...], spans: Shape, key: Any, alike: bool,
-) -> Value:  # fmt: skip
+) -> Any:  # fmt: skip
     if i == 0:
         return ct
+    if i > 1:
+        return ZERO
     windows = op.windows(ct, window=window, axis=axis)
     part = op.index(windows, key=key) if key else windows
     if not alike:
         return part
+    if hits:
+        part = _hit(*hits, len(window)) * part
     inside = tuple(range(part.ndim - len(window), part.ndim))
     return op.sum(part, axis=inside, keepdims=False)
 
@@ -244,13 +316,13 @@ structural(
 )  # fmt: skip
 
 
-def addition_lines(s: Any, target: str, letters: Sequence[str], is_first: bool) -> list[str]:
+def addition_lines(s: Any, target: str, is_first: bool) -> list[str]:
     """Return the loops that add windows: one slice of ``target`` for each place in a window.
 
-    ``letters`` are names for the places, ``is_first`` says that the target is still zero.
+    ``is_first`` says that the target is still zero.
     """
     window, axis = s["window"], s["axis"]
-    names = iter(letters)
+    names = iter(s.letters(sum(size != 1 for size in window)))
     places = ["0" if size == 1 else next(names) for size in window]
     loops = [(p, s.size(size)) for p, size in zip(places, window, strict=True) if p != "0"]
     lines = [f"{'    ' * n}for {p} in range({size}):" for n, (p, size) in enumerate(loops)]
@@ -262,15 +334,13 @@ def addition_lines(s: Any, target: str, letters: Sequence[str], is_first: bool) 
         found.append(_moved(s, entry, offset, spans.get(k, 0)))
     while found and found[-1] == ":":
         found.pop()
-    value = s[1] if s["alike"] else f"{s[1]:10}[..., {', '.join(places)}]"
+    at = f"[..., {', '.join(places)}]"
+    value = s[1] if s["alike"] else f"{s[1]:10}{at}"
+    if len(s) > 2:
+        value = f"({s[2]:10}{at} == {s[3]:6}) * {value:7}"
     sign = "=" if is_first and _are_apart(window, axis, entries) else "+="
     line = f"{target}[{', '.join(found) or '...'}] {sign} {value}"
     return [*lines, f"{'    ' * len(loops)}{line}"]
-
-
-def most_loops(window: Shape) -> int:
-    """Return how many loops go over the places in a window."""
-    return sum(size != 1 for size in window)
 
 
 def _moved(s: Any, entry: Any, offset: str, count: Size) -> str:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from symgrad.dims import Shape, product
 from symgrad.graph import Builder, Operand, Sym
-from symgrad.ops.table import is_view
+from symgrad.ops.table import is_view, normal_axes
 from symgrad.recognise.reading import Operands
 from symgrad.recognise.recogniser import Recogniser
 from symgrad.recognise.rule import Rule
+
+MOST_PLACES = 32  # in a window of which each place is an array of its own
 
 
 def _product_of_windows(b: Recogniser, operands: Operands, settings: Any) -> Operand | None:
@@ -26,6 +29,33 @@ def _product_of_windows(b: Recogniser, operands: Operands, settings: Any) -> Ope
         both = [written_out if n == k else y for n, y in enumerate(operands)]
         return b.apply("contract", *both, terms=terms, out=settings[1]).symbol
     return None
+
+
+def _extreme_of_windows(name: str) -> Any:
+    def law(b: Recogniser, operands: Operands, settings: Any) -> Operand | None:
+        axis, keepdims = settings
+        window, ndim = _window_of(b, operands[0]), b.aval(operands[0]).ndim
+        axes = tuple(range(ndim - len(window), ndim))
+        if not window or keepdims or normal_axes(axis, ndim) != axes or len(axes) == ndim:
+            return None
+        places = b.shapes.value(product(window))
+        if places is None or places > MOST_PLACES:
+            return None
+        return b.apply(f"{name}_in_windows", operands[0], window=window).symbol
+
+    return law
+
+
+def _window_of(b: Builder, x: Operand) -> Shape:
+    """Return the sizes of the windows whose axes are the last of ``x``, of chosen windows too."""
+    row = b.definition(x)
+    if row is not None and row.name == "index" and len(row.operands) == 1:
+        chosen, row = row.setting("key"), b.definition(row.operands[0])
+        if row is None or row.name != "windows" or None in chosen:
+            return ()
+        if len(chosen) > b.aval(row.operands[0]).ndim:
+            return ()  # a part of each window
+    return row.setting("window") if row is not None and row.name == "windows" else ()
 
 
 def _is_part_of_windows(b: Builder, x: Operand) -> bool:
@@ -48,4 +78,10 @@ def _pass_name_on(b: Recogniser, x: Operand, written_out: Operand) -> None:
 RULES = (
     Rule("windows(x) k = c k, c = copy of windows(x)", "contract", _product_of_windows, "rounding",
          "the windows are written out once for the value and the gradient, and BLAS takes them"),
+    *(
+        Rule(f"{name}(windows(x), last axes) = {ufunc} of one array for each place in a window",
+             name, _extreme_of_windows(name), "exact",
+             "NumPy is slow along many short axes, and fast from array to array")
+        for name, ufunc in (("max", "maximum"), ("min", "minimum"))
+    ),
 )  # fmt: skip

@@ -18,6 +18,8 @@ from symgrad.schedule.halves import Half, is_free_view
 PRIMAL_WEIGHT, DERIVATIVE_WEIGHT = 14.0, 4.0
 ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide"})
 WRITES = frozenset({"add_at", "add_windows", "put_at"})
+# The first of the operands that a loop reads in every turn, and that are not worked out there.
+LOOPED = {"add_windows": 1, "count_in_windows": 0, "max_in_windows": 0, "min_in_windows": 0}
 READ_ONLY = frozenset({"broadcast_to", "windows"})  # views in which elements share memory
 
 
@@ -112,7 +114,8 @@ def inline_single_use(
     reads.update(outputs)
     own_line, given = {*outputs, *keep}, frozenset(graph.inputs)
     written = {eqn.rhs.operands[0] for eqn in graph.equations if eqn.rhs.name in WRITES}
-    own_line |= {eqn.rhs.operands[1] for eqn in graph.equations if eqn.rhs.name == "add_windows"}
+    for eqn in graph.equations:
+        own_line.update(eqn.rhs.operands[LOOPED.get(eqn.rhs.name, len(eqn.rhs.operands)) :])
     folded: dict[Sym, Equation] = {}
     weights: dict[Operand, float] = {}  # of the folded ones, with what is folded into them
     blanks = _blank_bases(graph, own_line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symgrad.dims import Size, is_nonnegative
-from symgrad.graph import Op, Operand
+from symgrad.graph import Op, Operand, Value
 from symgrad.ops.table import ALL, op
 from symgrad.ops.windows import counts, with_windows_added
 from symgrad.simplify.reading import (
@@ -32,10 +32,10 @@ def _some_windows(
     b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
 ) -> Operand | None:
     """Add windows that a slice chose without the zeros of those that it left out."""
-    base, value = xs
+    base, value, *hits = xs
     window, axis, _, key, alike = settings
     row = scatter_into_zeros(b, value)
-    if row is None or key or alike or len(row.operands) > 2:
+    if row is None or key or alike or hits or len(row.operands) > 2:
         return None
     shape = b.aval(base).shape
     entries = row.setting("key")
@@ -78,18 +78,59 @@ def _from_the_front(entry: Any, count: Size) -> Any:
 @rule("add_windows", "add_windows(x, v[..., None, None]) = x with v at each place", "broadcast_to")
 def _alike(b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]) -> Operand | None:
     """Add one value for each window without its copies at all places in the window."""
-    base, value = xs
+    base, value, *_ = xs
     window, axis, _, key, alike = settings
     row = b.new(value, "broadcast_to")
     if row is None or alike:
         return None
-    source, n = value_of(b, row.operands[0]), len(window)
-    if source.ndim:
-        last = tuple(range(max(source.ndim - n, 0), source.ndim))
-        if any(source.shape[k] != 1 for k in last):
-            return None
-        source = op.squeeze(source, axis=last)
+    source = _one_a_window(b, row.operands[0], len(window))
+    if source is None:
+        return None
     return with_windows_added(value_of(b, base), source, window, axis, key, True).symbol
+
+
+@rule(
+    "add_windows", "add_windows(x, (w == m[..., None]) s[..., None]) = x with s where w is m",
+    "multiply",
+)  # fmt: skip
+def _where_extreme(
+    b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
+) -> Operand | None:
+    """Add what belongs to the extreme of each window without an array of all places."""
+    base, value, *hits = xs
+    window, axis, _, key, alike = settings
+    row = b.sole(value, "multiply")
+    for hit, share in () if row is None or hits else (row.operands, row.operands[::-1]):
+        compared = b.new(hit, "equal")
+        if compared is None or b.aval(hit).shape[: -len(window)] == ():
+            continue
+        w, m = compared.operands
+        source, extreme = (_one_a_window(b, x, len(window)) for x in (share, m))
+        if source is None or extreme is None:
+            continue
+        if not b.shapes.same_shape(b.aval(w).shape, b.aval(value).shape):
+            continue
+        hits = [value_of(b, w), extreme]
+        return with_windows_added(value_of(b, base), source, window, axis, key, True, hits).symbol
+    return None
+
+
+def _one_a_window(b: Simplifier, x: Operand, n: int) -> Value | None:
+    """Return an array without its last ``n`` axes, if they have size 1."""
+    value = value_of(b, x)
+    if not value.ndim:
+        return value
+    last = tuple(range(max(value.ndim - n, 0), value.ndim))
+    if any(value.shape[k] != 1 for k in last):
+        return None
+    row = b.definition(x)
+    if row is not None and row.name == "expand_dims" and row.setting("axis") == last:
+        return value_of(b, row.operands[0])
+    if row is not None and row.name in ("multiply", "divide") and x not in b.own:
+        parts = [_one_a_window(b, y, n) for y in row.operands]
+        if None not in parts:
+            return b.apply(row.name, *parts)  # type: ignore[return-value]
+    return op.squeeze(value, axis=last)
 
 
 @rule("add", "x + add_windows(0, v) = add_windows(x, v)", "add_windows")
@@ -98,8 +139,8 @@ def _sum(b: Simplifier, xs: tuple[Operand, ...], _: Any) -> Operand | None:
         row = None if windows in b.shared else _windows_alone(b, windows)
         if row is not None and b.aval(x) == b.aval(windows):
             settings = dict(zip(row.params, row.settings, strict=True))
-            added = value_of(b, row.operands[1])
-            return op.add_windows(value_of(b, x), added, **settings).symbol
+            added = [value_of(b, y) for y in row.operands[1:]]
+            return op.add_windows(value_of(b, x), *added, **settings).symbol
     return None
 
 
