@@ -270,7 +270,7 @@ def is_nonnegative(size: Size) -> bool:
 
 
 def _without_remainders(size: sp.Expr) -> Iterator[Size]:
-    """Yield what is left of ``a - b * (a // b) + rest`` without the remainder, which is not below 0."""
+    """Yield what is left of ``a - b * (a // b) + rest`` without the remainder, never below 0."""
     for quotient in size.atoms(DimFloorDiv):
         a, b = quotient.args
         times = -size.coeff(quotient) / b

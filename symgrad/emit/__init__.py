@@ -338,10 +338,11 @@ def value_name(function: str) -> str:
 def print_module(view: ModuleView) -> str:
     """Return the module's text, printed by the template; what is not used is not imported."""
     lines = (line for f in view.functions for part in (f.signature, *f.sections) for line in part)
-    if not any(f"{view.np}." in line for line in lines if not line.startswith("#")):
-        view = replace(view, np="")
-    wanted = sorted(set().union(*(f.imports for f in view.functions)))
-    view = replace(view, imports=tuple(f"from {module} import {name}" for module, name in wanted))
+    uses_numpy = any(f"{view.np}." in line for line in lines if not line.startswith("#"))
+    imports = [f"import numpy as {view.np}"] if uses_numpy else []
+    wanted = sorted({pair for f in view.functions for pair in f.imports})
+    imports += [f"from {module} import {name}" for module, name in wanted]
+    view = replace(view, imports=tuple(imports))
     template = environment().get_template("numpy/module.py.jinja")
     return str(template.render(module=view))
 

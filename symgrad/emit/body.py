@@ -55,6 +55,7 @@ class Writer:
     preset: Mapping[Sym, str] = field(default_factory=dict)
     seeds: tuple[Sym, ...] = ()
     known: Mapping[Sym, str] = field(default_factory=dict)
+    may_import: bool = True
     plan: Plan = field(init=False)
     names: Names = field(init=False)
     speller: Speller = field(init=False)
@@ -216,6 +217,7 @@ class Writer:
             self.half.primal,
             self.names.taken,
             self.names.claim,
+            self.may_import,
         )
         self._name_dims()
         groups: dict[Sym, list[Sym]] = {}

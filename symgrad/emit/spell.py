@@ -160,10 +160,11 @@ class Speller:
         primal: frozenset[Sym],
         taken: Container[str] = (),
         claim: Callable[[str], str] | None = None,
+        may_import: bool = False,
     ):
         self.graph, self.inlined, self.name = graph, inlined, name
         self.dim_name, self.np, self.primal, self.taken = dim_name, np_name, primal, taken
-        self.claim = claim  # gives names to a function of a module; without it none is written
+        self.claim, self.may_import = claim, may_import  # new names, and lines at the file's top
         self.loop_names: list[str] = []
         self.imports: set[tuple[str, str]] = set()  # modules, and what is taken from them
         self.is_mixed = holds_other_floats(graph)
@@ -274,7 +275,7 @@ class Speller:
 
     def imported(self, module: str, name: str) -> str:
         """Return a function's own name where the module imports it, else the way to it."""
-        if self.claim is None or name in self.taken:
+        if not self.may_import or name in self.taken:
             return f"{self.np}{module.removeprefix('numpy')}.{name}"
         self.imports.add((module, name))
         return name

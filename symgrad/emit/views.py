@@ -73,4 +73,4 @@ class ModuleView:
     doc: tuple[str, ...]
     np: str
     functions: tuple[FunctionView, ...]
-    imports: tuple[str, ...] = ()  # lines after NumPy's own
+    imports: tuple[str, ...] = ()  # of what the functions use, found as it is printed

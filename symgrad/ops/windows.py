@@ -18,7 +18,6 @@ from symgrad.graph import Aval, Value
 from symgrad.ops.indexing import indexed_shape, slice_text, zeros_of
 from symgrad.ops.table import (
     ALL,
-    FLAT,
     ZERO,
     accept,
     array_aval,
@@ -238,7 +237,7 @@ _extreme("min", "minimum")
 
 structural(
     "count_in_windows", "How many elements of each window are equal to a number of its own.",
-    params=("window",), differentiable=False, kinks=FLAT,
+    params=("window",), differentiable=False,
     aval=lambda shapes, x, y, window: Aval(y.shape, np.dtype(np.int64), y.kind),
     numpy=lambda s: f"{s.np}.sum({_each_place(s, f'{s[0]:10}{{at}} == {s[1]}')}, axis=0)",
     notation=lambda s: s.of_whole(maths.apply("ties", s.whole(0), s.whole(1))), role="ties",
@@ -295,7 +294,7 @@ def _add_windows_vjp(
     if not alike:
         return part
     if hits:
-        part = _hit(*hits, len(window)) * part
+        part = _hit(hits[0], hits[1], len(window)) * part
     inside = tuple(range(part.ndim - len(window), part.ndim))
     return op.sum(part, axis=inside, keepdims=False)
 

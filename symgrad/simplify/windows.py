@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from symgrad.dims import Size, is_nonnegative
+from symgrad.dims import Size
 from symgrad.graph import Op, Operand, Value
 from symgrad.ops.table import ALL, op
 from symgrad.ops.windows import counts, with_windows_added
@@ -43,9 +43,9 @@ def _some_windows(
         return None  # a part of each window
     found: list[Any] = []
     for entry, count in zip(entries, counts(shape, window, axis), strict=False):
-        if entry is None or (found_here := _from_the_front(entry, count)) is None:
+        if entry is None or (from_the_front := _from_the_front(b, entry, count)) is None:
             return None
-        found.append(found_here)
+        found.append(from_the_front)
     chosen = row.operands[1]
     taken = sum(type(k) is int for k in found)
     if b.aval(chosen).ndim != len(shape) - taken + len(window):
@@ -57,7 +57,7 @@ def _some_windows(
     ).symbol
 
 
-def _from_the_front(entry: Any, count: Size) -> Any:
+def _from_the_front(b: Simplifier, entry: Any, count: Size) -> Any:
     """Return a slice or number with its ends counted from 0, if it goes forward."""
     if type(entry) is int:
         if entry < 0 and not isinstance(count, int):
@@ -65,14 +65,13 @@ def _from_the_front(entry: Any, count: Size) -> Any:
         return entry if entry >= 0 else entry + count
     if entry.step is not None and entry.step < 0:
         return None
-    ends = []
-    for end in (entry.start, entry.stop):
-        if isinstance(end, int) and end < 0:
-            end = count + end
-        if end is not None and not is_nonnegative(end):
-            return None
-        ends.append(end)
-    return slice(*ends, entry.step)
+    start, stop = (
+        count + end if isinstance(end, int) and end < 0 else end
+        for end in (entry.start, entry.stop)
+    )
+    if not all(end is None or b.shapes.is_at_most(0, end) for end in (start, stop)):
+        return None
+    return slice(start, stop, entry.step)
 
 
 @rule("add_windows", "add_windows(x, v[..., None, None]) = x with v at each place", "broadcast_to")
@@ -97,10 +96,10 @@ def _where_extreme(
     b: Simplifier, xs: tuple[Operand, ...], settings: tuple[Any, ...]
 ) -> Operand | None:
     """Add what belongs to the extreme of each window without an array of all places."""
-    base, value, *hits = xs
-    window, axis, _, key, alike = settings
+    base, value, *known = xs
+    window, axis, _, key, _ = settings
     row = b.sole(value, "multiply")
-    for hit, share in () if row is None or hits else (row.operands, row.operands[::-1]):
+    for hit, share in () if row is None or known else (row.operands, row.operands[::-1]):
         compared = b.new(hit, "equal")
         if compared is None or b.aval(hit).shape[: -len(window)] == ():
             continue
@@ -129,7 +128,7 @@ def _one_a_window(b: Simplifier, x: Operand, n: int) -> Value | None:
     if row is not None and row.name in ("multiply", "divide") and x not in b.own:
         parts = [_one_a_window(b, y, n) for y in row.operands]
         if None not in parts:
-            return b.apply(row.name, *parts)  # type: ignore[return-value]
+            return b.apply(row.name, *parts)
     return op.squeeze(value, axis=last)
 
 

@@ -34,6 +34,9 @@ SHORT = {
     "take_along": "pick",
     "put_at": "put",
     "add_at": "add at",
+    "add_windows": "add windows",
+    "max_in_windows": "max",
+    "min_in_windows": "min",
 }
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 LETTERS = "xyzuvw"
