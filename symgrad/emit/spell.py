@@ -14,6 +14,7 @@ import numpy as np
 
 from symgrad import dims
 from symgrad.dims import Dim, Size
+from symgrad.emit.layout import fits
 from symgrad.graph import Aval, Equation, Graph, Op, Operand, Static, Sym
 from symgrad.ops.table import ATOM, MATMUL, PRODUCT, SUM, UNARY
 from symgrad.trees import quoted
@@ -88,7 +89,15 @@ class Spelling:
         return self._speller.shape(shape)
 
     def letters(self, count: int) -> list[str]:
+        """Return names for the variables of so many loops."""
         return self._speller.letters(count)
+
+    def name(self, wanted: str) -> str:
+        """Return a new name for what is read on the next line alone."""
+        return self._speller.claimed(wanted)
+
+    def fits(self, line: str) -> bool:
+        return fits(line)
 
     def __len__(self) -> int:
         return len(self.rhs.operands)
@@ -165,7 +174,7 @@ class Speller:
         self.graph, self.inlined, self.name = graph, inlined, name
         self.dim_name, self.np, self.primal, self.taken = dim_name, np_name, primal, taken
         self.claim, self.may_import = claim, may_import  # new names, and lines at the file's top
-        self.loop_names: list[str] = []
+        self.own_names: dict[str, str] = {}  # of loops' variables, by what they are for
         self.imports: set[tuple[str, str]] = set()  # modules, and what is taken from them
         self.is_mixed = holds_other_floats(graph)
         self._shapes: dict[tuple[Size, ...], str] = {}
@@ -268,10 +277,14 @@ class Speller:
 
     def letters(self, count: int) -> list[str]:
         """Return names for the variables of so many loops, the same for all loops."""
-        while len(self.loop_names) < count:
-            wanted = LOOPS[len(self.loop_names) % len(LOOPS)]
-            self.loop_names.append(self.claim(wanted) if self.claim else wanted)
-        return self.loop_names[:count]
+        places = [LOOPS[k] if k < len(LOOPS) else f"i{k}" for k in range(count)]
+        return list(map(self.claimed, places))
+
+    def claimed(self, wanted: str) -> str:
+        """Return a name that nothing else has, the same each time."""
+        if wanted not in self.own_names:
+            self.own_names[wanted] = self.claim(wanted) if self.claim else wanted
+        return self.own_names[wanted]
 
     def imported(self, module: str, name: str) -> str:
         """Return a function's own name where the module imports it, else the way to it."""

@@ -57,8 +57,8 @@ def slice_length(shapes: Shapes, size: Size, part: slice) -> Size:
             )
         return floor_div(size - step - 1, -step)
     if stop is None and (start is None or (isinstance(start, int) and start >= 0)):
-        fits = shapes.is_at_most(start or 0, size)
-        length = size - (start or 0) if fits else largest(size - (start or 0), 0)
+        is_whole = not start and shapes.is_at_most(0, size)
+        length = size if is_whole else largest(size - (start or 0), 0)
         return length if step in (None, 1) else floor_div(length + step - 1, step)
     if (
         isinstance(stop, int)

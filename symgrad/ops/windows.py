@@ -338,8 +338,11 @@ def addition_lines(s: Any, target: str, is_first: bool) -> list[str]:
     if len(s) > 2:
         value = f"({s[2]:10}{at} == {s[3]:6}) * {value:7}"
     sign = "=" if is_first and _are_apart(window, axis, entries) else "+="
-    line = f"{target}[{', '.join(found) or '...'}] {sign} {value}"
-    return [*lines, f"{'    ' * len(loops)}{line}"]
+    inside, line = "    " * len(loops), f"{target}[{', '.join(found) or '...'}] {sign} "
+    if s.fits(f"{inside}{line}{value}") or (s["alike"] and len(s) == 2):
+        return [*lines, f"{inside}{line}{value}"]
+    part = s.name("part")
+    return [*lines, f"{inside}{part} = {value}", f"{inside}{line}{part}"]
 
 
 def _moved(s: Any, entry: Any, offset: str, count: Size) -> str:
