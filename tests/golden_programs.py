@@ -340,7 +340,7 @@ golden("signal", "kernel", batches=(6, 9))(lambda n: (real(n), real(3), real(n -
 
 
 def conv_net(K1, b1, K2, b2, W, b, X, y):
-    n, height, width = X.shape
+    n = X.shape[0]
     windows = sliding_window_view(X, (3, 3), axis=(1, 2))
     h1 = np.maximum(np.tensordot(windows, K1, axes=2) + b1, 0)
     p1 = sliding_window_view(h1, (2, 2), axis=(1, 2))[:, ::2, ::2].max(axis=(-2, -1))
@@ -364,7 +364,7 @@ golden("K1", "b1", "K2", "b2", "W", "b", batches=(4, 3))(
 
 def smoothed_image(image, kernel, noisy):
     """A convolution with a border of zeros, its first differences, and blocks of 2 x 2."""
-    height, width = noisy.shape
+    height, width = image.shape
     wide = np.zeros((height + 2, width + 2))
     wide[1:-1, 1:-1] = image
     blurred = np.einsum("ijuv,uv->ij", sliding_window_view(wide, (3, 3)), kernel)

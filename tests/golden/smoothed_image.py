@@ -2,7 +2,7 @@
 
 image (height, width)  kernel (3, 3)  noisy (height, width)
 
-From golden_programs.py:smoothed_image, symgrad 0.1.0, source sha256 08d9a09906e2b0cd.
+From golden_programs.py:smoothed_image, symgrad 0.1.0, source sha256 312cf9d495c1df3b.
 """
 
 import numpy as np
