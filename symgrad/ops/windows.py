@@ -109,6 +109,10 @@ def _with_windows(s: Any) -> maths.Math:
     kept = [start for start, entry in zip(starts, entries, strict=False) if type(entry) is not int]
     at = kept if s["alike"] else [*kept, *offsets]
     value = s.element(1, at[len(at) - len(s.aval(1).shape) :])
+    if len(s) > 2:
+        extreme = s.element(3, kept[len(kept) - len(s.aval(3).shape) :])
+        hit = maths.equals(s.element(2, [*kept, *offsets]), extreme)
+        value = maths.times(maths.indicator(hit), value)
     letters = [
         x
         for x in (*(y for y, m in zip(starts, slides, strict=True) if m), *offsets)
@@ -308,7 +312,7 @@ def _additions(
 structural(
     "add_windows",
     "The array with windows added where they overlap it: `sliding_window_view(x, ...)[key]`.",
-    params=("window", "axis", "spans", "key", "alike"),
+    params=("window", "axis", "spans", "key", "alike"), defaults={"key": (), "alike": False},
     rule=("an added array passes everything", "each window gets its part"),
     aval=_add_windows_aval, vjp=_add_windows_vjp, numpy=None, notation=_with_windows,
     flops=_additions,
