@@ -19,7 +19,7 @@ from symgrad.emit.views import Guard, Interface
 from symgrad.graph import FLOAT64, Aval, Equation, Op, Operand, Origin, Sym, sizes_read
 from symgrad.ops.indexing import key_text, never_meet, writes_once
 from symgrad.ops.table import PRODUCT
-from symgrad.ops.windows import addition_lines
+from symgrad.ops.windows import addition_lines, are_apart
 from symgrad.schedule import Half, Names, Plan, Statement, plan, worth_a_del
 
 
@@ -476,6 +476,7 @@ class Writer:
     def _windows_added(self, s: Statement, target: str) -> list[str]:
         self.written.pop(self.plan.slot_of(s.eqn.lhs[0]), None)
         spelling = Spelling(self.speller, s.eqn.rhs)
+        s.sign = "=" if s.starts == "zeros" and are_apart(s.eqn.rhs) else ""
         return addition_lines(spelling, target, s.starts == "zeros")
 
     def _copy(self, base: Operand) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from symgrad import notation as maths
 from symgrad.dims import Shape, Shapes, Size, is_nonnegative, product
 from symgrad.errors import ShapeError, TraceError
-from symgrad.graph import Aval, Value
+from symgrad.graph import Aval, Op, Value
 from symgrad.ops.indexing import indexed_shape, slice_text, zeros_of
 from symgrad.ops.table import (
     ALL,
@@ -98,12 +98,20 @@ def _with_windows(s: Any) -> maths.Math:
     starts = [next(new) if moves else indices[k] for k, moves in enumerate(slides)]
     offsets = list(s.fresh([*(size for size, m in zip(whole, slides, strict=False) if m), *window]))
     offsets = offsets[len(offsets) - len(window) :]
-    conditions = []
+    conditions: list[maths.Math] = []
+    is_between = s["alike"] and len(s) == 2 and len(set(s["axis"])) == len(s["axis"])
+    widths = dict(zip(s["axis"], window, strict=True)) if is_between else {}
+    offsets = [] if is_between else offsets
     for k, moves in enumerate(slides):
         if not moves:
             continue
         place = _place_of_window(s, starts[k], entries[k])
-        for axis, offset in zip(s["axis"], offsets, strict=True):
+        if k in widths and widths[k] != 1:
+            last = maths.plus(place, s.size(widths[k] - 1)) if place else s.size(widths[k] - 1)
+            sides = (place or maths.Number(0), s.counts(indices[k]), last)
+            conditions.append(maths.Relation(sides, "≤"))
+            continue
+        for axis, offset in zip(s["axis"], offsets, strict=not is_between):
             place = _sum_of_places(place, s.counts(offset) if axis == k and offset else None)
         conditions.append(maths.equals(place, s.counts(indices[k])))
     kept = [start for start, entry in zip(starts, entries, strict=False) if type(entry) is not int]
@@ -276,11 +284,7 @@ def _add_windows_aval(
     window: Shape, axis: Any, spans: Shape, key: Any, alike: bool,
 ) -> Aval:  # fmt: skip
     part = _part_shape(shapes, x, window, axis, key, alike)
-    joined = broadcast(shapes, part, value.shape)
-    if len(joined) != len(part):
-        raise ShapeError(
-            f"cannot add {shapes.show_shape(value.shape)} to windows {shapes.show_shape(part)}"
-        )
+    broadcast(shapes, part, value.shape)
     return x
 
 
@@ -306,7 +310,8 @@ def _add_windows_vjp(
 def _additions(
     shapes: Shapes, xs: Sequence[Aval], y: Aval, window: Shape, axis: Any, key: Any, **_: Any
 ) -> Size:
-    return product(_part_shape(shapes, xs[0], window, axis, key, False))
+    each = 3 if len(xs) > 2 else 1  # an addition, after a comparison and a product
+    return each * product(_part_shape(shapes, xs[0], window, axis, key, False))
 
 
 structural(
@@ -341,7 +346,7 @@ def addition_lines(s: Any, target: str, is_first: bool) -> list[str]:
     value = s[1] if s["alike"] else f"{s[1]:10}{at}"
     if len(s) > 2:
         value = f"({s[2]:10}{at} == {s[3]:6}) * {value:7}"
-    sign = "=" if is_first and _are_apart(window, axis, entries) else "+="
+    sign = "=" if is_first and are_apart(s.rhs) else "+="
     inside, line = "    " * len(loops), f"{target}[{', '.join(found) or '...'}] {sign} "
     if s.fits(f"{inside}{line}{value}") or (s["alike"] and len(s) == 2):
         return [*lines, f"{inside}{line}{value}"]
@@ -360,9 +365,11 @@ def _moved(s: Any, entry: Any, offset: str, count: Size) -> str:
     return slice_text(begins, f"{offset} + {stop or s.size(count)}", entry.step)
 
 
-def _are_apart(window: Shape, axis: Sequence[int], entries: Sequence[Any]) -> bool:
+def are_apart(rhs: Op) -> bool:
     """Return whether no element lies in two windows: each begins after the one before."""
-    if len(set(axis)) < len(axis):
+    window, axis, key = (rhs.setting(name) for name in ("window", "axis", "key"))
+    entries = {k: key[k] if k < len(key) else ALL for k in axis}
+    if len(entries) < len(axis):
         return False
     steps = [1 if type(entries[k]) is int else entries[k].step or 1 for k in axis]
     return all(
