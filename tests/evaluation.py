@@ -89,6 +89,8 @@ ARRANGE = {
     "add_windows": add_windows,
     "max_in_windows": along_windows(np.max),
     "min_in_windows": along_windows(np.min),
+    "sum_in_windows": along_windows(np.sum),
+    "mean_in_windows": along_windows(np.mean),
     "count_in_windows": count_in_windows,
     "materialise": np.array,
     "broadcast_to": lambda x, shape: np.broadcast_to(x, shape),

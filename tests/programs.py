@@ -500,6 +500,14 @@ program(
     X,
 )
 program(
+    "mean and sum of windows",
+    lambda x: (
+        (w := np.lib.stride_tricks.sliding_window_view(x, 2, axis=0)).mean(axis=-1)
+        * np.sum(w, axis=2)
+    ),
+    X,
+)
+program(
     "least of windows",
     lambda x: np.lib.stride_tricks.sliding_window_view(x, 2, axis=0).min(axis=-1),
     X,

@@ -1205,6 +1205,10 @@ WINDOWS = [
      f"max_in_windows({OF_X}, window=(2,))"),
     (((5,),), lambda x: op.min(windows(x, SECOND), axis=(1,), keepdims=False), "exact",
      f"min_in_windows(index({OF_X}, key=(slice(None, None, 2),)), window=(2,))"),
+    (((5,),), lambda x: op.sum(windows(x), axis=(1,), keepdims=False), "rounding",
+     f"sum_in_windows({OF_X}, window=(2,))"),
+    (((5,),), lambda x: op.mean(windows(x), axis=(1,), keepdims=False), "rounding",
+     f"mean_in_windows({OF_X}, window=(2,))"),
 ]  # fmt: skip
 NO_WINDOWS = [
     (((5,), (2,)), lambda x, k: op.contract(windows(x), k, terms=((0, 1), (1,)), out=(0,))),

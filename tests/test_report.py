@@ -100,6 +100,8 @@ COUNTED = [
      {**ADDED, "key": (), "alike": True}, 3 * 10),
     ("max_in_windows", [real(5, 2)], {"window": (2,)}, 10),
     ("min_in_windows", [real(3, 2, 2)], {"window": (2, 2)}, 12),
+    ("sum_in_windows", [real(5, 2)], {"window": (2,)}, 10),
+    ("mean_in_windows", [real(5, 2)], {"window": (2,)}, 10 + 5),
     ("count_in_windows", [real(5, 2), real(5)], {"window": (2,)}, 5 * 2 * 2),
 ]  # fmt: skip
 
@@ -255,7 +257,7 @@ class CountingNumPy:
 
     def __getattr__(self, name):
         found = getattr(np, name)
-        if name in ("sum", "maximum", "minimum"):
+        if name in ("sum", "mean", "maximum", "minimum"):
             return OfLists(found)
         makes = name in ("zeros", "ones", "full", "eye", "arange", "array")
         return (lambda *xs, **settings: counting(found(*xs, **settings))) if makes else found

@@ -14,7 +14,7 @@ import numpy as np
 from symgrad import notation as maths
 from symgrad.dims import Shape, Shapes, Size, is_nonnegative, product
 from symgrad.errors import ShapeError, TraceError
-from symgrad.graph import Aval, Op, Value
+from symgrad.graph import Aval, Op, Value, size_value
 from symgrad.ops.indexing import indexed_shape, slice_text, zeros_of
 from symgrad.ops.table import (
     ALL,
@@ -195,7 +195,7 @@ def sliding_window_view(
     return op.windows(x, window=window, axis=axes)
 
 
-# --- extremes of windows ----------------------------------------------------------------------
+# --- extremes and sums of windows --------------------------------------------------------------
 
 
 def _of_each(shapes: Shapes, x: Aval, *rest: Aval, window: Shape) -> Aval:
@@ -230,22 +230,54 @@ def _extreme(name: str, ufunc: str) -> None:
         params=("window",), rule=f"{name} routes",
         aval=_of_each, vjp=_extreme_vjp,
         numpy=lambda s: f"{s.np}.{ufunc}.reduce({_each_place(s, f'{s[0]:10}{{at}}')})",
-        notation=lambda s: _over_window(s, name),
+        notation=lambda s: _over_window(s, maths.Word(name)),
         kinks="elements that tie share equally", role=name,
         flops=lambda shapes, xs, y, window: product(xs[0].shape),
     )  # fmt: skip
 
 
-def _over_window(s: Any, word: str) -> maths.Math:
+def _over_window(s: Any, sign: maths.Math) -> maths.Math:
     indices = s.needs_indices()
     offsets = s.fresh(s["window"])
     body = s.element(0, (*indices, *offsets))
     letters = [(x, size) for x, size in zip(offsets, s["window"], strict=True) if x is not None]
-    return s.over(maths.Word(word), letters, body)  # type: ignore[no-any-return]
+    return s.over(sign, letters, body)  # type: ignore[no-any-return]
 
 
 _extreme("max", "maximum")
 _extreme("min", "minimum")
+
+
+def _spread(ct: Value, x: Value, n: int) -> Value:
+    inside = tuple(range(ct.ndim, ct.ndim + n))
+    return op.broadcast_to(op.expand_dims(ct, axis=inside) if ct.ndim else ct, shape=x.shape)
+
+
+def _over_places(s: Any) -> maths.Math:
+    return _over_window(s, maths.Sign("∑"))
+
+
+def _averaged(s: Any) -> maths.Math:
+    places = s.size(product(s["window"]))
+    return maths.times(maths.over(maths.Number(1), places), _over_places(s))
+
+
+def _total(name: str, each: Any, then: int, notation: maths.Notation, rule: str) -> None:
+    structural(
+        f"{name}_in_windows", f"The {name} of each window, whose axes are the last.",
+        params=("window",), rule=rule,
+        aval=_of_each, vjp=lambda ct, y, x, window: _spread(each(ct, window), x, len(window)),
+        numpy=lambda s: f"{s.np}.{name}({_each_place(s, f'{s[0]:10}{{at}}')}, axis=0)",
+        notation=notation, role={"sum": "total"}.get(name, name),
+        flops=lambda shapes, xs, y, window: product(xs[0].shape) + then * product(y.shape),
+    )  # fmt: skip
+
+
+_total("sum", lambda ct, window: ct, 0, _over_places, "sum copies")
+_total(
+    "mean", lambda ct, window: ct / size_value(ct.builder, product(window)), 1, _averaged,
+    "mean copies and divides by the count",
+)  # fmt: skip
 
 structural(
     "count_in_windows", "How many elements of each window are equal to a number of its own.",

@@ -15,6 +15,7 @@ from symgrad.recognise.reading import Operands
 from symgrad.recognise.recogniser import Recogniser
 from symgrad.recognise.rule import Rule
 
+SHORT_AXES = "NumPy is slow along many short axes, and fast from array to array"
 MOST_PLACES = 32  # in a window of which each place is an array of its own
 
 
@@ -31,7 +32,7 @@ def _product_of_windows(b: Recogniser, operands: Operands, settings: Any) -> Ope
     return None
 
 
-def _extreme_of_windows(name: str) -> Any:
+def _of_windows(name: str) -> Any:
     def law(b: Recogniser, operands: Operands, settings: Any) -> Operand | None:
         axis, keepdims = settings
         window, ndim = _window_of(b, operands[0]), b.aval(operands[0]).ndim
@@ -39,7 +40,7 @@ def _extreme_of_windows(name: str) -> Any:
         if not window or keepdims or normal_axes(axis, ndim) != axes or len(axes) == ndim:
             return None
         places = b.shapes.value(product(window))
-        if places is None or places > MOST_PLACES:
+        if places is None or places > MOST_PLACES or b.aval(operands[0]).dtype.kind != "f":
             return None
         return b.apply(f"{name}_in_windows", operands[0], window=window).symbol
 
@@ -80,8 +81,12 @@ RULES = (
          "the windows are written out once for the value and the gradient, and BLAS takes them"),
     *(
         Rule(f"{name}(windows(x), last axes) = {ufunc} of one array for each place in a window",
-             name, _extreme_of_windows(name), "exact",
-             "NumPy is slow along many short axes, and fast from array to array")
+             name, _of_windows(name), "exact", SHORT_AXES)
         for name, ufunc in (("max", "maximum"), ("min", "minimum"))
+    ),
+    *(
+        Rule(f"{name}(windows(x), last axes) = {name} of one array for each place in a window",
+             name, _of_windows(name), "rounding", SHORT_AXES)
+        for name in ("sum", "mean")
     ),
 )  # fmt: skip

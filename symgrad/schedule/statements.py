@@ -19,7 +19,9 @@ PRIMAL_WEIGHT, DERIVATIVE_WEIGHT = 14.0, 4.0
 ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide"})
 WRITES = frozenset({"add_at", "add_windows", "put_at"})
 # The first of the operands that a loop reads in every turn, and that are not worked out there.
-LOOPED = {"add_windows": 1, "count_in_windows": 0, "max_in_windows": 0, "min_in_windows": 0}
+LOOPED = {"add_windows": 1, "count_in_windows": 0} | {
+    f"{name}_in_windows": 0 for name in ("max", "min", "sum", "mean")
+}
 READ_ONLY = frozenset({"broadcast_to", "windows"})  # views in which elements share memory
 
 

@@ -171,7 +171,7 @@ class CountingNumpy(types.ModuleType):
             return lambda *args, **options: recorded(name, found, args, options)
         if name == "bincount":  # NumPy does not ask an index array's class
             return lambda *args, **options: recorded(name, found, args, options)
-        if name == "sum":  # nor that of arrays in a list
+        if name in ("sum", "mean"):  # nor that of arrays in a list
             return _of_lists(name, found)
         if name in ("maximum", "minimum"):
             pair = types.SimpleNamespace(reduce=_of_lists(name, found.reduce))

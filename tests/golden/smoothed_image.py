@@ -20,7 +20,8 @@ def forward(image, kernel, noisy):
     wide[1:-1, 1:-1] = image
     windows_wide = sliding_window_view(wide, (3, 3)).copy()  # (height, width, 3, 3)
     blurred = np.tensordot(kernel, windows_wide, axes=([0, 1], [2, 3]))  # (height, width)
-    blocks = sliding_window_view(blurred, (2, 2))[::2, ::2].mean(axis=(2, 3))
+    windows_blurred = sliding_window_view(blurred, (2, 2))[::2, ::2]
+    blocks = np.mean([windows_blurred[..., i, j] for i in range(2) for j in range(2)], axis=0)
     table = np.array([-1.0, 1.0])
     steps = sliding_window_view(blurred, 2, axis=1) @ table  # (height, width - 1)
     r = blurred - noisy  # (height, width)
@@ -38,10 +39,10 @@ def backward(residuals, dvalue=1.0):
     two_dvalue = 2 * dvalue
 
     # steps = sliding_window_view(blurred, 2, axis=1) @ np.array([-1.0, 1.0])
-    dwindows_blurred = two_dvalue * steps[:, :, None] * table  # (height, width - 1, 2)
+    dwindows_blurred_steps = two_dvalue * steps[:, :, None] * table  # (height, width - 1, 2)
     dblurred = two_dvalue * r  # (height, width)
     for i in range(2):
-        dblurred[:, i : i + width - 1] += dwindows_blurred[..., i]
+        dblurred[:, i : i + width - 1] += dwindows_blurred_steps[..., i]
 
     # blocks = sliding_window_view(blurred, (2, 2))[::2, ::2].mean(axis=(-2, -1))
     scaled = two_dvalue / 4 * blocks  # (height // 2, width // 2)
@@ -73,17 +74,18 @@ def value_and_grad(image, kernel, noisy):
     wide[1:-1, 1:-1] = image
     windows_wide = sliding_window_view(wide, (3, 3)).copy()  # (height, width, 3, 3)
     blurred = np.tensordot(kernel, windows_wide, axes=([0, 1], [2, 3]))  # (height, width)
-    blocks = sliding_window_view(blurred, (2, 2))[::2, ::2].mean(axis=(2, 3))
+    windows_blurred = sliding_window_view(blurred, (2, 2))[::2, ::2]
+    blocks = np.mean([windows_blurred[..., i, j] for i in range(2) for j in range(2)], axis=0)
     table = np.array([-1.0, 1.0])
     steps = sliding_window_view(blurred, 2, axis=1) @ table  # (height, width - 1)
     r = blurred - noisy  # (height, width)
     value = np.vdot(r, r) + np.vdot(steps, steps) + np.vdot(blocks, blocks)
 
     # steps = sliding_window_view(blurred, 2, axis=1) @ np.array([-1.0, 1.0])
-    dwindows_blurred = 2 * steps[:, :, None] * table  # (height, width - 1, 2)
+    dwindows_blurred_steps = 2 * steps[:, :, None] * table  # (height, width - 1, 2)
     dblurred = 2 * r  # (height, width)
     for i in range(2):
-        dblurred[:, i : i + width - 1] += dwindows_blurred[..., i]
+        dblurred[:, i : i + width - 1] += dwindows_blurred_steps[..., i]
 
     # blocks = sliding_window_view(blurred, (2, 2))[::2, ::2].mean(axis=(-2, -1))
     half_blocks = 0.5 * blocks  # (height // 2, width // 2)
