@@ -86,6 +86,10 @@ def plain(size: Any) -> Size:
 def floor_div(a: Size, b: Size) -> Size:
     if isinstance(a, int) and isinstance(b, int):
         return a // b
+    (times, above), (by, below) = (sp.Mul(x, 1).as_coeff_Mul() for x in (a, b))
+    rest = sp.Mul(above, sp.Pow(below, -1))
+    if by != 0 and times % by == 0 and sp.fraction(rest)[1] == 1:  # each factor is one of a's
+        return plain(times / by * rest)
     exact = sp.cancel(sp.Mul(a, sp.Pow(b, -1)))
     if exact.is_number:
         return int(sp.floor(exact))
@@ -112,9 +116,9 @@ def _extreme(a: Size, b: Size, decide: Callable[[int, int], int], head: type) ->
     if isinstance(a, int) and isinstance(b, int):
         return decide(a, b)
     difference = sp.Add(a, -b)
-    if difference.is_nonnegative:
+    if is_nonnegative(difference):
         return a if head is DimMax else b
-    if difference.is_nonpositive:
+    if is_nonnegative(-difference):
         return b if head is DimMax else a
     return head(a, b)
 
@@ -258,7 +262,20 @@ def compare(left: int, relation: str, right: int) -> bool:
 def is_nonnegative(size: Size) -> bool:
     """Return whether a size is certainly not below 0, whatever its dims are."""
     size = plain(size)
-    return size >= 0 if isinstance(size, int) else bool(size.is_nonnegative)
+    if isinstance(size, int):
+        return size >= 0
+    return bool(size.is_nonnegative) or any(
+        is_nonnegative(rest) for rest in _without_remainders(size)
+    )
+
+
+def _without_remainders(size: sp.Expr) -> Iterator[Size]:
+    """Yield what is left of ``a - b * (a // b) + rest`` without the remainder, never below 0."""
+    for quotient in size.atoms(DimFloorDiv):
+        a, b = quotient.args
+        times = -size.coeff(quotient) / b
+        if b.is_Integer and b > 0 and times.is_Integer and times > 0:
+            yield plain(sp.expand(size + times * (b * quotient - a)))
 
 
 def _always_holds(left: Size, relation: str, right: Size) -> bool:
@@ -516,7 +533,7 @@ class Shapes:
 
     def is_at_most(self, part: Size, size: Size) -> bool:
         """Return whether ``part <= size`` follows from what is given."""
-        room = self.resolve(size) - self.resolve(part)
+        room = self._without_quotients(self.resolve(size) - self.resolve(part))
         if is_nonnegative(room):
             return True
         ordered = [(g.left, g.right) for g in self.guards if g.relation == "<="][-MOST_FACTS:]
@@ -528,11 +545,24 @@ class Shapes:
             is_nonnegative(rest - fact) for rest in rooms for fact in facts
         )
 
-    def holds_at_least(self, count: int, size: Size) -> None:
+    def _without_quotients(self, size: Size) -> Size:
+        """Return ``size`` with a number not below 0 for each ``a // b`` that is none."""
+        if isinstance(size, int) or is_nonnegative(size):
+            return size
+        found = {
+            q: sp.Dummy(integer=True, nonnegative=True)
+            for q in size.atoms(DimFloorDiv)
+            if is_nonnegative(q.args[1]) and self.is_at_most(0, q.args[0])
+        }
+        return size.xreplace(found) if found else size
+
+    def holds_at_least(self, count: Size, size: Size) -> None:
         """Note that an operation which checks itself needs ``size`` to be ``count`` or more."""
         root = self.resolve(size)
-        if isinstance(root, Dim):
+        if isinstance(root, Dim) and isinstance(count, int):
             self._least[root] = max(count, self._least.get(root, 0))
+        elif not isinstance(root, int) and not self.is_at_most(count, root):
+            self._ordered.append((count, root))
 
     def resolved_guards(self) -> list[Guard]:
         """Return the guards over representatives, without those that always hold."""

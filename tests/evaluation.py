@@ -46,6 +46,31 @@ def contract(*xs, terms, out):
     return np.einsum(*(part for pair in zip(xs, terms, strict=True) for part in pair), out)
 
 
+def windows(x, window, axis):
+    return np.lib.stride_tricks.sliding_window_view(x, window, axis=axis)
+
+
+def add_windows(x, value, *hits, window, axis, spans, key, alike):
+    """Add element by element, to where NumPy says that a window has its elements."""
+    places = windows(np.arange(x.size).reshape(x.shape), window, axis)[key]
+    inside = tuple(range(places.ndim - len(window), places.ndim))
+    value = np.expand_dims(value, inside) if alike and np.ndim(value) else value
+    if hits:
+        value = (hits[0] == np.expand_dims(hits[1], inside)) * value
+    written = np.array(x)
+    np.add.at(written.reshape(-1), places, value)
+    return written
+
+
+def along_windows(reduce):
+    return lambda x, window: reduce(x, axis=tuple(range(x.ndim - len(window), x.ndim)))
+
+
+def count_in_windows(x, y, window):
+    inside = tuple(range(y.ndim, x.ndim))
+    return np.sum(x == np.expand_dims(y, inside), axis=inside)
+
+
 def sum_of_squares(x, axis, keepdims):
     return np.sum(x * x, axis=axis, keepdims=keepdims)
 
@@ -60,6 +85,14 @@ ARRANGE = {
     "put_at": put,
     "add_at": add,
     "contract": contract,
+    "windows": windows,
+    "add_windows": add_windows,
+    "max_in_windows": along_windows(np.max),
+    "min_in_windows": along_windows(np.min),
+    "sum_in_windows": along_windows(np.sum),
+    "mean_in_windows": along_windows(np.mean),
+    "count_in_windows": count_in_windows,
+    "materialise": np.array,
     "broadcast_to": lambda x, shape: np.broadcast_to(x, shape),
     "full": lambda shape, value, dtype: np.full(shape, value, dtype),
     "full_like": lambda x, value: np.full_like(x, value),

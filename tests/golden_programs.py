@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 
 @dataclass(frozen=True)
@@ -336,6 +337,45 @@ def convolution(signal, kernel, target):
 
 
 golden("signal", "kernel", batches=(6, 9))(lambda n: (real(n), real(3), real(n - 2)), convolution)
+
+
+def conv_net(K1, b1, K2, b2, W, b, X, y):
+    n = X.shape[0]
+    windows = sliding_window_view(X, (3, 3), axis=(1, 2))
+    h1 = np.maximum(np.tensordot(windows, K1, axes=2) + b1, 0)
+    p1 = sliding_window_view(h1, (2, 2), axis=(1, 2))[:, ::2, ::2].max(axis=(-2, -1))
+    patches = sliding_window_view(p1, (2, 2), axis=(1, 2))
+    h2 = np.maximum(np.einsum("nijcuv,uvck->nijk", patches, K2) + b2, 0)
+    p2 = h2.mean(axis=(1, 2))
+    s = p2 @ W + b
+    m = s.max(axis=1, keepdims=True)
+    log_p = s - m - np.log(np.exp(s - m).sum(axis=1, keepdims=True))
+    return -log_p[np.arange(n), y].mean()
+
+
+golden("K1", "b1", "K2", "b2", "W", "b", batches=(4, 3))(
+    lambda n: (
+        real(3, 3, 4), real(4), real(2, 2, 4, 5), real(5), real(5, 3), real(3),
+        real(n, 9, 8), labels(n, 3),
+    ),
+    conv_net,
+)  # fmt: skip
+
+
+def smoothed_image(image, kernel, noisy):
+    """A convolution with a border of zeros, its first differences, and blocks of 2 x 2."""
+    height, width = image.shape
+    wide = np.zeros((height + 2, width + 2))
+    wide[1:-1, 1:-1] = image
+    blurred = np.einsum("ijuv,uv->ij", sliding_window_view(wide, (3, 3)), kernel)
+    blocks = sliding_window_view(blurred, (2, 2))[::2, ::2].mean(axis=(-2, -1))
+    steps = sliding_window_view(blurred, 2, axis=1) @ np.array([-1.0, 1.0])
+    return np.sum((blurred - noisy) ** 2) + np.sum(steps**2) + np.sum(blocks**2)
+
+
+golden("image", "kernel", batches=(4, 7))(
+    lambda n: (real(n, 6), real(3, 3), real(n, 6, seed=1)), smoothed_image
+)
 
 
 def positive_part(x, scale):

@@ -339,7 +339,8 @@ class Reader:
     def _relation(self, x, at):
         if x.sign not in COMPARE:
             raise Unreadable(x.sign)
-        return COMPARE[x.sign](*(self.read(side, at) for side in x.sides))
+        sides = [self.read(side, at) for side in x.sides]
+        return np.all([COMPARE[x.sign](a, b) for a, b in itertools.pairwise(sides)], axis=0)
 
     def _cases(self, x, at):
         (value, condition), (otherwise, _) = x.cases

@@ -493,6 +493,31 @@ program("concatenate flat", lambda x, y: np.concatenate([x, y], axis=None) ** 2,
 program("concatenate over the last axis", lambda x: np.concatenate([x, x, x], axis=-1) ** 2, X)
 program("concatenate with nothing", lambda x, y: np.concatenate([x, y]) ** 2, X, real(0, 4))
 program("concatenate with constants", lambda x: np.concatenate([x, np.ones(2)]) ** 2, V)
+program("windows", lambda x: np.lib.stride_tricks.sliding_window_view(x, 2) ** 2, V)
+program(
+    "windows of a matrix",
+    lambda x: np.lib.stride_tricks.sliding_window_view(x, (2, 2))[::2].max(axis=(-2, -1)),
+    X,
+)
+program(
+    "mean and sum of windows",
+    lambda x: (
+        (w := np.lib.stride_tricks.sliding_window_view(x, 2, axis=0)).mean(axis=-1)
+        * np.sum(w, axis=2)
+    ),
+    X,
+)
+program(
+    "least of windows",
+    lambda x: np.lib.stride_tricks.sliding_window_view(x, 2, axis=0).min(axis=-1),
+    X,
+)
+program(
+    "convolution",
+    lambda x, k: np.einsum("ijuv,uvk->ijk", np.lib.stride_tricks.sliding_window_view(x, (2, 2)), k),
+    X,
+    real(2, 2, 3),
+)
 program("stack", lambda x, y: np.stack([x, y]) ** 2, V, W)
 program("stack over an axis", lambda x, y: np.stack([x, y], axis=1) ** 2, X, Y)
 program("stack over the last axis", lambda x, y: np.stack((x, y), axis=-1) ** 2, X, Y)

@@ -221,6 +221,7 @@ class Generator:
             (self.contraction, 5),
             (self.rearrangement, 4),
             (self.selection, 4),
+            (self.windows, 2),
             (self.joined, 2),
             (self.written, 3),
             (self.loop, 3),
@@ -463,6 +464,41 @@ class Generator:
             if len(a.shape) == 2 and first == p.shape[0]:
                 text = f"np.take_along_axis({name}, {p.name}[:, None], axis=1)"
                 choices.append((text, (first, 1), ()))
+        text, shape, kinks = self.rng.choice(choices)
+        return self.assign(text, shape, kinks, [a])
+
+    def windows(self):
+        """Windows that slide over one axis or two, and what people do with them."""
+        a = self.pick(lambda v: v.shape and 1 not in v.shape and "selected" not in str(v.shape))
+        if a is None:
+            return False
+        name, k = a.name, self.rng.randrange(len(a.shape))
+        moved = (*a.shape[:k], self.word(a), *a.shape[k + 1 :])
+        one = f"np.lib.stride_tricks.sliding_window_view({name}, 2, axis={k})"
+        chosen = f"{one}[{':, ' * k}::2]"
+        gaps = f"np.diff({one})"
+        choices = [
+            (one, (*moved, 2), ()),
+            (f"{one}.mean(axis=-1)", moved, ()),
+            (f"{chosen}.sum(axis=-1)", moved, ()),
+            (f"{one}.max(axis=-1)", moved, (gaps,)),
+            (f"{chosen}.max(axis=-1)", moved, (gaps,)),
+            (f"np.min({one}, axis=-1)", moved, (gaps,)),
+            (f"{one} @ np.array([0.5, -0.8])", moved, ()),
+            (f"{chosen} @ np.array([[0.5, -0.8, 1.0], [0.2, 0.3, 0.4]])", (*moved, 3), ()),
+            (f"np.lib.stride_tricks.sliding_window_view({name}, (2, 1), axis=({k}, {k}))",
+             (*moved, 2, 1), ()),
+        ]  # fmt: skip
+        if len(a.shape) == 2:
+            two = f"np.lib.stride_tricks.sliding_window_view({name}, (2, 2))"
+            both = (self.word(a), self.word(a))
+            kernel = "np.array([[0.5, -0.8], [0.3, 0.2]])"
+            choices += [
+                (f'np.einsum("ijuv,uv->ij", {two}, {kernel})', both, ()),
+                (f"np.tensordot({two}, {kernel}, axes=2)", both, ()),
+                (f"{two}[::2, ::2].mean(axis=(-2, -1))", both, ()),
+                (f"({two} * {kernel}).sum(axis=(2, 3))", both, ()),
+            ]
         text, shape, kinks = self.rng.choice(choices)
         return self.assign(text, shape, kinks, [a])
 

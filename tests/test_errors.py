@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view as windows
 
 import symgrad
 from symgrad import (
@@ -187,6 +188,12 @@ def zero_dimensional_view(x):
     return y.sum()
 
 
+def write_windows(x):
+    found = windows(x.copy(), 2)
+    found[0] = 1.0
+    return found.sum()
+
+
 MISTAKES = [
     # --- what to differentiate by
     ("wrt is unknown", WrtError, "did you mean `w`?", lambda: grad(lambda w: w, 1.0, wrt="W")),
@@ -235,6 +242,12 @@ MISTAKES = [
     ("a size is needed, specs only", ShapeError, "the size d is needed as a number", lambda: emit(lambda x: sum(x[i] for i in range(len(x))), {"x": "d"})),
     ("sizes compared, specs only", ShapeError, "depends on sizes that are not known", lambda: emit(lambda x: x.sum() if len(x) > 2 else 0 * x.sum(), {"x": "d"})),
     ("expressions meet, specs only", ShapeError, "cannot be compared without example data", lambda: emit(lambda x, y: (np.concatenate([x, y]) * np.concatenate([x, x])[: len(x) + 1]).sum(), {"x": "n", "y": "m"})),
+    # --- windows
+    ("windows that may be written", TraceError, "sliding_window_view(writeable=True) is not known", lambda: grad(lambda x: windows(x, 2, writeable=True).sum(), X3)),
+    ("windows written", TraceError, "windows are read-only, as in NumPy", lambda: grad(write_windows, X3)),
+    ("window too wide", ShapeError, "a window of 4 does not fit on axis 0 of size", lambda: grad(lambda x: windows(x, 4).sum(), X3)),
+    ("window below nothing", ShapeError, "a window cannot have a negative size", lambda: grad(lambda x: windows(x, -1).sum(), X3)),
+    ("window of too many sizes", ShapeError, "a size for each axis: 2 sizes, 1 axes", lambda: grad(lambda x: windows(x, (2, 2)).sum(), X3)),
     # --- values that cannot be traced
     ("complex array", TraceError, "complex input is refused", lambda: grad(lambda z: z.sum(), X3 + 1j)),
     ("complex number", TraceError, "complex input is refused", lambda: grad(lambda z: z, 1j)),

@@ -13,6 +13,8 @@ import pytest
 from sklearn import datasets
 from sklearn.linear_model import LogisticRegression
 
+from symgrad import spec
+
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
 LECTURE = [1.125203, 1.009721, 0.816235, 0.585993, 0.400339]
@@ -89,6 +91,25 @@ def test_two_layer_shows_what_the_other_loss_changes(run):
     assert squared > 85
     changed = re.findall(r"^[-+](?![-+])", printed, re.MULTILINE)
     assert {"-", "+"} == set(changed)
+
+
+def test_the_convolutional_network_gets_98_percent_of_the_held_out_digits_right(run):
+    (right,) = numbers(r"(\S+)% of 359 held-out digits right", run("digits_conv.py").printed)
+    assert right >= 98
+
+
+def test_a_spec_takes_the_convolutional_network_of_the_script():
+    model = spec.model(EXAMPLES / "digits_conv.toml")
+    table = np.loadtxt(EXAMPLES / "data" / "digits.csv.gz", delimiter=",", max_rows=6, skiprows=1)
+    X, y = table[:, :64], table[:, 64].astype(int)
+    params = {name: x + 0.1 * (x.ndim == 1) for name, x in model.init().items()}  # off the kinks
+    assert model.predict(**params, X=X).shape == (6, 10)
+    grads = model.compiled.grad(*params.values(), X, y)
+    direction = {name: np.sign(g) for name, g in zip(params, grads, strict=True)}
+    at = lambda t: model.loss(*(x + t * direction[k] for k, x in params.items()), X, y)
+    step = 1e-6
+    slope = (at(step) - at(-step)) / (2 * step)
+    np.testing.assert_allclose(slope, sum(np.abs(g).sum() for g in grads), rtol=1e-5)
 
 
 def test_the_swap_changes_one_line_of_the_user_code():

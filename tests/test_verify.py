@@ -267,6 +267,16 @@ FOREIGN = [
     "N = [x for x in X]",
     "N = np.save",
     "N = print",
+    "from numpy.lib.stride_tricks import as_strided",
+    "from numpy.lib.stride_tricks import sliding_window_view",  # inside a function
+    "N = sliding_window_view(X, 1)",  # without its import
+    "N = [open('f') for i in range(2)]",
+    "N = [i for i in range(2) if open('f')]",
+    "N = [i for X.shape in range(2)]",
+    "for i in range(open('f')): pass",
+    "for i in range(2): open('f')",
+    "for i in range(2): X += 1\n    else: X += 1",
+    "for i in np.load('f'): X += 1",
     "while True: pass",
     "for x in X: pass",
     "with X: pass",

@@ -72,6 +72,7 @@ class ModuleWriter:
             ),
             self._doc(doc),
             sections_with(head, body, returns),
+            frozenset(writer.speller.imports),
         )
 
     def halves(self, schedule: Schedule, joint: Graph) -> tuple[FunctionView, FunctionView]:
@@ -103,6 +104,7 @@ class ModuleWriter:
             tuple(declaration("forward", self.interface.parameters, self.interface.captured)),
             self._doc(doc),
             sections_with(head, body, returns),
+            frozenset(writer.speller.imports),
         )
         return view, {
             y: writer.names.of[slot]
@@ -144,6 +146,7 @@ class ModuleWriter:
             tuple(signature),
             self._doc(doc),
             sections_with([*unpack, *seed_lines, *sizes], body, returns),
+            frozenset(writer.speller.imports),
         )
 
     # --- parts
@@ -335,8 +338,11 @@ def value_name(function: str) -> str:
 def print_module(view: ModuleView) -> str:
     """Return the module's text, printed by the template; what is not used is not imported."""
     lines = (line for f in view.functions for part in (f.signature, *f.sections) for line in part)
-    if not any(f"{view.np}." in line for line in lines if not line.startswith("#")):
-        view = replace(view, np="")
+    uses_numpy = any(f"{view.np}." in line for line in lines if not line.startswith("#"))
+    imports = [f"import numpy as {view.np}"] if uses_numpy else []
+    wanted = sorted({pair for f in view.functions for pair in f.imports})
+    imports += [f"from {module} import {name}" for module, name in wanted]
+    view = replace(view, imports=tuple(imports))
     template = environment().get_template("numpy/module.py.jinja")
     return str(template.render(module=view))
 

@@ -19,6 +19,7 @@ from symgrad.emit.views import Guard, Interface
 from symgrad.graph import FLOAT64, Aval, Equation, Op, Operand, Origin, Sym, sizes_read
 from symgrad.ops.indexing import key_text, never_meet, writes_once
 from symgrad.ops.table import PRODUCT
+from symgrad.ops.windows import addition_lines, are_apart
 from symgrad.schedule import Half, Names, Plan, Statement, plan, worth_a_del
 
 
@@ -54,6 +55,7 @@ class Writer:
     preset: Mapping[Sym, str] = field(default_factory=dict)
     seeds: tuple[Sym, ...] = ()
     known: Mapping[Sym, str] = field(default_factory=dict)
+    may_import: bool = True
     plan: Plan = field(init=False)
     names: Names = field(init=False)
     speller: Speller = field(init=False)
@@ -214,6 +216,8 @@ class Writer:
             self.np,
             self.half.primal,
             self.names.taken,
+            self.names.claim,
+            self.may_import,
         )
         self._name_dims()
         groups: dict[Sym, list[Sym]] = {}
@@ -465,7 +469,15 @@ class Writer:
             start = self._copy(base)
             note = "" if start.startswith(f"{self.np}.full(") else self._note(y)
             lines.append(with_note(f"{target} = {start}", note))
+        if rhs.name == "add_windows":
+            return [*lines, *self._windows_added(s, target)]
         return [*lines, self._write(s, target, value)]
+
+    def _windows_added(self, s: Statement, target: str) -> list[str]:
+        self.written.pop(self.plan.slot_of(s.eqn.lhs[0]), None)
+        spelling = Spelling(self.speller, s.eqn.rhs)
+        s.sign = "=" if s.starts == "zeros" and are_apart(s.eqn.rhs) else ""
+        return addition_lines(spelling, target, s.starts == "zeros")
 
     def _copy(self, base: Operand) -> str:
         """Return the text of an array of its own: filled where it repeats one number."""

@@ -73,9 +73,11 @@ def exploded(before: str, text: str, after: str, indent: int) -> list[str]:
 
 def wrapped(line: str, indent: int) -> list[str]:
     """Return an assignment that is too wide although nothing in it is left to name."""
-    if fits(line, indent) or (found := re.match(r"(.+? [-+*/]?= )(.+)", line)) is None:
+    if fits(line, indent) or (found := re.match(r"( *)(.+? [-+*/]?= )(.+)", line)) is None:
         return [line]
-    before, value = found.groups()
+    inner, before, value = found.groups()
+    if inner:
+        return [f"{inner}{part}" for part in wrapped(line[len(inner) :], indent + len(inner))]
     parts = _operands(value)
     if len(parts) == 1 and _last_bracket(value) > 0:
         return exploded(before, value, "", indent)

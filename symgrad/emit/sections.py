@@ -175,5 +175,7 @@ def _goes_round(
     """
     if before is None or line.has_rounds or before.told[0] is not origin.told[0]:
         return False
+    if origin.caller is not None and origin.code is before.code and origin.lasti < before.lasti:
+        return False  # further back in the same call
     last, now = lines.place(before), lines.place(origin)
     return now in seen and now >= last and origin.step < before.step - (now == last)

@@ -14,11 +14,13 @@ import numpy as np
 
 from symgrad import dims
 from symgrad.dims import Dim, Size
+from symgrad.emit.layout import fits
 from symgrad.graph import Aval, Equation, Graph, Op, Operand, Static, Sym
 from symgrad.ops.table import ATOM, MATMUL, PRODUCT, SUM, UNARY
 from symgrad.trees import quoted
 
 TARGET = "numpy"
+LOOPS = "ijkl"  # what the variables of loops are called
 
 
 class _Levels(dict[str, float]):
@@ -86,6 +88,24 @@ class Spelling:
     def shape(self, shape: tuple[Size, ...]) -> str:
         return self._speller.shape(shape)
 
+    def letters(self, count: int) -> list[str]:
+        """Return names for the variables of so many loops."""
+        return self._speller.letters(count)
+
+    def name(self, wanted: str) -> str:
+        """Return a new name for what is read on the next line alone."""
+        return self._speller.claimed(wanted)
+
+    def fits(self, line: str) -> bool:
+        return fits(line)
+
+    def __len__(self) -> int:
+        return len(self.rhs.operands)
+
+    def imported(self, module: str, name: str) -> str:
+        """Return what to call a function of a module of NumPy's."""
+        return self._speller.imported(module, name)
+
     def dtype(self, name: str) -> str:
         return f"{self.np}.{'bool_' if name == 'bool' else name}"
 
@@ -148,9 +168,14 @@ class Speller:
         np_name: str,
         primal: frozenset[Sym],
         taken: Container[str] = (),
+        claim: Callable[[str], str] | None = None,
+        may_import: bool = False,
     ):
         self.graph, self.inlined, self.name = graph, inlined, name
         self.dim_name, self.np, self.primal, self.taken = dim_name, np_name, primal, taken
+        self.claim, self.may_import = claim, may_import  # new names, and lines at the file's top
+        self.own_names: dict[str, str] = {}  # of loops' variables, by what they are for
+        self.imports: set[tuple[str, str]] = set()  # modules, and what is taken from them
         self.is_mixed = holds_other_floats(graph)
         self._shapes: dict[tuple[Size, ...], str] = {}
 
@@ -249,6 +274,24 @@ class Speller:
                 if (other.inexact or rhs.name == "divide") and abs(x.value) < 1e6:
                     operands[k] = literal(int(x.value))
         return operands
+
+    def letters(self, count: int) -> list[str]:
+        """Return names for the variables of so many loops, the same for all loops."""
+        places = [LOOPS[k] if k < len(LOOPS) else f"i{k}" for k in range(count)]
+        return list(map(self.claimed, places))
+
+    def claimed(self, wanted: str) -> str:
+        """Return a name that nothing else has, the same each time."""
+        if wanted not in self.own_names:
+            self.own_names[wanted] = self.claim(wanted) if self.claim else wanted
+        return self.own_names[wanted]
+
+    def imported(self, module: str, name: str) -> str:
+        """Return a function's own name where the module imports it, else the way to it."""
+        if not self.may_import or name in self.taken:
+            return f"{self.np}{module.removeprefix('numpy')}.{name}"
+        self.imports.add((module, name))
+        return name
 
     def size(self, size: Size) -> str:
         text = dims.spell(self.graph.shapes.resolve(size), self.dim_name)

@@ -61,6 +61,7 @@ class FunctionView:
     signature: tuple[str, ...]
     doc: str
     sections: tuple[tuple[str, ...], ...]  # lines, with a blank one between two sections
+    imports: frozenset[tuple[str, str]] = frozenset()  # modules, and what it takes from them
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +73,4 @@ class ModuleView:
     doc: tuple[str, ...]
     np: str
     functions: tuple[FunctionView, ...]
+    imports: tuple[str, ...] = ()  # of what the functions use, found as it is printed

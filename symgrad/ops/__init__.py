@@ -13,6 +13,7 @@ from symgrad.ops import (
     logsums,
     reductions,
     shaping,
+    windows,
 )
 from symgrad.ops.table import FRONT, METHODS, ZERO, op
 
@@ -31,4 +32,5 @@ __all__ = [
     "op",
     "reductions",
     "shaping",
+    "windows",
 ]

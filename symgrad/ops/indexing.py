@@ -57,7 +57,8 @@ def slice_length(shapes: Shapes, size: Size, part: slice) -> Size:
             )
         return floor_div(size - step - 1, -step)
     if stop is None and (start is None or (isinstance(start, int) and start >= 0)):
-        length = largest(size - (start or 0), 0)
+        is_whole = not start and shapes.is_at_most(0, size)
+        length = size if is_whole else largest(size - (start or 0), 0)
         return length if step in (None, 1) else floor_div(length + step - 1, step)
     if (
         isinstance(stop, int)
@@ -88,7 +89,7 @@ def _counts_from_the_end(shapes: Shapes, end: Any) -> bool:
     """Return whether a slice's end is negative: x[-k:] with k > 0, which the example decides."""
     if isinstance(end, int):
         return end < 0
-    return False if end.is_nonnegative else shapes.guard(end, "<", 0)
+    return False if shapes.is_at_most(0, end) else shapes.guard(end, "<", 0)
 
 
 def _consumed(key: Sequence[Any], arrays: Sequence[Aval]) -> list[int]:
@@ -175,8 +176,14 @@ def key_text(s: Any, first_array: int) -> str:
 
 
 def _slice_text(s: Any, part: slice) -> str:
-    ends = ["" if e is None else s.size(e) for e in (part.start, part.stop)]
-    steps = [] if part.step is None else [str(part.step)]
+    start, stop = ("" if e is None else s.size(e) for e in (part.start, part.stop))
+    return slice_text(start, stop, part.step)
+
+
+def slice_text(start: str, stop: str, step: int | None) -> str:
+    """Return a slice with these ends as formatters have it."""
+    ends = [start, stop]
+    steps = [] if step is None else [str(step)]
     if any(" " in e for e in ends):
         return " : ".join([*ends, *steps]).replace(":  :", "::").strip()
     return ":".join([*ends, *steps])
@@ -459,10 +466,10 @@ def _written_where(
 
 @indexed
 def _index_vjp(i: int, ct: Value, y: Value, x: Value, *indices: Value, key: Any) -> Any:
-    return op.add_at(_zeros_of(x), ct, *indices, key=key)
+    return op.add_at(zeros_of(x), ct, *indices, key=key)
 
 
-def _zeros_of(x: Value) -> Value:
+def zeros_of(x: Value) -> Value:
     """Return zeros of the shape of ``x``; an input brings its own shape along."""
     if x.builder.definition(x.symbol) is None:
         return op.full_like(x, 0)
@@ -649,7 +656,7 @@ def _grid(x: Value, indices: Value, axis: int) -> list[Any]:
 
 @indexed
 def _take_along_vjp(i: int, ct: Value, y: Value, x: Value, indices: Value, axis: int) -> Any:
-    return op.add_at(_zeros_of(x), ct, *_grid(x, indices, axis), key=(ARRAY,) * x.ndim)
+    return op.add_at(zeros_of(x), ct, *_grid(x, indices, axis), key=(ARRAY,) * x.ndim)
 
 
 def _take_along_aval(shapes: Shapes, x: Aval, indices: Aval, axis: int) -> Aval:

@@ -667,10 +667,13 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", constant_values: Any
     widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2)).tolist()
     sizes = zip(array.aval.shape, widths, strict=True)
     frame = filled(tuple(size + a + b for size, (a, b) in sizes), constant_values, array.dtype.name)
-    part = tuple(
-        slice(a, a + size, None) for size, (a, _) in zip(array.aval.shape, widths, strict=True)
-    )
-    return op.put_at(frame, array, key=part)
+    part = [
+        slice(a, a + size, None) if a or b else ALL
+        for size, (a, b) in zip(array.aval.shape, widths, strict=True)
+    ]
+    while part and part[-1] == ALL:
+        part.pop()
+    return op.put_at(frame, array, key=tuple(part))
 
 
 @accept(np.copy, method="copy")

@@ -46,6 +46,7 @@ from symgrad.recognise import (
     softmax,
     squares,
     sums,
+    windows,
     written,
 )
 from symgrad.recognise.moves import before_move
@@ -70,6 +71,7 @@ COMPOSITES = (
     *matrices.RULES,
     *powers.RULES,
     *squares.RULES,
+    *windows.RULES,
 )
 SUMS = (*elements.RULES, *chains.RULES, *products.RULES)
 RULES = (*COMPOSITES, *SUMS)

@@ -15,6 +15,7 @@ from symgrad.graph import Aval, Equation, Graph, Operand, Sym
 from symgrad.ops.table import flops_of, is_view, transcendentals_of
 from symgrad.report.amounts import Amount, Amounts
 from symgrad.schedule import Half, Plan, Statement
+from symgrad.schedule.statements import WRITES
 
 NO_OPERATION = frozenset({"size", "alias"})  # text, but nothing that NumPy does
 
@@ -98,8 +99,11 @@ def cost_of(plan: Plan, extra: Sequence[Operand], laws: Counter[str]) -> Cost:
         ys = [_resolved(graph, y) for y in eqn.lhs]
         tally = by_op.setdefault(eqn.rhs.name, _Tally())
         tally.times += times
-        if eqn.rhs.name != "add_at" or signs.get(eqn.rhs.operands[1]) != "=":
+        if eqn.rhs.name not in WRITES or signs.get(eqn.rhs.operands[1]) != "=":
             tally.flops[flops_of(graph.shapes, eqn.rhs, xs, ys[0])] += times
+        elif eqn.rhs.name == "add_windows" and len(xs) > 2:  # compared and multiplied, not added
+            tally.flops[flops_of(graph.shapes, eqn.rhs, xs, ys[0])] += times
+            tally.flops[flops_of(graph.shapes, eqn.rhs, xs[:2], ys[0])] -= times
         tally.transcendentals[transcendentals_of(eqn.rhs, xs, ys[0])] += times
         for aval in (*xs, *ys):
             moved[product(aval.shape)] += times * aval.dtype.itemsize

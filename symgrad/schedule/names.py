@@ -21,7 +21,7 @@ _ROLES: Mapping[str, str] = {
     "full": "zeros", "eye": "eye", "clip": "clipped", "maximum": "peak", "minimum": "least",
     "transpose": "turned", "flip": "flipped", "astype": "cast", "absolute": "magnitude",
     "expand_dims": "column", "squeeze": "line", "exp": "e", "sqrt": "root",
-    "max": "largest", "min": "smallest",
+    "max": "largest", "min": "smallest", "add_windows": "summed",
 }  # fmt: skip
 PHRASES: Mapping[str, str] = {
     "add": "{}_plus_{}", "subtract": "{}_minus_{}", "multiply": "{}_{}", "divide": "{}_over_{}",
@@ -99,6 +99,10 @@ class Names:
         lhs, row = self.defined[y]
         if len(lhs) > 1 and row.facts.role:
             return str(row.facts.role.split()[lhs.index(y)])  # "sign logdet"
+        of = self.defined.get(row.operands[0]) if row.operands else None
+        is_part = of is not None and row.name == "index" and of.rhs.name == "windows"
+        if of is not None and (row.name == "materialise" or is_part):
+            return self._role(of.lhs[0], in_words)
         said = self._part(row) if row.name == "index" else self._phrase(row)
         if said is not None and in_words:
             return said

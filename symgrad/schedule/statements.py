@@ -17,7 +17,12 @@ from symgrad.schedule.halves import Half, is_free_view
 
 PRIMAL_WEIGHT, DERIVATIVE_WEIGHT = 14.0, 4.0
 ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide"})
-WRITES = frozenset({"add_at", "put_at"})
+WRITES = frozenset({"add_at", "add_windows", "put_at"})
+# The first of the operands that a loop reads in every turn, and that are not worked out there.
+LOOPED = {"add_windows": 1, "count_in_windows": 0} | {
+    f"{name}_in_windows": 0 for name in ("max", "min", "sum", "mean")
+}
+READ_ONLY = frozenset({"broadcast_to", "windows"})  # views in which elements share memory
 
 
 @dataclass(slots=True)
@@ -111,6 +116,8 @@ def inline_single_use(
     reads.update(outputs)
     own_line, given = {*outputs, *keep}, frozenset(graph.inputs)
     written = {eqn.rhs.operands[0] for eqn in graph.equations if eqn.rhs.name in WRITES}
+    for eqn in graph.equations:
+        own_line.update(eqn.rhs.operands[LOOPED.get(eqn.rhs.name, len(eqn.rhs.operands)) :])
     folded: dict[Sym, Equation] = {}
     weights: dict[Operand, float] = {}  # of the folded ones, with what is folded into them
     blanks = _blank_bases(graph, own_line)
@@ -296,13 +303,13 @@ def _is_calculated(made: Plan, rhs: Op) -> bool:
 
 
 def _repeated(made: Plan) -> set[Sym]:
-    """Return the names of broadcast views: NumPy lets nobody write to one."""
+    """Return the names of views that repeat elements: NumPy lets nobody write to one."""
     found: set[Sym] = set()
     for statement in made.statements:
         rhs = statement.eqn.rhs
         while _is_view(made.half.graph, rhs):
             base = rhs.operands[0]
-            if rhs.name == "broadcast_to" or base in found:
+            if rhs.name in READ_ONLY or base in found:
                 found.update(statement.eqn.lhs)
                 break
             if base not in made.inlined:

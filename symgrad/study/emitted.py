@@ -35,7 +35,8 @@ NUMPY = _words(
     "dstack e einsum empty empty_like equal exp exp2 expand_dims expm1 eye fabs flip fliplr "
     "flipud float16 float32 float64 float_power floor floor_divide fmax fmin fmod full "
     "full_like greater greater_equal heaviside hstack hypot identity inf inner int16 int32 "
-    "int64 int8 invert isfinite isinf isnan less less_equal linalg.det linalg.inv "
+    "int64 int8 invert isfinite isinf isnan less less_equal "
+    "lib.stride_tricks.sliding_window_view linalg.det linalg.inv "
     "linalg.matrix_power linalg.norm linalg.slogdet linalg.solve log log10 log1p log2 "
     "logaddexp logaddexp.accumulate logaddexp.reduce logaddexp2 logaddexp2.accumulate "
     "logaddexp2.reduce logical_and logical_not logical_or "
@@ -56,10 +57,14 @@ METHODS = _words(
 )
 BUILT_INS = _words("abs bool float int len list max min range round slice sum tuple type zip")
 
+IMPORTED = {"numpy.lib.stride_tricks": _words("sliding_window_view")}  # by their own names
+
 ATTRIBUTES = _words("T dtype flat imag ndim real shape size")
 _KINDS = (np.ndarray, np.ufunc, str, bytes, dict, list, tuple, float, int, type)
 
-_STATEMENTS = (ast.Assign, ast.AugAssign, ast.Return, ast.If, ast.Raise, ast.Delete, ast.Expr)
+_STATEMENTS = (
+    ast.Assign, ast.AugAssign, ast.Return, ast.If, ast.For, ast.Raise, ast.Delete, ast.Expr,
+)  # fmt: skip
 _EXPRESSIONS = (
     ast.Constant, ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.Dict,
     ast.Call, ast.keyword, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp, ast.IfExp,
@@ -239,18 +244,26 @@ def names_in(text: str) -> list[str]:
 def refuse_foreign_code(tree: ast.Module) -> None:
     """Raise `SpecError` for the first thing in a module that symgrad does not emit."""
     aliases: set[str] = set()
+    imported: set[str] = set()
     found = []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name in FUNCTIONS:
             found.append(node.name)
-            _Function(node, frozenset(aliases)).check()
+            _Function(node, frozenset(aliases), frozenset(imported)).check()
         elif isinstance(node, ast.Import) and [a.name for a in node.names] == ["numpy"]:
             aliases.add(node.names[0].asname or "numpy")
+        elif isinstance(node, ast.ImportFrom) and _is_known_import(node):
+            imported.update(alias.name for alias in node.names)
         elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
             _refuse(node)
     if sorted(found) != sorted(FUNCTIONS):
         raise SpecError(f"the module holds {', '.join(found) or 'no function'}: each of "
                         f"{', '.join(FUNCTIONS)} is needed once")  # fmt: skip
+
+
+def _is_known_import(node: ast.ImportFrom) -> bool:
+    known = IMPORTED.get(node.module or "", frozenset())
+    return not node.level and all(a.name in known and a.asname is None for a in node.names)
 
 
 def _refuse(node: ast.AST) -> NoReturn:
@@ -274,8 +287,10 @@ def _is_foreign_attribute(name: str) -> bool:
 class _Function:
     """One function of a module, looked at node by node."""
 
-    def __init__(self, node: ast.FunctionDef, aliases: frozenset[str]):
-        self.node, self.aliases = node, aliases
+    def __init__(
+        self, node: ast.FunctionDef, aliases: frozenset[str], imported: frozenset[str] = frozenset()
+    ):
+        self.node, self.aliases, self.imported = node, aliases, imported
         args = node.args
         given = [*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg]
         self.parameters = {arg.arg for arg in given if arg is not None}
@@ -312,12 +327,34 @@ class _Function:
             for message in error.args:
                 self.expression(message)
             return
+        if isinstance(node, ast.For):
+            if node.orelse or node.type_comment:
+                _refuse(node)
+            self.loop(node)
+            for inner in node.body:
+                self.statement(inner)
+            return
         if isinstance(node, ast.Expr) and not isinstance(node.value, (ast.Constant, ast.Call)):
             _refuse(node)
         for part in ast.iter_child_nodes(node):
             self.expression(part)
 
+    def loop(self, node: ast.For | ast.comprehension) -> None:
+        """Check the head of a loop, which counts: ``for i in range(n)``."""
+        head = node.iter
+        counts = isinstance(head, ast.Call) and isinstance(head.func, ast.Name)
+        if not counts or head.func.id != "range" or not isinstance(node.target, ast.Name):  # type: ignore[attr-defined]
+            _refuse(head)
+        self.expression(head)
+
     def expression(self, node: ast.AST) -> None:
+        if isinstance(node, ast.ListComp):
+            for generator in node.generators:
+                if generator.ifs or generator.is_async:
+                    _refuse(node)
+                self.loop(generator)
+            self.expression(node.elt)
+            return
         if not isinstance(node, _EXPRESSIONS):
             _refuse(node)
         if isinstance(node, ast.Name):
@@ -348,7 +385,7 @@ class _Function:
     def call(self, node: ast.Call) -> None:
         function = node.func
         if isinstance(function, ast.Name):
-            if function.id not in BUILT_INS or function.id in self.locals:
+            if function.id not in BUILT_INS | self.imported or function.id in self.locals:
                 _refuse(node)
             if function.id == "type" and len(node.args) != 1:
                 _refuse(node)

@@ -18,6 +18,8 @@ from symgrad.expand import expand
 from symgrad.graph import Equation, Graph, Operand, Sym, sizes_read
 from symgrad.load import load_function
 from symgrad.ops.indexing import key_text
+from symgrad.ops.windows import addition_lines
+from symgrad.schedule.statements import WRITES
 
 
 def evaluate(
@@ -122,11 +124,13 @@ class _Text:
 
     def _statement(self, eqn: Equation) -> list[str]:
         rhs, target = eqn.rhs, ", ".join(map(_name, eqn.lhs))
-        if rhs.name not in ("put_at", "add_at"):
+        if rhs.name not in WRITES:
             return [f"{target} = {self.speller.equation(eqn)}"]
         base, value = (self.speller.operand(x) for x in rhs.operands[:2])
-        key = key_text(Spelling(self.speller, rhs), 2) or "..."
-        start = f"{target} = np.array({base})"
+        start, spelling = f"{target} = np.array({base})", Spelling(self.speller, rhs)
+        if rhs.name == "add_windows":
+            return [start, *addition_lines(spelling, target, is_first=False)]
+        key = key_text(spelling, 2) or "..."
         if rhs.name == "put_at":
             return [start, f"{target}[{key}] = {value}"]
         return [start, f"np.add.at({target}, np.s_[{key}], {value})"]

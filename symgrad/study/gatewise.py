@@ -292,7 +292,7 @@ class _Module:
         )
         half = Half(graph, frozenset(defined) if is_value else frozenset())
         inside = replace(self.interface, guards=(), conditions=())
-        return Writer(half, inside, self.np, defined, (), names)
+        return Writer(half, inside, self.np, defined, (), names, may_import=False)
 
     def _body(
         self, writer: Writer, sections: Sequence[Sequence[str]], outputs: Sequence[Operand]

@@ -36,12 +36,18 @@ SHORT = 4  # operations of a derivative that is shown as SymPy has it
 class _Calls(Speller):
     """Spells what emitted code has no expression for as a call of what it is called."""
 
+    def imported(self, module: str, name: str) -> str:
+        return name
+
     def equation(self, eqn: Equation) -> Text:
         rhs = eqn.rhs
         if rhs.name in WRITES:
             base, value = (str(self.operand(x)) for x in rhs.operands[:2])
             key = key_text(Spelling(self, rhs), 2) or "..."
             return Text(f"{WRITES[rhs.name]}({base}, [{key}], {value})")
+        if rhs.name == "add_windows":
+            base, value = (str(self.operand(x)) for x in rhs.operands[:2])
+            return Text(f"add_windows({base}, {value}, axis={rhs.setting('axis')})")
         if rhs.facts.spell[TARGET] is not None or eqn.lhs[0] in self.graph.notes.spellings:
             return super().equation(eqn)
         given = zip(rhs.params, rhs.settings, strict=True)

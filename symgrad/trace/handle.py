@@ -143,6 +143,11 @@ class Handle(Value):
             written = op.squeeze(new, axis=settings["axis"])
         elif name == "squeeze":
             written = op.expand_dims(new, axis=settings["axis"])
+        elif name == "windows":
+            raise TraceError(
+                "windows are read-only, as in NumPy: they share elements with one another; write "
+                "into the array itself, or .copy() the windows"
+            )
         else:
             raise TraceError(
                 f"writing through a view made by {name} is not followed: write into the array "

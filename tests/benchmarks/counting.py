@@ -99,7 +99,7 @@ for _name in (*REDUCTIONS, "trace", "copy", "astype", "clip", "dot", "repeat", "
 
 VIEWS = {
     "reshape", "ravel", "transpose", "expand_dims", "squeeze", "broadcast_to", "swapaxes",
-    "moveaxis", "diagonal", "diag", "shape", "ndim", "size", "empty_like",
+    "moveaxis", "diagonal", "diag", "shape", "ndim", "size", "empty_like", "sliding_window_view",
 }  # fmt: skip
 MAKERS = ("zeros", "ones", "full", "eye", "arange", "array", "asarray")
 
@@ -171,7 +171,35 @@ class CountingNumpy(types.ModuleType):
             return lambda *args, **options: recorded(name, found, args, options)
         if name == "bincount":  # NumPy does not ask an index array's class
             return lambda *args, **options: recorded(name, found, args, options)
+        if name in ("sum", "mean"):  # nor that of arrays in a list
+            return _of_lists(name, found)
+        if name in ("maximum", "minimum"):
+            pair = types.SimpleNamespace(reduce=_of_lists(name, found.reduce))
+            return _Ufunc(found, pair)
         return found
+
+
+def _of_lists(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(x: Any, *rest: Any, **options: Any) -> Any:
+        if isinstance(x, list):
+            return recorded(name, function, (x, *rest), options)
+        return function(x, *rest, **options)
+
+    return call
+
+
+@dataclass(frozen=True)
+class _Ufunc:
+    """A ufunc whose ``reduce`` counts arrays in a list as well."""
+
+    ufunc: Any
+    instead: Any
+
+    def __call__(self, *xs: Any, **options: Any) -> Any:
+        return self.ufunc(*xs, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.instead, name, None) or getattr(self.ufunc, name)
 
 
 @dataclass(frozen=True)

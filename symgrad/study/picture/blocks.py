@@ -18,7 +18,7 @@ REGULARISER, LOSS = "regulariser", "loss"
 
 MOVES = {
     "index", "transpose", "reshape", "expand_dims", "squeeze", "broadcast_to", "alias",
-    "as_float", "astype", "materialise",
+    "as_float", "astype", "materialise", "windows",
 }  # fmt: skip
 SUMS = {"add", "subtract"}
 LONG = 12  # operations in the formula of a value that is read more than once

@@ -34,6 +34,11 @@ SHORT = {
     "take_along": "pick",
     "put_at": "put",
     "add_at": "add at",
+    "add_windows": "add windows",
+    "max_in_windows": "max",
+    "min_in_windows": "min",
+    "sum_in_windows": "Σ",
+    "mean_in_windows": "mean",
 }
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 LETTERS = "xyzuvw"

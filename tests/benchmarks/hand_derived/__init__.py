@@ -4,6 +4,7 @@
 """
 
 from tests.benchmarks.hand_derived.classification import CLASSIFICATION
+from tests.benchmarks.hand_derived.convolutions import CONVOLUTIONS
 from tests.benchmarks.hand_derived.embeddings import EMBEDDINGS
 from tests.benchmarks.hand_derived.entry import Loss
 from tests.benchmarks.hand_derived.geometry_and_finance import GEOMETRY_AND_FINANCE
@@ -15,7 +16,8 @@ from tests.benchmarks.hand_derived.regression import REGRESSION
 __all__ = ["LOSSES", "Loss"]
 
 SUBJECTS = (
-    REGRESSION, CLASSIFICATION, LIKELIHOODS, EMBEDDINGS, NETWORKS, LAYERS, GEOMETRY_AND_FINANCE,
+    REGRESSION, CLASSIFICATION, LIKELIHOODS, EMBEDDINGS, NETWORKS, LAYERS, CONVOLUTIONS,
+    GEOMETRY_AND_FINANCE,
 )  # fmt: skip
 
 LOSSES = {loss.name: loss for subject in SUBJECTS for loss in subject}
