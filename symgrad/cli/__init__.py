@@ -19,9 +19,11 @@ from symgrad.cli import (
     compiling,
     differing,
     drawing,
+    evaluating,
     explaining,
     grading,
     paging,
+    predicting,
     schema,
     tabling,
     training,
@@ -45,6 +47,8 @@ COMMANDS = {
     "diff": differing,
     "schema": schema,
     "train": training,
+    "predict": predicting,
+    "evaluate": evaluating,
 }
 
 

@@ -22,7 +22,7 @@ ARGS = (
     "what example_args() in the file returns, else made up from the names; for a model spec its "
     "first parameters and a few examples)"
 )
-ROWS = "how many examples a model spec is looked at with (default: 3)"
+HOW_MANY = "how many examples a model spec is looked at with (default: 3)"
 WRT = "differentiate by this, a name or a position; repeat it or use commas (default: {})"
 SPEC = 'shape of an argument that is made up, "X: n d"; "lam:" is a scalar; repeat it'
 AUX = "the function returns (value, aux)"
@@ -57,7 +57,7 @@ def add_subject(parser: argparse.ArgumentParser, wrt: str = "0") -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add where example arguments come from."""
     parser.add_argument("--args", metavar="ARGS", help=ARGS)
-    parser.add_argument("--rows", type=int, metavar="N", help=ROWS)
+    parser.add_argument("--rows", type=int, metavar="N", help=HOW_MANY)
 
 
 def add_format(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
@@ -100,11 +100,14 @@ def specs_of(options: argparse.Namespace, found: Subject) -> dict[str, Spec] | N
 def examples_for(found: Subject, options: argparse.Namespace) -> ExampleArguments:
     """Return arguments to look at a function with: typed, of its file or spec, or made up."""
     from symgrad.study.examples import example_arguments
-    from symgrad.study.model_arguments import model_arguments
+    from symgrad.study.model_arguments import ROWS, model_arguments
 
     specs = specs_of(options, found)
-    if found.model is not None:  # rows of the spec's data go in as columns={"X": ..., "y": ...}
-        return model_arguments(found.model, options.args, options.rows)
+    if found.model is not None:
+        from symgrad.training.spec_models import first_examples
+
+        rows = first_examples(found.model, options.rows or ROWS)
+        return model_arguments(found.model, options.args, options.rows, rows)
     if options.rows is not None:
         raise SpecError("--rows is for model specs: a function's sizes are given with --spec")
     wrt = wrt_of(options, found)

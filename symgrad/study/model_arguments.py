@@ -48,6 +48,9 @@ def model_arguments(
     found = {**first, **columns, **typed}
     if first:
         notes = [*notes, f"the model's first parameters: {', '.join(first)}"]
+    taken = [name for name in columns if name not in typed]
+    if taken:
+        notes = [*notes, f"the first examples of the spec's data: {', '.join(taken)}"]
     missing = [name for name in signature.parameters if name not in found]
     if missing:
         made = examples(model, found, rows, seed)

@@ -294,7 +294,8 @@ class Preparation:
             row = rows[np.argwhere(lost)[0][0]]
             raise DataError(
                 f"column `{name}` lacks a value in {int(lost.sum())} of {len(column)} rows (first "
-                f"in row {row + 1}): say what to do with missing=..., e.g. 'drop' or 'mean'"
+                f"in row {row + 1}): leave these rows out, or say what stands for a missing value "
+                "with missing=..., such as 'drop' or 'mean'"
             )
         if isinstance(fill, tuple):
             fill = np.asarray(fill).reshape(column.shape[1:])

@@ -5,7 +5,8 @@ Given a function or a spec, train.  Invariant: both go through the one function 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -100,9 +101,10 @@ def of_spec(spec: Any, data: Any, given: dict[str, Any]) -> Settings:
         if name in given:
             raise ArgumentError(f"{name}= is for functions: a spec says it in its keys")
     made = spec if isinstance(spec, Model) else model(spec)
-    if "seed" in given:
-        made = model(override(made.spec, [f"seed={given.pop('seed')}"]))
-    return settings_of(made, data, **given)
+    keys = [f"seed={given.pop('seed')}"] if "seed" in given else []
+    if not isinstance(given.get("metrics", {}), Mapping):
+        keys.append(f"metrics={json.dumps(list(given.pop('metrics')))}")
+    return settings_of(model(override(made.spec, keys)) if keys else made, data, **given)
 
 
 def run(settings: Settings) -> TrainingResult:

@@ -22,7 +22,9 @@ from symgrad.spec.objectives import ONE
 from symgrad.training import metrics, scores
 from symgrad.training.columns import has_names, is_table
 from symgrad.training.conduct import Conduct
-from symgrad.training.objective import call
+from symgrad.training.dataset import Dataset
+from symgrad.training.loading import load_examples
+from symgrad.training.objective import Objective, call
 from symgrad.training.preparing import Preparation
 from symgrad.training.settings import Settings
 from symgrad.training.splitting import Part
@@ -254,6 +256,18 @@ def file_of(model: Model) -> Any:
             f"{model.spec.origin} names no data: give it, or set `file` in its table [data]"
         )
     return model.spec.folder / file
+
+
+def first_examples(model: Model, count: int) -> dict[str, Any]:
+    """Return the first examples to train on of the spec's file, or {} where there is no file."""
+    file = (model.spec.get("data") or {}).get("file")
+    if file is None or not (model.spec.folder / file).is_file():
+        return {}
+    settings = settings_of(model)
+    objective = Objective(settings.fn, settings.params, settings.conduct.masks)
+    training = load_examples(settings, objective).training
+    assert isinstance(training, Dataset)
+    return training.columns_at(slice(0, count))
 
 
 def preparation_of(model: Model, data: Any) -> Preparation | None:

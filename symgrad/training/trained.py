@@ -57,9 +57,31 @@ class TrainedModel:
 
     def classes(self, data: Any) -> Any:
         """Return the class of each row, as it was called in the training data."""
-        found = SpecConduct(self.model).classes(self.predict(data))
-        labels = self.labels
-        return found if labels is None else np.array(labels)[found]
+        return self.classes_of(self.predict(data))
+
+    def classes_of(self, output: Any) -> Any:
+        """Return the class of each row of what `predict` gives."""
+        found = SpecConduct(self.model).classes(output)
+        return found if self.labels is None else np.array(self.labels)[found]
+
+    @property
+    def tells_classes(self) -> bool:
+        """Whether the model tells classes apart, and does not predict numbers."""
+        return self.model.labels != "number"
+
+    @property
+    def targets(self) -> list[str]:
+        """What the data calls the columns that are predicted."""
+        found = () if self.preparation is None else self.preparation.targets
+        return list(found) or ["y"]
+
+    @property
+    def output_names(self) -> list[str]:
+        """What each column of `predict` is, for a model that tells classes apart."""
+        conduct = SpecConduct(self.model)
+        names = list(range(conduct.count or 2)) if self.labels is None else list(self.labels)
+        word = "P" if conduct.goal.links else "score"
+        return [f"{word}({each})" for each in (names[1:] if len(names) == 2 else names)]
 
     @property
     def labels(self) -> tuple[Any, ...] | None:
