@@ -6,18 +6,19 @@ function by function, with the numbers of the spec.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from symgrad import optim
-from symgrad.emit.layout import bracketed, exploded
+from symgrad.emit.layout import bracketed, exploded, fits
 from symgrad.optim.optimizers import Call
 from symgrad.spec import Model
 from symgrad.spec.consistency import classes_of, objective_of
 from symgrad.spec.objectives import CLASSES, ONE, SEVERAL
 from symgrad.standalone.table import TableText, assigned
+from symgrad.training.spec_models import optimizer_of, schedule_of, threshold_of
 from symgrad.trees import quoted
 
 DRAWS_NOTHING = {"zeros": "np.zeros", "ones": "np.ones"}
@@ -35,9 +36,7 @@ class LoopText:
 
     @cached_property
     def optimizer(self) -> optim.Optimizer:
-        given = self.model.spec["optimizer"]
-        settings = dict(given) if isinstance(given, Mapping) else {"name": given}
-        return optim.optimizer(settings.pop("name"), **settings)
+        return optimizer_of({"optimizer": self.model.spec["optimizer"]})
 
     @cached_property
     def schedule(self) -> optim.Schedule | None:
@@ -95,11 +94,11 @@ class LoopText:
             for line in exploded("", first_text(each), ",", 8)
         ]
         rng = ["    rng = np.random.RandomState(seed)"] if self.init_draws else []
+        short = '"""Return the first parameters."""'
+        doc = f'{short[:-4]}: {", ".join(self.model.parameters)}."""'
         return "\n".join([
             f"def init({'seed' if self.init_draws else ''}):",
-            f'    """Return the first parameters: {", ".join(self.model.parameters)}."""'
-            if len(self.model.parameters) < 12
-            else '    """Return the first parameters."""',
+            f"    {doc if fits(doc) else short}",
             *rng,
             "    return [",
             *(f"        {row}" for row in rows),
@@ -249,8 +248,7 @@ class LoopText:
         largest = "output.argmax(axis=1)"
         if goal.outputs == SEVERAL or width not in (None, 1):
             return largest
-        is_score = goal.outputs == ONE and goal.takes_scores and not goal.links
-        above = "output > 0" if is_score else "output > 0.5"
+        above = f"output > {threshold_of(self.model):g}"
         is_known = goal.outputs == ONE or width == 1
         return above if is_known else f"{largest} if output.ndim == 2 else {above}"
 
@@ -294,14 +292,6 @@ class LoopText:
             ("SHAPES", dict(self.model.parameters)), ("STATISTICS", self.model.plan.statistics),
         ]  # fmt: skip
         return [assigned(name, value) for name, value in said]
-
-
-def schedule_of(given: Mapping[str, Any], lr: Any) -> optim.Schedule:
-    """Return the schedule that a spec declares, with the rate of its optimizer."""
-    settings = {key: value for key, value in given.items() if key not in ("name", "then")}
-    if "then" in given:
-        lr = schedule_of(given["then"], lr)
-    return optim.schedule(given["name"], lr=lr, **settings)
 
 
 def rate_text(schedule: optim.Schedule, step: str) -> str:
