@@ -106,6 +106,12 @@ BATCHED = {"batch_size": 8}
 SPECS = {
     "the usual": spec(),
     "minibatches": spec(**BATCHED, metrics=["accuracy"]),
+    "a last batch of one": spec(batch_size=11, metrics=["accuracy"]),
+    "batches of one": spec(batch_size=1, epochs=2, metrics=["accuracy"]),
+    "a layer of one": spec(
+        batch_size=11, layers=[{"units": 1, "activation": "tanh"}, {"units": 3}]
+    ),
+    "one feature": spec(data=data(features=["b"]), batch_size=4),
     "minibatches in order": spec(**BATCHED, shuffle=False),
     "no validation": spec(validation=None),
     "no validation, minibatches": spec(validation=None, **BATCHED),
@@ -157,6 +163,13 @@ SPECS = {
     "binary, numbers": one("binary_cross_entropy", "flag", metrics=["accuracy", "auc"]),
     "hinge": one("hinge", "flag", metrics=["accuracy"]),
     "squared": one("squared", metrics=["mae", "rmse", "r2"], **BATCHED),
+    "squared, the last batch of one": one(
+        "squared", metrics=["mae"], batch_size=11, data=of_numbers(weights="weight")
+    ),
+    "batch norm, the last batch of one": spec(
+        layers=layers({"units": 6}, {"kind": "batch_norm"}, {"kind": "dropout", "rate": 0.5}),
+        batch_size=11,
+    ),
     "squared, three": spec(loss="squared", data=of_numbers(["t0", "t1", "t2"])),
     "squared, of classes": spec(loss="squared", metrics=["accuracy"]),
     "absolute": one("absolute"),
