@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # the names of __all__ once more, for type checkers and edito
         TraceError,
         WrtError,
     )
+    from symgrad.standalone.script import trainer
     from symgrad.study.checking_gradients import GradientCheck, check
     from symgrad.study.derivations import Derivation, explain
     from symgrad.study.differences import Difference, diff
@@ -99,6 +100,7 @@ __all__ = [
     "spec",
     "table",
     "train",
+    "trainer",
     "value_and_grad",
     "vjp",
 ]
@@ -131,6 +133,7 @@ _ELSEWHERE = {
     "jvp": "symgrad.transforms",
     "table": "symgrad.study.tables",
     "train": "symgrad.training.running",
+    "trainer": "symgrad.standalone.script",
     "value_and_grad": "symgrad.transforms",
     "vjp": "symgrad.transforms",
 }

@@ -48,6 +48,7 @@ STAGES = [
     ("spec",),
     ("study",),
     ("training",),
+    ("standalone",),  # programs that train, as text
     ("sklearn",),  # estimators for scikit-learn
     ("cli",),
     ("__main__",),

@@ -59,6 +59,7 @@ SQUARED = ["--set", "loss=squared"]
 RUNS = [
     (["compile"], 0, "def value_and_grad(W1, b1, w2, b2, X, y):"),
     (["compile", "--wrt", "w2"], 0, "return loss, dw2"),
+    (["emit"], 0, "def value_and_grad(W1, b1, w2, b2, X, y):"),
     (["table"], 0, "Reverse mode of loss at W1 (2, 3)"),
     (["table", "--level", "line", "--mode", "forward", "--wrt", "b2"], 0, "Forward mode of loss"),
     (["table", "--wrt", "w2", "--rows", "1"], 0, "y = [0]"),

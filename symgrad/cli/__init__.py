@@ -19,6 +19,7 @@ from symgrad.cli import (
     compiling,
     differing,
     drawing,
+    emitting,
     evaluating,
     explaining,
     grading,
@@ -36,6 +37,7 @@ DONE, FAILED = 0, 2
 
 COMMANDS = {
     "compile": compiling,
+    "emit": emitting,
     "table": tabling,
     "draw": drawing,
     "explain": explaining,

@@ -93,7 +93,8 @@ elementwise(
     "negative", "Value with its sign changed.", accepts=(np.negative, operator.neg),
     rule="constant factor rule",
     math=lambda x: -x, partials=(lambda *_: -1,),
-    numpy="-{0:8}", precedence=UNARY, notation=lambda s: maths.minus(s[0]),
+    numpy="-{0:10}",  # Python reads -x**2 as -(x**2), and people do not
+    precedence=UNARY, notation=lambda s: maths.minus(s[0]),
 )  # fmt: skip
 elementwise(
     "square", "Second power.", accepts=(np.square,),

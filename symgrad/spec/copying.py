@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -18,32 +18,41 @@ from symgrad import losses, nn
 MODULES = (nn, losses)
 
 
-def copied(names: Iterable[str], absent: Iterable[str] = ()) -> list[list[str]]:
+Optional = Mapping[str, bool]  # arguments, None by default, that every call gives, or none does
+
+
+def copied(
+    names: Iterable[str], absent: Iterable[str] = (), given: Iterable[str] = ()
+) -> list[list[str]]:
     """Return the lines of each function that is needed; what is called stands before its caller.
 
-    ``absent`` are optional arguments, None by default, that no call gives.
+    Of optional arguments, None by default, no call gives those that are ``absent``, and every
+    call those that are ``given``.
     """
+    known = frozenset([(name, False) for name in absent] + [(name, True) for name in given])
     found: dict[str, list[str]] = {}
     for name in names:
-        _collect(name, frozenset(absent), found)
+        _collect(name, known, found)
     return list(found.values())
 
 
-def _collect(name: str, absent: frozenset[str], found: dict[str, list[str]]) -> None:
+def _collect(name: str, known: frozenset[tuple[str, bool]], found: dict[str, list[str]]) -> None:
     if name in found:
         return
-    lines, calls = text_of(name, absent)
+    lines, calls = text_of(name, known)
     for called in calls:
-        _collect(called, absent, found)
+        _collect(called, known, found)
     found[name] = list(lines)
 
 
 @cache
-def text_of(name: str, absent: frozenset[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def text_of(
+    name: str, known: frozenset[tuple[str, bool]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return a function's lines, its docstring cut to one sentence, and which of ours it calls."""
     source = inspect.getsource(function_named(name))
-    if absent & set(inspect.signature(function_named(name)).parameters):
-        source = without(source, absent)
+    if dict(known).keys() & set(inspect.signature(function_named(name)).parameters):
+        source = without(source, dict(known))
     tree = parsed(source)
     doc = tree.body[0]
     lines = source.splitlines()
@@ -80,45 +89,45 @@ def function_named(name: str) -> Callable[..., Any]:
 # --- without the arguments that nobody gives ------------------------------------------------------
 
 
-def without(source: str, absent: frozenset[str]) -> str:
-    """Return a function's source as it is where the arguments ``absent`` are None."""
+def without(source: str, known: Optional) -> str:
+    """Return a function's source as it is where optional arguments are given, or are not."""
     tree, lines = parsed(source), source.splitlines()
-    lines[0] = f"def {tree.name}({', '.join(kept(tree.args, absent))}):"
+    lines[0] = f"def {tree.name}({', '.join(kept(tree.args, known))}):"
     for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and is_plain_mean(call, absent):
+        if isinstance(call, ast.Call) and is_plain_mean(call, known):
             values = ast.get_source_segment(source, call.args[0])
             row, ends = call.lineno - 1, (call.col_offset, call.end_col_offset)
             lines[row] = f"{lines[row][: ends[0]]}np.mean({values}){lines[row][ends[1] :]}"
     for choice in reversed(tree.body):
-        if isinstance(choice, ast.If) and (outcome := is_none(choice.test, absent)) is not None:
+        if isinstance(choice, ast.If) and (outcome := is_none(choice.test, known)) is not None:
             rows = slice(choice.lineno - 1, choice.end_lineno if not outcome else len(lines))
             body = lines[choice.body[0].lineno - 1 : choice.end_lineno]
             lines[rows] = [line.removeprefix("    ") for line in body] if outcome else []
     return "\n".join(lines)
 
 
-def kept(args: ast.arguments, absent: frozenset[str]) -> list[str]:
+def kept(args: ast.arguments, known: Optional) -> list[str]:
     """Return the parameters that stay, as they are written."""
     plain = len(args.args) - len(args.defaults)
     defaults = [None] * plain + [ast.unparse(each) for each in args.defaults]
     pairs = zip((arg.arg for arg in args.args), defaults, strict=True)
     return [
-        name if default is None else f"{name}={default}"
+        name if default is None or name in known else f"{name}={default}"
         for name, default in pairs
-        if name not in absent
+        if known.get(name, True)
     ]
 
 
-def is_plain_mean(call: ast.Call, absent: frozenset[str]) -> bool:
+def is_plain_mean(call: ast.Call, known: Optional) -> bool:
     """Return whether a call is a weighted mean without weights, which `np.mean` is."""
     is_mean = isinstance(call.func, ast.Name) and call.func.id == "weighted_mean"
     last = call.args[-1] if call.args else None
-    return is_mean and isinstance(last, ast.Name) and last.id in absent
+    return is_mean and isinstance(last, ast.Name) and not known.get(last.id, True)
 
 
-def is_none(test: ast.expr, absent: frozenset[str]) -> bool | None:
+def is_none(test: ast.expr, known: Optional) -> bool | None:
     """Return what ``name is None`` or ``name is not None`` comes to; None for any other test."""
     match test:
         case ast.Compare(left=ast.Name(id=name), ops=[op], comparators=[ast.Constant(value=None)]):
-            return isinstance(op, ast.Is) if name in absent else None
+            return isinstance(op, ast.IsNot) is known[name] if name in known else None
     return None

@@ -7,7 +7,7 @@ text is made of is ours, or went through the schema's patterns and the whitelist
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from symgrad.emit.layout import bracketed, fits, paragraph, wrapped
@@ -76,7 +76,25 @@ def printed(plan: Plan) -> str:
         functions.append(evaluate_text(plan, calls))
     if plan.net.norms:
         functions.append(statistics_text(plan))
-    text = ModelText(title(plan), documented(plan), plan.imported, helpers(plan, calls), functions)
+    return rendered(plan, helpers(plan, calls), functions)
+
+
+def printed_for_prediction(plan: Plan) -> str:
+    """Return the text of a trained model: nothing is dropped, means and variances are given."""
+    steps = [step for step in plan.net.steps if not step.mask]
+    trained = replace(plan, net=replace(plan.net, steps=steps))
+    calls = plan.net.calls - {"dropout"}
+    functions = [network_text(trained, is_trained=True)] if not plan.imported else []
+    functions.append(predict_text(trained, calls))
+    differs = plan.masks or plan.statistics
+    functions.append(evaluate_text(trained, calls) if differs else loss_text(trained, calls))
+    if plan.net.norms:
+        functions.append(statistics_text(trained))
+    return rendered(trained, helpers(trained, calls, ["mean", "variance"]), functions)
+
+
+def rendered(plan: Plan, called: list[list[str]], functions: list[FunctionText]) -> str:
+    text = ModelText(title(plan), documented(plan), plan.imported, called, functions)
     template = environment().get_template("model/module.py.jinja")
     return template.render(model=text)
 
@@ -94,19 +112,24 @@ def documented(plan: Plan) -> list[str]:
     return paragraph(words)
 
 
-def helpers(plan: Plan, calls: set[str]) -> list[list[str]]:
-    """Return the small functions that the model calls, without the weights that it has not."""
+def helpers(plan: Plan, calls: set[str], given: Sequence[str] = ()) -> list[list[str]]:
+    """Return the small functions that the model calls, without the weights that it has not.
+
+    ``given`` are their optional arguments that every call gives.
+    """
     by_class, by_example = plan.spec.get("class_weights"), has_weights(plan.spec.content)
     absent = [] if by_class else ["class_weights"] if by_example else ["class_weights", "weights"]
-    return copied(sorted(calls), absent)
+    return copied(sorted(calls), absent, given)
 
 
 # --- the functions --------------------------------------------------------------------------------
 
 
-def network_text(plan: Plan) -> FunctionText:
+def network_text(plan: Plan, is_trained: bool = False) -> FunctionText:
     """Return the forward pass: masks are for training, means and variances for prediction."""
     options = [f"{name}=None" for name in [*plan.masks, *plan.statistics]]
+    if is_trained:
+        options = plan.statistics
     lines: list[str] = []
     for step in plan.net.steps:
         line = f"{step.target} = {step.value}"

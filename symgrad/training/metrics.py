@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import ArgumentError, ShapeError, did_you_mean
+from symgrad.training import scores
 
 Metric = Callable[[Any, Any], Any]
 
@@ -45,32 +46,26 @@ def labels_of(y: Any) -> Any:
 
 def mae(output: Any, y: Any) -> float:
     """Return the mean absolute error."""
-    return float(np.abs(_errors(output, y)).mean())
+    return float(scores.mae(*_aligned(output, y)))
 
 
 def rmse(output: Any, y: Any) -> float:
     """Return the root of the mean squared error."""
-    return float(np.sqrt((_errors(output, y) ** 2).mean()))
+    return float(scores.rmse(*_aligned(output, y)))
 
 
 def r2(output: Any, y: Any) -> float:
-    """Return the part of the variance of the targets that predictions explain.
-
-    Of targets that are all equal it is 1 for exact predictions, else 0, as in scikit-learn.
-    """
-    y = np.asarray(y, float)
-    left = float((_errors(output, y) ** 2).sum())
-    total = float(((y - y.mean(axis=0)) ** 2).sum())
-    return 1 - left / total if total else float(left == 0)
+    """Return the part of the variance of the targets that predictions explain."""
+    return float(scores.r2(*_aligned(output, y)))
 
 
-def _errors(output: Any, y: Any) -> Any:
+def _aligned(output: Any, y: Any) -> tuple[Any, Any]:
     output, y = np.asarray(output, float), np.asarray(y, float)
     if output.shape != y.shape and output.size == y.size:
         output = output.reshape(y.shape)  # (n, 1) beside (n,) would broadcast to (n, n)
     if output.shape != y.shape:
         raise ShapeError(f"predict gives shape {output.shape}, the targets have {y.shape}")
-    return output - y
+    return output, y
 
 
 METRICS: dict[str, Metric] = {"accuracy": accuracy, "mae": mae, "r2": r2, "rmse": rmse}

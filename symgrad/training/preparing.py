@@ -17,6 +17,7 @@ import numpy as np
 
 from symgrad.errors import DataError, SpecError, did_you_mean
 from symgrad.training.csv_files import MISSING
+from symgrad.training.file_arrays import FileArray
 
 ROWS_AT_ONCE = 4096
 ENCODINGS = ("one_hot", "drop_first", "integer")
@@ -188,13 +189,17 @@ class Preparation:
         if how not in FILLS:
             return self._literal(name, column, how)
         if how == "most_frequent":
-            return _most_frequent(column, rows)
+            return _most_frequent(column, rows, self._order(name))
         if column.dtype == object:
             raise DataError(
                 f"missing={how!r} cannot fill in the words of `{name}`: use "
                 f'missing={{"{name}": "most_frequent"}}, or a word of your own'
             )
         return _floats(_moments(column, rows)[0] if how == "mean" else _median(column, rows))
+
+    def _order(self, name: str) -> Sequence[Any]:
+        """Return the categories of a column in the order in which they were given, if they were."""
+        return self.categories.get(name, ()) if isinstance(self.categories, Mapping) else ()
 
     def _literal(self, name: str, column: Any, value: Any) -> Any:
         is_word = isinstance(value, str)
@@ -373,13 +378,14 @@ def _plain(value: Any) -> Any:
     return list(value)
 
 
-# --- numbers of a column, a few thousand rows at a time -------------------------------------------
+# --- numbers of a column; of one in a file a few thousand rows at a time --------------------------
 
 
 def _parts(column: Any, rows: Any) -> Iterator[tuple[int, Any]]:
     count = len(column) if rows is None else len(rows)
-    for start in range(0, count, ROWS_AT_ONCE):
-        wanted = slice(start, start + ROWS_AT_ONCE)
+    size = ROWS_AT_ONCE if isinstance(column, FileArray) else max(count, 1)
+    for start in range(0, count, size):
+        wanted = slice(start, start + size)
         yield start, np.asarray(column[wanted] if rows is None else column[rows[wanted]])
 
 
@@ -392,7 +398,8 @@ def _is_missing(part: Any) -> Any:
 def _moments(column: Any, rows: Any, fill: Any = None) -> tuple[Any, Any]:
     """Return mean and standard deviation of the numbers; the latter is 1 where they do not vary.
 
-    A missing value counts as ``fill``, or not at all.
+    A missing value counts as ``fill``, or not at all.  Of an array in memory these are the bits
+    of `np.nanmean` and `np.std`.
     """
     size = math.prod(column.shape[1:])
     stand_in = None if fill is None else np.broadcast_to(np.asarray(fill, float).ravel(), size)
@@ -406,10 +413,10 @@ def _moments(column: Any, rows: Any, fill: Any = None) -> tuple[Any, Any]:
     count, total, squares = np.zeros(size), np.zeros(size), np.zeros(size)
     for part, counts in numbers():
         count += counts.sum(axis=0)
-        total += part.sum(axis=0, dtype=float, where=counts)
+        total += np.where(counts, part, 0).sum(axis=0, dtype=float)
     mean = total / np.maximum(count, 1)
     for part, counts in numbers():
-        squares += ((part - mean) ** 2).sum(axis=0, dtype=float, where=counts)
+        squares += (np.where(counts, part - mean, 0) ** 2).sum(axis=0, dtype=float)
     scale = np.sqrt(squares / np.maximum(count, 1))
     return mean, np.where(scale > 0, scale, 1.0)
 
@@ -423,14 +430,16 @@ def _values(column: Any, rows: Any) -> set[Any]:
     return {v for _, part in _parts(column, rows) for v in part[~_is_missing(part)].tolist()}
 
 
-def _most_frequent(column: Any, rows: Any) -> Any:
+def _most_frequent(column: Any, rows: Any, order: Sequence[Any]) -> Any:
+    """Return what occurs most often; of several the first in ``order``, or the smallest."""
     counts: dict[Any, int] = {}
     for _, part in _parts(column, rows):
         for value in part[~_is_missing(part)].tolist():
             counts[value] = counts.get(value, 0) + 1
     if not counts:
         raise DataError("a column without any value has no most frequent one")
-    return min(counts, key=lambda value: (-counts[value], value))
+    place = {value: k for k, value in enumerate(order)}
+    return min(counts, key=lambda value: (-counts[value], place.get(value, len(order)), value))
 
 
 def _sorted(name: str, values: set[Any]) -> list[Any]:

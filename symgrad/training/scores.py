@@ -1,4 +1,4 @@
-"""How often classes are right, as plain functions that can stand in any program.
+"""How good predictions are, as plain functions that can stand in any program.
 
 ``found`` and ``y`` are the classes of the rows (n,), by number.  The scores of one class call 1
 the class that is looked for; a score that would divide by zero is 0, as in scikit-learn.
@@ -57,3 +57,22 @@ def auc(scores, y):
     if ones == 0 or zeros == 0:
         return float("nan")
     return float((np.sum(ranks[y == 1]) - ones * (ones + 1) / 2) / (ones * zeros))
+
+
+def mae(output, y):
+    """Return the mean absolute error."""
+    return float(np.abs(output - y).mean())
+
+
+def rmse(output, y):
+    """Return the root of the mean squared error."""
+    return float(np.sqrt(((output - y) ** 2).mean()))
+
+
+def r2(output, y):
+    """Return the part of the variance of the targets that predictions explain.
+
+    Of targets that are all equal it is 1 for exact predictions, else 0, as in scikit-learn.
+    """
+    left, total = ((output - y) ** 2).sum(), ((y - y.mean(axis=0)) ** 2).sum()
+    return float(1 - left / total if total else left == 0)
