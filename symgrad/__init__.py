@@ -48,6 +48,7 @@ if TYPE_CHECKING:  # the names of __all__ once more, for type checkers and edito
     from symgrad.training.preparing import Preparation
     from symgrad.training.result import TrainingResult
     from symgrad.training.running import train
+    from symgrad.training.trained import TrainedModel
     from symgrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __all__ = [
@@ -78,6 +79,7 @@ __all__ = [
     "Table",
     "TemplateError",
     "TraceError",
+    "TrainedModel",
     "TrainingResult",
     "Verdict",
     "WrtError",
@@ -117,6 +119,7 @@ _ELSEWHERE = {
     "GradientCheck": "symgrad.study.checking_gradients",
     "Preparation": "symgrad.training.preparing",
     "Table": "symgrad.study.tables",
+    "TrainedModel": "symgrad.training.trained",
     "TrainingResult": "symgrad.training.result",
     "Verdict": "symgrad.study.judge",
     "check": "symgrad.study.checking_gradients",

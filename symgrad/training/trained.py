@@ -123,9 +123,34 @@ class TrainedModel:
     def _read(self, data: Any) -> dict[str, Any]:
         marks = MISSING if self.preparation is None else self.preparation.marks
         arrays = arrays_among(data)
-        columns = read_columns(data if arrays is None else arrays, self._taken, marks)
+        if arrays is not None:
+            data = self._columns_of(arrays)
+        columns = read_columns(data, self._taken, marks)
         row_count(columns)
         return columns
+
+    def _columns_of(self, arrays: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return arrays X, y and weights as the columns that the model was trained on."""
+        prepared = self.preparation
+        if prepared is None or prepared.encodings is None or "X" in prepared.encodings:
+            return arrays
+        X, names = np.asarray(arrays["X"]), list(prepared.encodings)
+        coded = [name for name, each in prepared.encodings.items() if each.categories is not None]
+        if coded:
+            raise DataError(
+                f"`{coded[0]}` holds categories, so give the columns by name: a dict, or a table"
+            )
+        if X.ndim != 2 or X.shape[1] != len(names):
+            raise DataError(
+                f"X has shape {X.shape}, and the model takes {len(names)} columns: "
+                f"{', '.join(names)}"
+            )
+        found = dict(zip(names, X.T, strict=True))
+        if "y" in arrays and len(prepared.targets) == 1:
+            found[prepared.targets[0]] = arrays["y"]
+        if "weights" in arrays and prepared.weights is not None:
+            found[prepared.weights] = arrays["weights"]
+        return found
 
     # --- keeping it
 
