@@ -602,7 +602,7 @@ MISTAKES = [
     (C(np.hypot), "takes what the network gives and the targets|has no signature"),
     (C(lambda scores: scores.sum()), "a function takes what the network gives and the targets"),
     (C(max), "has no signature"),
-    (C(unweighted), "sizes 3 and 150 disagree"),
+    (C(unweighted), "sizes k = 3 and n = 150 disagree"),
     (R(lambda y_hat, y: y_hat - y), "not one number: reduce it"),
     (C(unweighted, labels="ints"), "labels='ints' must be"),
     (C(hidden=(8, 0)), "units` is 0"),
