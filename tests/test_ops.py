@@ -327,3 +327,14 @@ def test_an_op_has_a_sentence_and_a_formula_for_people(name):
 def test_an_op_without_a_derivative_says_so_and_no_rule_is_missing():
     silent = {n for n, row in OPS.items() if row.vjp is None and row.facts.differentiable}
     assert silent == {"size", "full", "eye", "arange", "constant"}  # these have no operands
+
+
+@pytest.mark.parametrize("reduce", [np.sum, np.mean, np.prod, np.max, np.min])
+def test_a_number_is_not_reduced_again(reduce):
+    def loss(w, x):
+        return reduce(w @ x)
+
+    source = symgrad.compile(loss, specs={"w": ("n",), "x": ("n",)}).source
+    assert "    loss = w @ x\n" in source and "    dw = dloss * x  # (n,)\n" in source
+    with pytest.raises(symgrad.ShapeError, match="axis 1 does not exist"):
+        symgrad.compile(lambda w, x: reduce(w @ x, axis=1))(np.ones(2), np.ones(2))

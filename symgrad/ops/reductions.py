@@ -98,6 +98,14 @@ def _axes(a: Any, axis: Any) -> tuple[int, ...]:
     return normal_axes(axis, a.ndim)
 
 
+def _reduced(name: str, a: Any, axis: Any, keepdims: Any) -> Any:
+    """Apply a reduction that gives a number without axes back as it is."""
+    axes = _axes(a, axis)
+    if a.aval.kind == "numpy" and a.aval.inexact:
+        return a
+    return getattr(op, name)(a, axis=axes, keepdims=bool(keepdims))
+
+
 def _reduce(ufunc: Any, front: Any) -> None:
     """Let ``np.add.reduce`` be ``np.sum``, over the first axis unless told otherwise."""
 
@@ -231,7 +239,7 @@ def sum_(
     where: Any = True,
 ) -> Any:
     a = _in_dtype(a, dtype)
-    total = op.sum(_only(a, where, 0), axis=_axes(a, axis), keepdims=bool(keepdims))
+    total = _reduced("sum", _only(a, where, 0), axis, keepdims)
     return total if _is_number(initial, 0) else total + initial
 
 
@@ -254,7 +262,7 @@ def mean(
 ) -> Any:
     a = _in_dtype(a, dtype)
     if where is True:
-        return op.mean(a, axis=_axes(a, axis), keepdims=bool(keepdims))
+        return _reduced("mean", a, axis, keepdims)
     mask = op.broadcast_to(where, shape=a.aval.shape)
     ones = op.astype(mask, dtype=_float_dtype(a.dtype).name)
     total = sum_(a, axis, keepdims=keepdims, where=where)
@@ -321,7 +329,7 @@ def prod(
     where: Any = True,
 ) -> Any:
     a = _in_dtype(a, dtype)
-    total = op.prod(_only(a, where, 1), axis=_axes(a, axis), keepdims=bool(keepdims))
+    total = _reduced("prod", _only(a, where, 1), axis, keepdims)
     return total if _is_number(initial, 1) else total * initial
 
 
@@ -350,9 +358,7 @@ def _extreme(name: str, word: str, function: Any, alias: Any, of_two: Any) -> No
     ) -> Any:
         if where is not True and initial is None:
             raise TypeError("where= needs initial=, as in NumPy")
-        found = getattr(op, name)(
-            _only(a, where, initial), axis=_axes(a, axis), keepdims=bool(keepdims)
-        )
+        found = _reduced(name, _only(a, where, initial), axis, keepdims)
         return found if initial is None else FRONT[of_two](found, initial)
 
     _reduce(of_two, front)
