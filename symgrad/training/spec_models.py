@@ -86,10 +86,7 @@ class SpecConduct(Conduct):
 
     def classes(self, output: Any) -> Any:
         """Return the class of each row: the largest score, or what is above the threshold."""
-        output = np.asarray(output)
-        if output.ndim == 2 and output.shape[1] > 1:
-            return output.argmax(axis=1)
-        return (output.reshape(len(output)) > threshold_of(self.model)).astype(int)
+        return classes_above(threshold_of(self.model), output)
 
     @property
     def metrics(self) -> dict[str, Score]:
@@ -97,7 +94,8 @@ class SpecConduct(Conduct):
         return {name: self.metric(name) for name in self.model.spec["metrics"]}
 
     def metric(self, name: str) -> Score:
-        return Score(name, score_of(name, self.count), None if name in OF_NUMBERS else self.classes)
+        above = None if name in OF_NUMBERS else threshold_of(self.model)
+        return Score(name, score_of(name, self.count), above)
 
     def refuse(self, columns: Mapping[str, Any], source: str) -> None:
         """Raise `DataError` for columns that do not fit the layers or the loss."""
@@ -114,20 +112,28 @@ BY_CLASS = frozenset({"precision", "recall", "f1"})
 
 @dataclass(frozen=True)
 class Score:
-    """A metric by name: of classes, or without ``classes`` of what is predicted itself."""
+    """A metric by name: of the classes that a threshold tells, or of what is predicted itself."""
 
     name: str
     function: Callable[[Any, Any], float]
-    classes: Callable[[Any], Any] | None
+    above: float | None
 
     @property
     def __name__(self) -> str:  # as a function's, for the monitor
         return self.name
 
     def __call__(self, output: Any, y: Any) -> float:
-        if self.classes is None:
+        if self.above is None:
             return self.function(output, y)
-        return self.function(self.classes(output), metrics.labels_of(y))
+        return self.function(classes_above(self.above, output), metrics.labels_of(y))
+
+
+def classes_above(threshold: float, output: Any) -> Any:
+    """Return the class with the largest score in each row; of one number a row, 1 above."""
+    output = np.asarray(output)
+    if output.ndim == 2 and output.shape[1] > 1:
+        return output.argmax(axis=1)
+    return (output.reshape(len(output)) > threshold).astype(int)
 
 
 def score_of(name: str, count: int | None) -> Callable[[Any, Any], float]:
