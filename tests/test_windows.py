@@ -59,6 +59,10 @@ PROGRAMS = [
     ("every second", lambda x: weighted(view(x, 3)[::2]), [real(9)]),
     ("every second from the second", lambda x: weighted(view(x, 2, axis=1)[:, 1::2]), [real(3, 7)]),
     ("all but the last", lambda x: weighted(view(x, (2, 2))[:-1, 1:]), [real(4, 5)]),
+    ("more windows than there are", lambda x: weighted(view(x, 3)[:100]), [real(7)]),
+    ("a slice that the last window cuts", lambda x: weighted(view(x, 2, axis=1)[:, 1:9]),
+     [real(2, 5)]),
+    ("windows from behind the last", lambda x: np.sum(x) + weighted(view(x, 3)[9:]), [real(7)]),
     ("one window", lambda x: weighted(view(x, 2)[1]), [real(5)]),
     ("the last windows of an axis", lambda x: weighted(view(x, (2, 2))[-1]), [real(4, 5)]),
     ("backward", lambda x: weighted(view(x, 2)[::-1]), [real(5)]),
@@ -377,3 +381,20 @@ def test_the_shape_of_windows_is_numpys():
         x = builder.wrap(builder.input(Aval(shape, FLOAT64), "x"))
         found = builder.apply("windows", x, window=window, axis=axis)
         assert found.shape == view(np.zeros(shape), window, axis=axis).shape
+
+
+def test_a_slice_serves_sizes_at_which_the_last_window_cuts_it():
+    c = symgrad.compile(lambda x: np.sum(view(x, 3)[:3] ** 2), specs={"x": ("n",)})
+    for n in (3, 4, 5, 9):
+        x = real(n)
+        assert_same(c.grad(x), numerical_gradient(c.function, [x], 0), rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("reduce", ["max", "min"])
+def test_extremes_of_float32_do_not_go_through_float64(reduce):
+    x = real(5, 4).astype(np.float32)
+    pooled = symgrad.compile(lambda x: np.sum(getattr(view(x, (2, 2)), reduce)(axis=(2, 3)) ** 2))
+    rows = symgrad.compile(lambda x: np.sum(getattr(x, reduce)(axis=1) ** 2))
+    for c in (pooled, rows):
+        assert c.grad(x).dtype == np.float32
+        assert "astype(np.float64)" not in c.source and c.source.count("astype") <= 2

@@ -182,6 +182,9 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> An
 
 def spell_constant(s: Any) -> str:
     dtype = np.dtype(s["dtype"])
+    if 0 in s["shape"]:
+        kind = "" if dtype == np.float64 else f", dtype={s.dtype(s['dtype'])}"
+        return f"{s.np}.zeros({s['shape']}{kind})"
     plain = np.array(s["value"]).dtype == dtype and s["value"] != ()
     kind = "" if plain else f", dtype={s.dtype(s['dtype'])}"
     return f"{s.np}.array({_list_text(s, s['value'])}{kind})"

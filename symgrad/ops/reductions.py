@@ -341,7 +341,12 @@ _reduce(np.multiply, prod)
 def _extreme_vjp(ct: Value, y: Value, x: Value, axis: Any, keepdims: bool) -> Value:
     hit = op.equal(x, kept(y, x, axis, keepdims))
     ties = op.sum(hit, axis=normal_axes(axis, x.ndim), keepdims=bool(x.ndim))
-    return hit * (kept(ct, x, axis, keepdims) / ties)
+    return hit * (kept(ct, x, axis, keepdims) / counted(ties, x))
+
+
+def counted(count: Value, x: Value) -> Value:
+    """Return a count in the dtype of ``x``: an integer would make of float32 a float64."""
+    return count if x.dtype == np.float64 else op.astype(count, dtype=x.dtype.name)
 
 
 def _extreme(name: str, word: str, function: Any, alias: Any, of_two: Any) -> None:

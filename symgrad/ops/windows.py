@@ -16,6 +16,7 @@ from symgrad.dims import Shape, Shapes, Size, is_nonnegative, product
 from symgrad.errors import ShapeError, TraceError
 from symgrad.graph import Aval, Op, Value, size_value
 from symgrad.ops.indexing import indexed_shape, slice_text, zeros_of
+from symgrad.ops.reductions import counted
 from symgrad.ops.table import (
     ALL,
     ZERO,
@@ -208,7 +209,7 @@ def _hit(x: Value, extreme: Value, n: int) -> Value:
 
 
 def _extreme_vjp(ct: Value, y: Value, x: Value, window: Shape) -> Value:
-    share = ct / op.count_in_windows(x, y, window=window)
+    share = ct / counted(op.count_in_windows(x, y, window=window), x)
     inside = tuple(range(y.ndim, y.ndim + len(window)))
     return _hit(x, y, len(window)) * (op.expand_dims(share, axis=inside) if y.ndim else share)
 

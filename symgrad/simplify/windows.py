@@ -71,6 +71,8 @@ def _from_the_front(b: Simplifier, entry: Any, count: Size) -> Any:
     )
     if not all(end is None or b.shapes.is_at_most(0, end) for end in (start, stop)):
         return None
+    if stop is not None and not b.shapes.is_at_most(stop, count):
+        return None  # NumPy cuts the slice at the last window
     return slice(start, stop, entry.step)
 
 
