@@ -24,7 +24,9 @@ def weighted_mean(values, weights=None):
 
 def class_weighted(weights, weights_by_class):
     """Return the weight of each example (n,): its own, if it has one, times that of its class."""
-    return weights_by_class if weights is None else weights * weights_by_class
+    if weights is None:
+        return weights_by_class
+    return weights * weights_by_class
 
 
 # --- classes, from scores -------------------------------------------------------------------------
@@ -61,7 +63,9 @@ def soft_cross_entropy(scores, y, weights=None, class_weights=None):
     log_p = log_softmax(scores)
     if class_weights is None:
         return weighted_mean(-np.sum(y * log_p, axis=1), weights)
-    counts = class_weights * y if weights is None else weights[:, None] * class_weights * y
+    counts = class_weights * y
+    if weights is not None:
+        counts = weights[:, None] * counts
     return -np.sum(counts * log_p) / np.sum(counts)
 
 

@@ -17,8 +17,7 @@ from symgrad import losses, nn
 
 MODULES = (nn, losses)
 
-
-Optional = Mapping[str, bool]  # arguments, None by default, that every call gives, or none does
+Known = Mapping[str, bool]  # arguments, None by default: whether every call gives one, or none
 
 
 def copied(
@@ -40,8 +39,9 @@ def _collect(name: str, known: frozenset[tuple[str, bool]], found: dict[str, lis
     if name in found:
         return
     lines, calls = text_of(name, known)
+    inner = frozenset(with_weights(dict(known)).items())
     for called in calls:
-        _collect(called, known, found)
+        _collect(called, inner, found)
     found[name] = list(lines)
 
 
@@ -58,9 +58,10 @@ def text_of(
     lines = source.splitlines()
     first = sentence(ast.get_docstring(tree) or "")
     lines[doc.lineno - 1 : doc.end_lineno] = [f'    """{first}"""']
-    used = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    calls = [each for each in dict.fromkeys(used) if each != name and is_ours(each)]
-    return tuple(lines), tuple(calls)
+    named = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    own = {name, *(node.id for node in named if isinstance(node.ctx, ast.Store))}
+    used = dict.fromkeys(node.id for node in named)
+    return tuple(lines), tuple(each for each in used if each not in own and is_ours(each))
 
 
 def parsed(source: str) -> ast.FunctionDef:
@@ -89,43 +90,54 @@ def function_named(name: str) -> Callable[..., Any]:
 # --- without the arguments that nobody gives ------------------------------------------------------
 
 
-def without(source: str, known: Optional) -> str:
+def without(source: str, known: Known) -> str:
     """Return a function's source as it is where optional arguments are given, or are not."""
     tree, lines = parsed(source), source.splitlines()
     lines[0] = f"def {tree.name}({', '.join(kept(tree.args, known))}):"
     for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and is_plain_mean(call, known):
-            values = ast.get_source_segment(source, call.args[0])
+        if isinstance(call, ast.Call) and (text := plain_call(call, source, known)) is not None:
             row, ends = call.lineno - 1, (call.col_offset, call.end_col_offset)
-            lines[row] = f"{lines[row][: ends[0]]}np.mean({values}){lines[row][ends[1] :]}"
+            lines[row] = f"{lines[row][: ends[0]]}{text}{lines[row][ends[1] :]}"
     for choice in reversed(tree.body):
         if isinstance(choice, ast.If) and (outcome := is_none(choice.test, known)) is not None:
-            rows = slice(choice.lineno - 1, choice.end_lineno if not outcome else len(lines))
+            is_end = outcome and isinstance(choice.body[-1], ast.Return)
+            rows = slice(choice.lineno - 1, len(lines) if is_end else choice.end_lineno)
             body = lines[choice.body[0].lineno - 1 : choice.end_lineno]
             lines[rows] = [line.removeprefix("    ") for line in body] if outcome else []
     return "\n".join(lines)
 
 
-def kept(args: ast.arguments, known: Optional) -> list[str]:
+def kept(args: ast.arguments, known: Known) -> list[str]:
     """Return the parameters that stay, as they are written."""
     plain = len(args.args) - len(args.defaults)
     defaults = [None] * plain + [ast.unparse(each) for each in args.defaults]
-    pairs = zip((arg.arg for arg in args.args), defaults, strict=True)
-    return [
-        name if default is None or name in known else f"{name}={default}"
-        for name, default in pairs
-        if known.get(name, True)
-    ]
+    found: list[str] = []
+    for arg, default in zip(args.args, defaults, strict=True):
+        follows = bool(found) and "=" in found[-1]  # an argument with a default
+        is_plain = default is None or (arg.arg in known and not follows)
+        if known.get(arg.arg, True):
+            found.append(arg.arg if is_plain else f"{arg.arg}={default}")
+    return found
 
 
-def is_plain_mean(call: ast.Call, known: Optional) -> bool:
-    """Return whether a call is a weighted mean without weights, which `np.mean` is."""
-    is_mean = isinstance(call.func, ast.Name) and call.func.id == "weighted_mean"
-    last = call.args[-1] if call.args else None
-    return is_mean and isinstance(last, ast.Name) and not known.get(last.id, True)
+def plain_call(call: ast.Call, source: str, known: Known) -> str | None:
+    """Return what a call of ours comes to where examples have no weights, or None for another."""
+    match call:
+        case ast.Call(func=ast.Name(id="weighted_mean"), args=[values, ast.Name(id="weights")]):
+            is_plain = not with_weights(known).get("weights", True)
+            return f"np.mean({ast.get_source_segment(source, values)})" if is_plain else None
+        case ast.Call(func=ast.Name(id="class_weighted"), args=[ast.Name(id="weights"), of_class]):
+            is_plain = not known.get("weights", True)
+            return ast.get_source_segment(source, of_class) if is_plain else None
+    return None
 
 
-def is_none(test: ast.expr, known: Optional) -> bool | None:
+def with_weights(known: Known) -> Known:
+    """Return what is known once weights of classes have become weights of examples."""
+    return {**known, "weights": True} if known.get("class_weights") else known
+
+
+def is_none(test: ast.expr, known: Known) -> bool | None:
     """Return what ``name is None`` or ``name is not None`` comes to; None for any other test."""
     match test:
         case ast.Compare(left=ast.Name(id=name), ops=[op], comparators=[ast.Constant(value=None)]):

@@ -117,9 +117,12 @@ def helpers(plan: Plan, calls: set[str], given: Sequence[str] = ()) -> list[list
 
     ``given`` are their optional arguments that every call gives.
     """
-    by_class, by_example = plan.spec.get("class_weights"), has_weights(plan.spec.content)
-    absent = [] if by_class else ["class_weights"] if by_example else ["class_weights", "weights"]
-    return copied(sorted(calls), absent, given)
+    are_given = {
+        "weights": has_weights(plan.spec.content),
+        "class_weights": bool(plan.spec.get("class_weights")),
+    }
+    absent = [name for name, is_given in are_given.items() if not is_given]
+    return copied(sorted(calls), absent, [*given, *(are_given.keys() - absent)])
 
 
 # --- the functions --------------------------------------------------------------------------------
