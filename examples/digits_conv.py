@@ -17,7 +17,7 @@ from symgrad.losses import softmax_cross_entropy
 def convolve(x, K, b):
     """Slide filters K (k, c, u, v) over images x (n, i, j, c)."""
     windows = sliding_window_view(x, K.shape[2:], axis=(1, 2))
-    return np.einsum("nijcuv,kcuv->nijk", windows, K) + b
+    return np.einsum("nijcuv,kcuv->nijk", windows, K, optimize=True) + b
 
 
 def pool(x):
@@ -27,7 +27,7 @@ def pool(x):
 
 def network(K1, b1, K2, b2, W, b, X):
     """Return the scores of 10 digits for images X, one of 64 pixels a row."""
-    images = np.pad(X.reshape(-1, 8, 8, 1), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    images = np.pad(X.reshape(-1, 8, 8, 1) / 16, ((0, 0), (1, 1), (1, 1), (0, 0)))
     h1 = pool(np.maximum(convolve(images, K1, b1), 0))
     h2 = np.maximum(convolve(h1, K2, b2), 0)
     return h2.reshape(len(X), -1) @ W + b
@@ -41,7 +41,7 @@ if __name__ == "__main__":
     # %% The data: 1,797 images; a fifth is held out
     file = Path(__file__).parent / "data" / "digits.csv.gz"
     table = np.loadtxt(file, delimiter=",", skiprows=1)
-    X, y = table[:, :64] / 16, table[:, 64].astype(int)
+    X, y = table[:, :64], table[:, 64].astype(int)
     rng = np.random.RandomState(0)
     order = rng.permutation(len(y))
     test, train = order[: len(y) // 5], order[len(y) // 5 :]
