@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -242,6 +243,17 @@ def test_every_row_is_seen_once_an_epoch_and_the_last_batch_may_be_short():
     )
     sizes = [3, 3, 1]
     assert sum(s * mean for s, mean in zip(sizes, seen, strict=True)) == pytest.approx(2**7 - 1)
+
+
+@pytest.mark.parametrize("nothing", [0, 0.0, False])
+def test_a_part_of_0_holds_nothing_back(nothing):
+    found = fit(validation=nothing)
+    assert found.validation is None and list(found.history[0]) == ["epoch", "loss"]
+    examples = {"X": FLOWERS, "y": SPECIES}
+    spec = {"inputs": 4, "layers": [{"units": 3}], "loss": "softmax_cross_entropy", "epochs": 1}
+    spec["validation"] = {"share": 0.5}
+    assert len(train(spec, examples, progress=False).training) == 75
+    assert len(train(spec, examples, validation=nothing, progress=False).training) == 150
 
 
 @pytest.mark.parametrize("part", [0.2, 1 / 3, 0.5, 0.01, 0.99])
@@ -1136,12 +1148,14 @@ def test_the_loss_curve_has_a_point_an_epoch(axes):
     assert axes.get_xlabel() == "epoch" and axes.get_ylabel() == "loss"
 
 
-def test_the_confusion_matrix_agrees_with_scikit_learn(axes):
+@pytest.mark.parametrize("best", [None, layers(2)], ids=["trained", "made up"])
+def test_the_confusion_matrix_of_the_best_epoch_agrees_with_scikit_learn(best, axes):
     from sklearn.metrics import confusion_matrix
 
     found = fit_two()
+    found = replace(found, best=replace(found.best, params=best or found.best.params))
     _, held = split(150, 0.3, 0, SPECIES)
-    expected = scores(**found.params, X=FLOWERS[held, 2:]).argmax(axis=1)
+    expected = scores(**found.best.params, X=FLOWERS[held, 2:]).argmax(axis=1)
     np.testing.assert_array_equal(
         found.confusion_matrix(), confusion_matrix(SPECIES[held], expected)
     )
@@ -1230,7 +1244,7 @@ MISTAKES = [
      lambda: iris(optimizer=optim.Adam)),
     ("validation", ArgumentError, "validation=1.5 must be a part between 0 and 1",
      lambda: iris(validation=1.5)),
-    ("validation of nothing", ArgumentError, "validation=0 must be", lambda: iris(validation=0)),
+    ("validation below 0", ArgumentError, "validation=-1 must be", lambda: iris(validation=-1)),
     ("validation NaN", ArgumentError, "validation=nan must be",
      lambda: iris(validation=float("nan"))),
     ("resume without a file", ArgumentError, "resume=True needs the file",
@@ -1464,7 +1478,9 @@ def test_the_command_trains(command):
     assert code == 0
     first, second = out.splitlines()
     assert first.startswith(f"epoch 12 (epochs): loss {found.history[-1]['loss']:.4g}, accuracy 0.")
-    assert second == f"best epoch {found.best.epoch}: val_loss {found.best.value:.4g}"
+    right = found.history[found.best.epoch - 1]["val_accuracy"]
+    best = f"best epoch {found.best.epoch}: val_loss {found.best.value:.4g}"
+    assert second == f"{best}, val_accuracy {right:.4g}"
     assert err.startswith("talk\nepoch 10/12  loss ")
 
 

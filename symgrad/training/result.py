@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -53,11 +53,14 @@ class TrainingResult:
         if not self.history:
             return f"no epochs ({self.stopped})"
         last = self.history[-1]
-        numbers = [f"{name} {value:.4g}" for name, value in last.items() if name != "epoch"]
-        text = f"epoch {last['epoch']} ({self.stopped}): {', '.join(numbers)}"
+        text = f"epoch {last['epoch']} ({self.stopped}): {_shown(last, list(last)[1:])}"
         if self.best is None:
             return text
-        return f"{text}\nbest epoch {self.best.epoch}: {self.monitor} {self.best.value:.4g}"
+        record = self.history[self.best.epoch - 1]
+        names = dict.fromkeys([self.monitor])
+        if self.monitor.startswith("val_"):  # else metrics are those after the epoch's last step
+            names |= dict.fromkeys(name for name in record if name.startswith("val_"))
+        return f"{text}\nbest epoch {self.best.epoch}: {_shown(record, names)}"
 
     @property
     def trained(self) -> TrainedModel:
@@ -71,10 +74,14 @@ class TrainingResult:
             raise ArgumentError(
                 "a function was trained, no spec: call it with the parameters in `best.params`"
             )
-        last = self.best is None
-        params = self.params if self.best is None else self.best.params
-        statistics = self.statistics if last else self.best_statistics
-        return TrainedModel(self.conduct.model, params, statistics, self.preparation)
+        return TrainedModel(self.conduct.model, *self._kept, self.preparation)
+
+    @property
+    def _kept(self) -> tuple[Any, Mapping[str, Any]]:
+        """The parameters of the best epoch, and the statistics that go with them."""
+        if self.best is None:
+            return self.params, self.statistics
+        return self.best.params, self.best_statistics
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the loss by epoch, of training and of validation."""
@@ -83,7 +90,7 @@ class TrainingResult:
         return draw_history(self.history, self.best, ax)
 
     def confusion_matrix(self) -> Any:
-        """Return how often each class (row) was taken for each (column).
+        """Return how often each class (row) was taken for each (column) in the best epoch.
 
         It counts the validation part, or the training data where nothing was held back.
         """
@@ -101,7 +108,7 @@ class TrainingResult:
         return draw_confusion(self.confusion_matrix(), self._labels(), ax)
 
     def plot_boundary(self, ax: Axes | None = None) -> Axes:
-        """Draw which class is predicted where, for inputs of two numbers.
+        """Draw which class is predicted where in the best epoch, for inputs of two numbers.
 
         Raises DataError for any other number of inputs.
         """
@@ -136,5 +143,10 @@ class TrainingResult:
     def _classes(self, columns: dict[str, Any]) -> Any:
         if self.predict is None:
             raise ArgumentError("this needs predictions: train with predict=")
-        known = {**columns, **self.statistics}
-        return self.conduct.classes(call(self.predict, self.params, known, "predict"))
+        params, statistics = self._kept
+        known = {**columns, **statistics}
+        return self.conduct.classes(call(self.predict, params, known, "predict"))
+
+
+def _shown(record: Mapping[str, Any], names: Iterable[str]) -> str:
+    return ", ".join(f"{name} {record[name]:.4g}" for name in names)
