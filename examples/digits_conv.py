@@ -46,22 +46,22 @@ if __name__ == "__main__":
     order = rng.permutation(len(y))
     test, train = order[: len(y) // 5], order[len(y) // 5 :]
 
-    # %% He's initialisation, then Adam
+    # %% He's initialisation, then AdamW
     params = {
-        "K1": rng.standard_normal((16, 1, 3, 3)) * np.sqrt(2 / 9),
-        "b1": np.zeros(16),
-        "K2": rng.standard_normal((32, 16, 3, 3)) * np.sqrt(2 / 144),
-        "b2": np.zeros(32),
-        "W": rng.standard_normal((128, 10)) * np.sqrt(2 / 128),
+        "K1": rng.standard_normal((32, 1, 3, 3)) * np.sqrt(2 / 9),
+        "b1": np.zeros(32),
+        "K2": rng.standard_normal((64, 32, 3, 3)) * np.sqrt(2 / 288),
+        "b2": np.zeros(64),
+        "W": rng.standard_normal((256, 10)) * np.sqrt(2 / 256),
         "b": np.zeros(10),
     }
     trained = symgrad.train(
         loss,
         params=params,
         data=(X[train], y[train]),
-        optimizer=symgrad.optim.Adam(lr=0.003),
+        optimizer=symgrad.optim.AdamW(lr=0.005, weight_decay=0.1),
         epochs=20,
-        batch=64,
+        batch=32,
         progress=False,
     )
 
