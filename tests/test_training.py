@@ -1164,6 +1164,22 @@ def test_the_confusion_matrix_of_the_best_epoch_agrees_with_scikit_learn(best, a
     assert numbers == found.confusion_matrix().ravel().tolist()
 
 
+@pytest.mark.parametrize("method", ["plot_confusion", "plot_boundary"])
+@pytest.mark.parametrize("targets", [[0.5, 1.0, 2.0, 0.0], [25.0, 3.0, 4.0, 9.0]])
+def test_numbers_are_not_taken_for_classes(method, targets):
+    spec = {"inputs": 2, "layers": [{"units": 1}], "loss": "squared", "epochs": 1}
+    rows = {"X": np.arange(8.0).reshape(4, 2), "y": np.array(targets)}
+    found = train(spec, rows, **QUIET)
+    with pytest.raises(ArgumentError, match=r"targets are numbers, such as .*, and no classes"):
+        getattr(found, method)()
+
+
+def test_a_squared_loss_tells_0_and_1_apart():
+    spec = {"inputs": 1, "layers": [{"units": 1}], "loss": "squared", "init": "zeros", "epochs": 1}
+    found = train(spec, {"X": np.zeros((3, 1)), "y": np.array([1.0, 0.0, 1.0])}, **QUIET)
+    np.testing.assert_array_equal(found.confusion_matrix(), [[1, 0], [2, 0]])
+
+
 def test_a_decision_boundary_shows_the_class_of_every_point(axes, tmp_path):
     found = fit_two()
     found.plot_boundary(ax=axes)

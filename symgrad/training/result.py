@@ -92,10 +92,11 @@ class TrainingResult:
     def confusion_matrix(self) -> Any:
         """Return how often each class (row) was taken for each (column) in the best epoch.
 
-        It counts the validation part, or the training data where nothing was held back.
+        It counts the validation part, or the training data where nothing was held back.  Raises
+        ArgumentError where numbers are predicted, and no classes.
         """
         columns = self._columns()
-        y, found = labels_of(columns[self._target(columns)]).astype(int), self._classes(columns)
+        y, found = self._labelled(columns), self._classes(columns)
         size = int(max(y.max(), found.max(), len(self._labels() or ()) - 1)) + 1
         counts = np.zeros((size, size), int)
         np.add.at(counts, (y, found), 1)
@@ -110,7 +111,7 @@ class TrainingResult:
     def plot_boundary(self, ax: Axes | None = None) -> Axes:
         """Draw which class is predicted where in the best epoch, for inputs of two numbers.
 
-        Raises DataError for any other number of inputs.
+        Raises DataError for any other number of inputs, ArgumentError where numbers are predicted.
         """
         from symgrad.training.pictures import draw_boundary
 
@@ -125,7 +126,7 @@ class TrainingResult:
             return self._classes({**columns, name: points})
 
         features = () if self.preparation is None else self.preparation.features
-        y = labels_of(columns[target])
+        y = self._labelled(columns)
         return draw_boundary(columns[name], y, classes, features, self._labels(), ax)
 
     def _labels(self) -> tuple[Any, ...] | None:
@@ -139,6 +140,18 @@ class TrainingResult:
 
     def _target(self, columns: dict[str, Any]) -> str:
         return target_of(columns, self.target)
+
+    def _labelled(self, columns: dict[str, Any]) -> Any:
+        """Return the class of each row as the data say it, by number."""
+        given = columns[self._target(columns)]
+        y, model = labels_of(given), self.conduct.model
+        are_classes = (y >= 0) & (y == np.floor(y))
+        if model is not None and model.labels == "number":
+            are_classes = (given == 0) | (given == 1)  # which a squared loss can tell apart
+        if not are_classes.all():
+            wrong = np.asarray(given)[~are_classes][0]
+            raise ArgumentError(f"the targets are numbers, such as {wrong:.4g}, and no classes")
+        return y.astype(int)
 
     def _classes(self, columns: dict[str, Any]) -> Any:
         if self.predict is None:
