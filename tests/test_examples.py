@@ -1,5 +1,7 @@
 """Each example does on real data what it says, from any folder, in under 80 lines."""
 
+import csv
+import gzip
 import hashlib
 import re
 import subprocess
@@ -135,12 +137,22 @@ def test_an_example_is_short_and_in_cells(path):
 
 def test_the_data_are_the_originals():
     for name, original in [
-        ("iris.csv", datasets.load_iris()),
+        ("diabetes.csv", datasets.load_diabetes(scaled=False)),
         ("digits.csv.gz", datasets.load_digits()),
+        ("iris.csv", datasets.load_iris()),
     ]:
         table = np.loadtxt(EXAMPLES / "data" / name, delimiter=",", skiprows=1)
         np.testing.assert_array_equal(table[:, :-1], original.data)
         np.testing.assert_array_equal(table[:, -1], original.target)
+
+
+def test_the_breast_cancer_data_are_the_originals():
+    original = datasets.load_breast_cancer()
+    with gzip.open(EXAMPLES / "data" / "breast_cancer.csv.gz", "rt") as file:
+        names, *rows = csv.reader(file)
+    assert names[:-1] == [str(name).replace(" ", "_") for name in original.feature_names]
+    np.testing.assert_array_equal(np.array([row[:-1] for row in rows], float), original.data)
+    assert [row[-1] for row in rows] == original.target_names[original.target].tolist()
 
 
 def test_the_heart_data_are_those_that_the_notes_describe():

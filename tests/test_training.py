@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -242,6 +243,17 @@ def test_every_row_is_seen_once_an_epoch_and_the_last_batch_may_be_short():
     )
     sizes = [3, 3, 1]
     assert sum(s * mean for s, mean in zip(sizes, seen, strict=True)) == pytest.approx(2**7 - 1)
+
+
+@pytest.mark.parametrize("nothing", [0, 0.0, False])
+def test_a_part_of_0_holds_nothing_back(nothing):
+    found = fit(validation=nothing)
+    assert found.validation is None and list(found.history[0]) == ["epoch", "loss"]
+    examples = {"X": FLOWERS, "y": SPECIES}
+    spec = {"inputs": 4, "layers": [{"units": 3}], "loss": "softmax_cross_entropy", "epochs": 1}
+    spec["validation"] = {"share": 0.5}
+    assert len(train(spec, examples, progress=False).training) == 75
+    assert len(train(spec, examples, validation=nothing, progress=False).training) == 150
 
 
 @pytest.mark.parametrize("part", [0.2, 1 / 3, 0.5, 0.01, 0.99])
@@ -1136,18 +1148,36 @@ def test_the_loss_curve_has_a_point_an_epoch(axes):
     assert axes.get_xlabel() == "epoch" and axes.get_ylabel() == "loss"
 
 
-def test_the_confusion_matrix_agrees_with_scikit_learn(axes):
+@pytest.mark.parametrize("best", [None, layers(2)], ids=["trained", "made up"])
+def test_the_confusion_matrix_of_the_best_epoch_agrees_with_scikit_learn(best, axes):
     from sklearn.metrics import confusion_matrix
 
     found = fit_two()
+    found = replace(found, best=replace(found.best, params=best or found.best.params))
     _, held = split(150, 0.3, 0, SPECIES)
-    expected = scores(**found.params, X=FLOWERS[held, 2:]).argmax(axis=1)
+    expected = scores(**found.best.params, X=FLOWERS[held, 2:]).argmax(axis=1)
     np.testing.assert_array_equal(
         found.confusion_matrix(), confusion_matrix(SPECIES[held], expected)
     )
     found.plot_confusion(ax=axes)
     numbers = [int(text.get_text()) for text in axes.texts]
     assert numbers == found.confusion_matrix().ravel().tolist()
+
+
+@pytest.mark.parametrize("method", ["plot_confusion", "plot_boundary"])
+@pytest.mark.parametrize("targets", [[0.5, 1.0, 2.0, 0.0], [25.0, 3.0, 4.0, 9.0]])
+def test_numbers_are_not_taken_for_classes(method, targets):
+    spec = {"inputs": 2, "layers": [{"units": 1}], "loss": "squared", "epochs": 1}
+    rows = {"X": np.arange(8.0).reshape(4, 2), "y": np.array(targets)}
+    found = train(spec, rows, **QUIET)
+    with pytest.raises(ArgumentError, match=r"targets are numbers, such as .*, and no classes"):
+        getattr(found, method)()
+
+
+def test_a_squared_loss_tells_0_and_1_apart():
+    spec = {"inputs": 1, "layers": [{"units": 1}], "loss": "squared", "init": "zeros", "epochs": 1}
+    found = train(spec, {"X": np.zeros((3, 1)), "y": np.array([1.0, 0.0, 1.0])}, **QUIET)
+    np.testing.assert_array_equal(found.confusion_matrix(), [[1, 0], [2, 0]])
 
 
 def test_a_decision_boundary_shows_the_class_of_every_point(axes, tmp_path):
@@ -1230,7 +1260,7 @@ MISTAKES = [
      lambda: iris(optimizer=optim.Adam)),
     ("validation", ArgumentError, "validation=1.5 must be a part between 0 and 1",
      lambda: iris(validation=1.5)),
-    ("validation of nothing", ArgumentError, "validation=0 must be", lambda: iris(validation=0)),
+    ("validation below 0", ArgumentError, "validation=-1 must be", lambda: iris(validation=-1)),
     ("validation NaN", ArgumentError, "validation=nan must be",
      lambda: iris(validation=float("nan"))),
     ("resume without a file", ArgumentError, "resume=True needs the file",
@@ -1464,7 +1494,9 @@ def test_the_command_trains(command):
     assert code == 0
     first, second = out.splitlines()
     assert first.startswith(f"epoch 12 (epochs): loss {found.history[-1]['loss']:.4g}, accuracy 0.")
-    assert second == f"best epoch {found.best.epoch}: val_loss {found.best.value:.4g}"
+    right = found.history[found.best.epoch - 1]["val_accuracy"]
+    best = f"best epoch {found.best.epoch}: val_loss {found.best.value:.4g}"
+    assert second == f"{best}, val_accuracy {right:.4g}"
     assert err.startswith("talk\nepoch 10/12  loss ")
 
 

@@ -172,6 +172,7 @@ SPECS = {
     ),
     "squared, three": spec(loss="squared", data=of_numbers(["t0", "t1", "t2"])),
     "squared, of classes": spec(loss="squared", metrics=["accuracy"]),
+    "squared, a line": one("squared", layers=layers(units=1)),
     "absolute": one("absolute"),
     "huber": one({"name": "huber", "delta": 0.5}),
     "quantile": one({"name": "quantile", "tau": 0.8}),

@@ -188,6 +188,11 @@ class LoopText:
         return "w.copy()" if self.validation else "w.copy() if batch else before"
 
     @property
+    def scores_held_out(self) -> bool:
+        """Whether metrics of the validation part stand beside its loss."""
+        return self.metrics and self.validation
+
+    @property
     def monitor(self) -> str:
         return "val_loss" if self.validation else "loss"
 

@@ -94,7 +94,7 @@ class _Writer:
         return {
             "imports": "\n".join([
                 *(f"import {name}" for name in IMPORTED),
-                "from collections import Counter", "from pathlib import Path",
+                "from collections import Counter", "from pathlib import Path", "import numpy as np",
                 *imports_of([emitted, self.given]),
             ]),
             "": "\n".join([*self.table.constants, *self.loop.constants]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -53,11 +53,14 @@ class TrainingResult:
         if not self.history:
             return f"no epochs ({self.stopped})"
         last = self.history[-1]
-        numbers = [f"{name} {value:.4g}" for name, value in last.items() if name != "epoch"]
-        text = f"epoch {last['epoch']} ({self.stopped}): {', '.join(numbers)}"
+        text = f"epoch {last['epoch']} ({self.stopped}): {_shown(last, list(last)[1:])}"
         if self.best is None:
             return text
-        return f"{text}\nbest epoch {self.best.epoch}: {self.monitor} {self.best.value:.4g}"
+        record = self.history[self.best.epoch - 1]
+        names = dict.fromkeys([self.monitor])
+        if self.monitor.startswith("val_"):  # else metrics are those after the epoch's last step
+            names |= dict.fromkeys(name for name in record if name.startswith("val_"))
+        return f"{text}\nbest epoch {self.best.epoch}: {_shown(record, names)}"
 
     @property
     def trained(self) -> TrainedModel:
@@ -71,10 +74,14 @@ class TrainingResult:
             raise ArgumentError(
                 "a function was trained, no spec: call it with the parameters in `best.params`"
             )
-        last = self.best is None
-        params = self.params if self.best is None else self.best.params
-        statistics = self.statistics if last else self.best_statistics
-        return TrainedModel(self.conduct.model, params, statistics, self.preparation)
+        return TrainedModel(self.conduct.model, *self._kept, self.preparation)
+
+    @property
+    def _kept(self) -> tuple[Any, Mapping[str, Any]]:
+        """The parameters of the best epoch, and the statistics that go with them."""
+        if self.best is None:
+            return self.params, self.statistics
+        return self.best.params, self.best_statistics
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the loss by epoch, of training and of validation."""
@@ -83,12 +90,13 @@ class TrainingResult:
         return draw_history(self.history, self.best, ax)
 
     def confusion_matrix(self) -> Any:
-        """Return how often each class (row) was taken for each (column).
+        """Return how often each class (row) was taken for each (column) in the best epoch.
 
-        It counts the validation part, or the training data where nothing was held back.
+        It counts the validation part, or the training data where nothing was held back.  Raises
+        ArgumentError where numbers are predicted, and no classes.
         """
         columns = self._columns()
-        y, found = labels_of(columns[self._target(columns)]).astype(int), self._classes(columns)
+        y, found = self._labelled(columns), self._classes(columns)
         size = int(max(y.max(), found.max(), len(self._labels() or ()) - 1)) + 1
         counts = np.zeros((size, size), int)
         np.add.at(counts, (y, found), 1)
@@ -101,9 +109,9 @@ class TrainingResult:
         return draw_confusion(self.confusion_matrix(), self._labels(), ax)
 
     def plot_boundary(self, ax: Axes | None = None) -> Axes:
-        """Draw which class is predicted where, for inputs of two numbers.
+        """Draw which class is predicted where in the best epoch, for inputs of two numbers.
 
-        Raises DataError for any other number of inputs.
+        Raises DataError for any other number of inputs, ArgumentError where numbers are predicted.
         """
         from symgrad.training.pictures import draw_boundary
 
@@ -118,7 +126,7 @@ class TrainingResult:
             return self._classes({**columns, name: points})
 
         features = () if self.preparation is None else self.preparation.features
-        y = labels_of(columns[target])
+        y = self._labelled(columns)
         return draw_boundary(columns[name], y, classes, features, self._labels(), ax)
 
     def _labels(self) -> tuple[Any, ...] | None:
@@ -133,8 +141,25 @@ class TrainingResult:
     def _target(self, columns: dict[str, Any]) -> str:
         return target_of(columns, self.target)
 
+    def _labelled(self, columns: dict[str, Any]) -> Any:
+        """Return the class of each row as the data say it, by number."""
+        given = columns[self._target(columns)]
+        y, model = labels_of(given), self.conduct.model
+        are_classes = (y >= 0) & (y == np.floor(y))
+        if model is not None and model.labels == "number":
+            are_classes = (given == 0) | (given == 1)  # which a squared loss can tell apart
+        if not are_classes.all():
+            wrong = np.asarray(given)[~are_classes][0]
+            raise ArgumentError(f"the targets are numbers, such as {wrong:.4g}, and no classes")
+        return y.astype(int)
+
     def _classes(self, columns: dict[str, Any]) -> Any:
         if self.predict is None:
             raise ArgumentError("this needs predictions: train with predict=")
-        known = {**columns, **self.statistics}
-        return self.conduct.classes(call(self.predict, self.params, known, "predict"))
+        params, statistics = self._kept
+        known = {**columns, **statistics}
+        return self.conduct.classes(call(self.predict, params, known, "predict"))
+
+
+def _shown(record: Mapping[str, Any], names: Iterable[str]) -> str:
+    return ", ".join(f"{name} {record[name]:.4g}" for name in names)

@@ -57,10 +57,11 @@ def train(
     ``optimizer`` is one of `symgrad.optim`; a function needs it.  There are 100 ``epochs`` unless
     the spec says otherwise.  ``batch`` rows make a step, by default all; minibatches are shuffled
     by ``seed`` and the number of the epoch, and the last may be short.  ``validation`` is data
-    held back for validation, or the part of the rows to hold back, of each label its share.
-    ``metrics`` are "accuracy", "mae", "r2", "rmse" or functions by name; they compare what
-    ``predict`` gives, a function of parameters and inputs, with the column ``target`` (default:
-    `y`, or the last).  Without ``predict``, functions take parameters and data as the loss does.
+    held back for validation, or the part of the rows to hold back, of each label its share; 0
+    holds nothing back, whatever a spec says.  ``metrics`` are "accuracy", "mae", "r2", "rmse" or
+    functions by name; they compare what ``predict`` gives, a function of parameters and inputs,
+    with the column ``target`` (default: `y`, or the last).  Without ``predict``, functions take
+    parameters and data as the loss does.
     ``preparation`` makes inputs of a table's columns.  ``early_stopping`` is a number of epochs
     to wait, or a dict of ``patience``, ``min_delta``, ``monitor`` and ``mode``.
 
@@ -81,6 +82,8 @@ def train(
         "preparation": preparation, "early_stopping": early_stopping,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
+    if isinstance(validation, (int, float)) and validation == 0:
+        given["validation"] = None
     if callable(spec_or_fn):
         return run(of_function(spec_or_fn, data, {**given, **keeping}))
     return run(of_spec(spec_or_fn, data, {**given, **keeping}))

@@ -328,7 +328,8 @@ def main():
     how = options.epochs, options.batch, options.seed, options.lr
     history, (best, w) = train(training, held_out, *how)
     print(f"epoch {len(history)} (epochs): {spelled(history[-1], ', ')}")
-    print(f"best epoch {best}: val_loss {history[best - 1]['val_loss']:.4g}")
+    reached = {k: x for k, x in history[best - 1].items() if k.startswith("val_")}
+    print(f"best epoch {best}: {spelled(reached, ', ')}")
     if options.output:
         np.savez(options.output, **dict(zip(SHAPES, unpack(w), strict=True)))
 
