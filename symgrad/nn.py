@@ -17,7 +17,7 @@ def identity(z):
 
 def relu(z):
     """Return ``z`` where it is positive, else 0.  Gradient: ``dz = dy * (z > 0)``."""
-    return np.maximum(0, z)
+    return np.maximum(z, 0)
 
 
 def leaky_relu(z, slope=0.01):

@@ -51,6 +51,7 @@ from symgrad.cli import main
 from symgrad.training import progress as progress_module
 from symgrad.training.checkpoints import load_checkpoint, save_checkpoint
 from symgrad.training.csv_files import read_csv
+from symgrad.training.dataset import Dataset
 from symgrad.training.file_arrays import FileArray
 from symgrad.training.fingerprint import digest_of
 from symgrad.training.metrics import METRICS, accuracy
@@ -185,6 +186,15 @@ def test_a_loss_may_take_its_arguments_in_many_ways(label, fn, params):
     expected = fit(batch=20)
     for name in START:
         np.testing.assert_allclose(found.params[name], expected.params[name], rtol=1e-12)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_batch_is_rows_of_a_matrix_in_either_order_of_memory(order):
+    X = np.asarray(FLOWERS, order=order)
+    rows = np.array([3, 149, 0, 3])
+    found, labels, rate = Dataset({"X": X, "y": SPECIES, "r": 0.5}, ("X", "y", "r")).take(rows)
+    assert np.array_equal(found, [FLOWERS[k] for k in rows])
+    assert np.array_equal(labels, [SPECIES[k] for k in rows]) and rate == 0.5
 
 
 def test_a_number_in_the_data_is_passed_on_to_every_step():
@@ -1045,6 +1055,27 @@ def test_batches_of_somebody_else_go_on_where_they_were(tmp_path):
 
     def go(optimizer, **how):
         return train(softmax_loss, batches, layers(), optimizer=optimizer, epochs=4, **how, **QUIET)
+
+    path = tmp_path / "run.npz"
+    assert go(Interrupted(), checkpoint=path).stopped == "interrupted"
+    found, whole = go(Interrupted(), checkpoint=path, resume=True), go(Momentum())
+    assert same_bits(found.params, whole.params) and found.history == whole.history
+
+
+@pytest.mark.parametrize("batch", [50, None])
+def test_masks_after_a_break_are_those_of_a_run_without_one(tmp_path, batch):
+    class Interrupted(Momentum):
+        def update(self, grads, state):
+            super().update(grads, state)
+            if state.step == 4:
+                signal.raise_signal(signal.SIGINT)
+
+    layers = [{"units": 8, "activation": "relu"}, {"kind": "dropout", "rate": 0.5}, {"units": 3}]
+    spec = {"inputs": 4, "layers": layers, "loss": "softmax_cross_entropy"}
+
+    def go(optimizer, **how):
+        how = {"optimizer": optimizer, "batch": batch, "epochs": 6, **how}
+        return train(spec, (FLOWERS, SPECIES), **how, **QUIET)
 
     path = tmp_path / "run.npz"
     assert go(Interrupted(), checkpoint=path).stopped == "interrupted"

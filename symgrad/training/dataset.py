@@ -40,8 +40,7 @@ class Dataset:
     def take(self, rows: Rows) -> Batch:
         """Return some rows, in this order."""
         if self.is_plain:
-            found = self.columns
-            return tuple([x[rows] if np.ndim(x := found[name]) else x for name in self.names])
+            return tuple([_rows_of(self.columns[name], rows) for name in self.names])
         made = self.columns_at(rows)
         return tuple([made[name] for name in self.names])
 
@@ -72,6 +71,14 @@ class Dataset:
         count = len(self)
         for start in range(0, count, size or count):
             yield self.take(slice(start, min(start + (size or count), count)))
+
+
+def _rows_of(column: Any, rows: Rows) -> Any:
+    if not np.ndim(column):
+        return column
+    if isinstance(rows, slice) or not column.flags.c_contiguous:
+        return column[rows]  # `take` would first copy the whole column
+    return column.take(rows, axis=0)  # in half the time of column[rows]
 
 
 def row_count(columns: Mapping[str, Any]) -> int:

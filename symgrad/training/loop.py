@@ -7,8 +7,9 @@ that of the same steps done without a pause, and a checkpoint holds all of it.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -60,9 +61,13 @@ class Run:
         held = [f"val_{name}" for name in ("loss", *self.metrics)]
         return names + (held if self.examples.validation is not None else [])
 
-    @property
+    @functools.cached_property
     def _has_table(self) -> bool:
         return isinstance(self.examples.training, Dataset)
+
+    @functools.cached_property
+    def _is_one_step(self) -> bool:
+        return self._has_table and self.settings.batch is None
 
     # --- the loop
 
@@ -107,10 +112,11 @@ class Run:
         before = self._measured_before()
         position = self.now.position
         last = None
-        for last in self._batches(self.epoch + 1, position.step):
+        for last in self._batches(position.epoch + 1, position.step):
             if interrupts.is_wanted:
                 return False
-            position.add(self._step(*last), rows_of(last[1]))
+            names, batch = last
+            position.add(self._step(names, batch), rows_of(batch))
         if last is not None and not _all_finite(getattr(self.state, "flat", self.params)):
             self._diverge(*last, "after its last step")
         self._finish_epoch(before)
@@ -127,38 +133,39 @@ class Run:
             self._diverge(names, batch, f"step {self.now.position.step + 1}")
         return loss
 
-    def _batches(self, epoch: int, start: int) -> Iterator[Named]:
-        """Give the steps of an epoch from number ``start`` on, with the masks of each."""
-        draw = functools.cache(lambda: epoch_rng(self.settings.seed, epoch))
-        masks = self.conduct.masks
-        if not masks:
-            yield from self._examples(epoch, start, draw)
-            return
-        for step, (names, batch) in enumerate(self._examples(epoch, 0, draw)):
-            drawn = self.conduct.draw_masks(rows_of(batch), draw())
-            if step >= start:
-                yield (*names, *masks), (*batch, *drawn)
+    def _batches(self, epoch: int, start: int) -> Iterable[Named]:
+        """Return the steps of an epoch from number ``start`` on, with the masks of each."""
+        if self._is_one_step and not self.conduct.masks:
+            return self._whole[start:]
+        rng = epoch_rng(self.settings.seed, epoch)
+        if self.conduct.masks:
+            return itertools.islice(self._masked(epoch, rng), start, None)
+        return self._examples(epoch, start, rng)
 
-    def _examples(
-        self, epoch: int, start: int, draw: Callable[[], np.random.Generator]
-    ) -> Iterator[Named]:
+    def _masked(self, epoch: int, rng: np.random.Generator) -> Iterator[Named]:
+        # A run that goes on draws the masks of the steps that are done once more.
+        masks = self.conduct.masks
+        for names, batch in self._examples(epoch, 0, rng):
+            yield (*names, *masks), (*batch, *self.conduct.draw_masks(rows_of(batch), rng))
+
+    def _examples(self, epoch: int, start: int, rng: np.random.Generator) -> Iterator[Named]:
         data, size = self.examples.training, self.settings.batch
         if not isinstance(data, Dataset):
             yield from data.batches(epoch, start)
         elif size is None:
-            if start == 0:
-                yield data.names, self._whole
+            yield from self._whole[start:]
         else:
             count = len(data)
-            rows = draw().permutation(count) if self.settings.shuffle else np.arange(count)
+            rows = rng.permutation(count) if self.settings.shuffle else np.arange(count)
             for first in range(start * size, count, size):
                 yield data.names, data.take(rows[first : first + size])
 
     @functools.cached_property
-    def _whole(self) -> Batch:
+    def _whole(self) -> list[Named]:
+        # The one step of every epoch, where all rows make a batch.
         data = self.examples.training
         assert isinstance(data, Dataset)
-        return data.take(slice(None))
+        return [(data.names, data.take(slice(None)))]
 
     # --- what an epoch leaves
 
@@ -167,7 +174,7 @@ class Run:
 
         A full batch measures the loss of the parameters that its only step then changes.
         """
-        if self.settings.batch is None and self.monitor.name == "loss" and self._has_table:
+        if self._is_one_step and self.monitor.name == "loss":
             return self.snapshots.take()
         return None
 

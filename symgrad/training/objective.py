@@ -50,6 +50,7 @@ class Objective:
             p.name for p in parameters if p.default is p.empty and p.name not in mine
         )
         self._runs: dict[Any, Callable[..., Any]] = {}
+        self._first: tuple[Batch | None, Any] = None, None  # of its kind, and what it runs
 
     def _spread(self, params: Any, taken: Sequence[str], given: Compiled | None) -> tuple[str, ...]:
         """Return the parameters that the keys of ``params`` name, or () if it is one argument."""
@@ -111,12 +112,15 @@ class Objective:
     def value_and_grad(self, params: Any, names: Sequence[str], batch: Batch) -> tuple[Any, Any]:
         """Return the loss of a batch, and its gradient in the structure of ``params``."""
         args, kwargs = self.arguments(params, names, batch)
-        run = self._runs.get(("value_and_grad", _kinds(batch)))
+        first, run = self._first
+        if batch is not first:  # a full batch is the same in every epoch
+            run = self._runs.get(("value_and_grad", _kinds(batch)))
         if run is not None and not kwargs:
             return self._result(run(*args), params)
         found = self.compiled.value_and_grad(*args, **kwargs)
         if (made := self._reusable(args, kwargs, batch)) is not None:
-            self._runs["value_and_grad", _kinds(batch)] = self.compiled._quick(made)
+            run = self._runs["value_and_grad", _kinds(batch)] = self.compiled._quick(made)
+            self._first = batch, run
         return self._result(found, params)
 
     def value(self, params: Any, names: Sequence[str], batch: Batch) -> float:

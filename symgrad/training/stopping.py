@@ -95,5 +95,6 @@ class Monitor:
 
     def is_enough(self, epoch: int, best: Best | None) -> bool:
         """Return whether too many epochs have passed since the best."""
-        since = epoch - (best.epoch if best is not None else 0)
-        return self.rule.patience is not None and since >= self.rule.patience
+        if self.rule.patience is None:
+            return False
+        return epoch - (best.epoch if best is not None else 0) >= self.rule.patience

@@ -106,7 +106,7 @@ def l2(W):
 
 def relu(z):
     """Return z where it is positive, else 0."""
-    return np.maximum(0, z)
+    return np.maximum(z, 0)
 
 
 def softmax(scores):
@@ -161,7 +161,7 @@ def value_and_grad(W1, b1, W2, b2, X, y):
         raise ValueError(f"b2 has shape {b2.shape}, expected {(k,)}")
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
-    h = np.maximum(0, X @ W1 + b1)  # (n, u)
+    h = np.maximum(X @ W1 + b1, 0)  # (n, u)
     scores = h @ W2 + b2  # (n, k)
     shifted = scores - scores.max(axis=1, keepdims=True)  # (n, k)
     exp_shifted = np.exp(shifted)  # (n, k)

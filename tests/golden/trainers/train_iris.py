@@ -91,7 +91,7 @@ def split(n, seed):
 
 def relu(z):
     """Return z where it is positive, else 0."""
-    return np.maximum(0, z)
+    return np.maximum(z, 0)
 
 
 def softmax(scores):
@@ -148,8 +148,8 @@ def value_and_grad(W1, b1, W2, b2, W3, b3, X, y):
         raise ValueError(f"b3 has shape {b3.shape}, expected {(k,)}")
     if y.shape != (n,):
         raise ValueError(f"y has shape {y.shape}, expected {(n,)}")
-    h1 = np.maximum(0, X @ W1 + b1)  # (n, u1)
-    h2 = np.maximum(0, h1 @ W2 + b2)  # (n, u2)
+    h1 = np.maximum(X @ W1 + b1, 0)  # (n, u1)
+    h2 = np.maximum(h1 @ W2 + b2, 0)  # (n, u2)
     scores = h2 @ W3 + b3  # (n, k)
     shifted = scores - scores.max(axis=1, keepdims=True)  # (n, k)
     exp_shifted = np.exp(shifted)  # (n, k)
