@@ -144,3 +144,9 @@ def test_a_mistake_is_told_in_one_message(words, message, capsys):
     said = capsys.readouterr()
     assert code == 2 and said.out == "" and message in said.err
     assert "Traceback" not in said.err
+
+
+def test_a_part_for_validation_is_the_spec_s_share():
+    by_key = symgrad.spec.override(IRIS, ["validation.share=0.4", "epochs=2"])
+    found = symgrad.train(IRIS, validation=0.4, epochs=2, progress=False)
+    assert found.history == symgrad.train(by_key, progress=False).history

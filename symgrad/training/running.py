@@ -57,7 +57,8 @@ def train(
     ``optimizer`` is one of `symgrad.optim`; a function needs it.  There are 100 ``epochs`` unless
     the spec says otherwise.  ``batch`` rows make a step, by default all; minibatches are shuffled
     by ``seed`` and the number of the epoch, and the last may be short.  ``validation`` is data
-    held back for validation, or the part of the rows to hold back, of each label its share; 0
+    held back for validation, or the part of the rows to hold back, of each label its share (a
+    spec draws its `validation.share`); 0
     holds nothing back, whatever a spec says.  ``metrics`` are "accuracy", "mae", "r2", "rmse" or
     functions by name; they compare what ``predict`` gives, a function of parameters and inputs,
     with the column ``target`` (default: `y`, or the last).  Without ``predict``, functions take
@@ -105,6 +106,8 @@ def of_spec(spec: Any, data: Any, given: dict[str, Any]) -> Settings:
             raise ArgumentError(f"{name}= is for functions: a spec says it in its keys")
     made = spec if isinstance(spec, Model) else model(spec)
     keys = [f"seed={given.pop('seed')}"] if "seed" in given else []
+    if isinstance(given.get("validation"), float):
+        keys.append(f"validation.share={given.pop('validation')}")
     if not isinstance(given.get("metrics", {}), Mapping):
         keys.append(f"metrics={json.dumps(list(given.pop('metrics')))}")
     return settings_of(model(override(made.spec, keys)) if keys else made, data, **given)
