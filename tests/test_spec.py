@@ -1055,3 +1055,22 @@ DIFF_MISTAKES = [
 def test_a_wrong_comparison_is_refused(words, message, capsys):
     assert main([word.format(iris=EXAMPLES / "iris.toml") for word in words]) == 2
     assert message in capsys.readouterr().err
+
+
+HINTS = [
+    ("a key of another table", "lr=0.1", "did you mean `optimizer.lr`"),
+    ("another one", "patience=3", "did you mean `early_stopping.patience`"),
+    ("a hat for a power", "loss=mean((y_hat - y)^2)", r"`\^` is no power in Python: write `\*\*`"),
+    ("a loss that is called", "loss=squared(y_hat, y)", 'take it alone: loss = "squared"'),
+]
+
+
+@pytest.mark.parametrize("setting, message", [row[1:] for row in HINTS], ids=[h[0] for h in HINTS])
+def test_a_likely_mistake_is_told_its_cure(setting, message):
+    with pytest.raises(SpecError, match=message):
+        override(EXAMPLES / "iris.toml", [setting])
+
+
+def test_a_setting_may_complete_a_spec():
+    begun = {"layers": [{"units": 1}], "loss": "squared"}
+    assert override(begun, ["inputs=3"])["inputs"] == 3

@@ -15,6 +15,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from symgrad.errors import SpecError, did_you_mean
+from symgrad.spec.schema import LOSSES
 from symgrad.spec.validation import shown
 
 # `x**2` is written without spaces where both sides are a name or a number
@@ -98,6 +99,8 @@ class _Reader:
                 return self.name(name)
             case ast.BinOp(left=left, op=ast.Pow(), right=right) if not _is_modest(left, right):
                 raise self.refused("a power of numbers that is too large", "write out its value")
+            case ast.BinOp(op=ast.BitXor()):
+                raise self.refused("`^` is no power in Python", "write `**`")
             case ast.BinOp(left=left, op=op, right=right) if isinstance(op, OPERATORS):
                 return ast.BinOp(part(left), op, part(right))
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() as op, operand=operand):
@@ -172,6 +175,8 @@ class _Reader:
             return ast.Name(name, ast.Load())
         if isinstance(function, ast.Attribute) and not of_numpy and name in METHODS:
             return ast.Attribute(self.rewritten(function.value, depth + 1), name, ast.Load())
+        if name in LOSSES:
+            raise self.refused(f"`{name}` is a loss by name", f'take it alone: loss = "{name}"')
         known = NUMPY | OURS
         written = shown(ast.unparse(function))
         raise self.refused(

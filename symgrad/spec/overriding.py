@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from symgrad.errors import SpecError
-from symgrad.spec.reading import Spec, checked, read
+from symgrad.spec.reading import Spec, checked, written
 from symgrad.spec.validation import shown
 
 NAMED = {"loss", "optimizer", "init", "schedule"}  # a name alone stands for a table with `name`
@@ -20,17 +20,17 @@ def override(spec: Any, settings: Sequence[str]) -> Spec:
     A setting is a key's path, ``=`` and a value as in TOML; a text needs no quotes.  The number
     after a list's last appends to it.  Raises `SpecError` for what the changed spec must not say.
     """
-    before = read(spec)
+    before, origin, folder = written(spec)
     if isinstance(settings, str):
         settings = [settings]
-    given = copy.deepcopy(dict(before.given))
+    given = copy.deepcopy(dict(before))
     for setting in settings:
         path, equals, text = setting.partition("=")
         keys = path.strip().split(".")
         if not equals or not all(keys):
             raise SpecError(f'--set "{shown(setting)}": write KEY=VALUE, such as layers.0.units=16')
         put(given, keys, value_of(text.strip(), setting), setting)
-    return checked(given, before.origin, before.folder)
+    return checked(given, origin, folder)
 
 
 def value_of(text: str, setting: str) -> Any:

@@ -50,14 +50,21 @@ class Spec:
 
 def read(spec: Spec | Mapping[str, Any] | str | PathLike[str]) -> Spec:
     """Return the spec in a TOML or JSON file, or in a dict; raise `SpecError` if it is not one."""
+    return spec if isinstance(spec, Spec) else checked(*written(spec))
+
+
+def written(
+    spec: Spec | Mapping[str, Any] | str | PathLike[str],
+) -> tuple[Mapping[str, Any], str, Path]:
+    """Return what a spec says, not yet checked, where it says it, and its folder."""
     if isinstance(spec, Spec):
-        return spec
+        return spec.given, spec.origin, spec.folder
     if isinstance(spec, Mapping):
-        return checked(spec, "spec", Path())
+        return spec, "spec", Path()
     if not isinstance(spec, (str, PathLike)):
         raise SpecError(f"a spec is a file's name or a dict, not {type(spec).__name__}")
     path = Path(spec)
-    return checked(content_of(path), path.name, path.parent)
+    return content_of(path), path.name, path.parent
 
 
 def checked(given: Mapping[str, Any], origin: str, folder: Path) -> Spec:

@@ -256,11 +256,21 @@ def check_key(key: Any, schema: Schema, path: Path, known: list[str], any_name: 
     here = (*path, key)
     if not any_name:
         close = did_you_mean(key, known) if isinstance(key, str) else ""
+        close = close or elsewhere(key, schema)
         cure = f"{schema['title']} has {', '.join(known)}"
         raise fault(here, f"is no key{close}", cure)
     pattern = schema["propertyNames"]["pattern"]
     if not isinstance(key, str) or not re.search(pattern, key):
         raise fault(here, "is no name", "letters, digits and underscores, no digit first")
+
+
+def elsewhere(key: Any, schema: Schema) -> str:
+    """Return a hint if one of the tables of a table has such a key: `lr` is `optimizer.lr`."""
+    for name, each in schema.get("properties", {}).items():
+        inner = resolved(each)
+        if any(key in resolved(one).get("properties", {}) for one in inner.get("anyOf", [inner])):
+            return f" (did you mean `{name}.{key}`?)"
+    return ""
 
 
 CHECKS: dict[str, Callable[..., Any]] = {
