@@ -15,7 +15,7 @@ from symgrad import optim
 from symgrad.emit.layout import bracketed, exploded, fits
 from symgrad.optim.optimizers import Call
 from symgrad.spec import Model
-from symgrad.spec.consistency import classes_of, objective_of
+from symgrad.spec.consistency import objective_of
 from symgrad.spec.objectives import CLASSES, ONE, SEVERAL
 from symgrad.standalone.table import TableText, assigned
 from symgrad.training.spec_models import optimizer_of, schedule_of, threshold_of
@@ -234,7 +234,7 @@ class LoopText:
         """Return the call of a metric; of more than two classes it is the mean over them."""
         if name not in CLASSES:
             return f"{name}(output, y)"
-        several = name != "accuracy" and (classes_of(self.model.spec.content) or 2) > 2
+        several = name != "accuracy" and (self.model.classes or 2) > 2
         return f"{'macro_' if several else ''}{name}(found, {'labels' if self.has_rows else 'y'})"
 
     @property

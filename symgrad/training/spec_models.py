@@ -15,7 +15,6 @@ import numpy as np
 from symgrad import optim
 from symgrad.errors import ArgumentError, DataError
 from symgrad.spec import Model
-from symgrad.spec.consistency import classes_of as count_of_classes
 from symgrad.spec.consistency import inputs_of, loss_of, objective_of
 from symgrad.spec.network import unrolled
 from symgrad.spec.objectives import ONE
@@ -70,7 +69,7 @@ class SpecConduct(Conduct):
         self.statistics = tuple(model.plan.statistics)
         self.differs = True  # by rounding at least: `evaluate` is what a trainer computes
         self.goal = objective_of(model.spec.content)
-        self.count = count_of_classes(model.spec.content)
+        self.count = model.classes
 
     def draw_masks(self, rows: int, rng: np.random.Generator) -> tuple[Any, ...]:
         """Return the masks of one step: zeros and ones, by the share that each layer keeps."""
