@@ -270,6 +270,16 @@ def check_data(spec: Content) -> None:
             )
         taken[column] = "a feature"
         check_feature(feature, k, spec)
+    check_scaling(spec)
+
+
+def check_scaling(spec: Content) -> None:
+    """An embedding layer reads whole numbers, which columns that are standardised do not hold."""
+    is_embedded = any(each["kind"] == "embedding" for each in spec.get("layers", ()))
+    features = spec["data"].get("features")
+    coded = features and all("categories" in each for each in features)
+    if is_embedded and spec["data"]["standardise"] and not coded:
+        raise fault(("data", "standardise"), "is true", "the embedding layer reads integers")
 
 
 def check_feature(feature: Any, k: int, spec: Content) -> None:

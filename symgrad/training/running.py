@@ -108,8 +108,10 @@ def of_spec(spec: Any, data: Any, given: dict[str, Any]) -> Settings:
     keys = [f"seed={given.pop('seed')}"] if "seed" in given else []
     if isinstance(given.get("validation"), float):
         keys.append(f"validation.share={given.pop('validation')}")
-    if not isinstance(given.get("metrics", {}), Mapping):
-        keys.append(f"metrics={json.dumps(list(given.pop('metrics')))}")
+    if not isinstance(metrics := given.get("metrics", {}), Mapping):
+        names = [metrics] if isinstance(metrics, str) else list(metrics)
+        keys.append(f"metrics={json.dumps(names)}")
+        del given["metrics"]
     return settings_of(model(override(made.spec, keys)) if keys else made, data, **given)
 
 

@@ -93,6 +93,8 @@ class TrainedModel:
         columns = self._read(data)
         if self.preparation is not None:
             kept = np.flatnonzero(self.preparation.is_complete(columns))
+            if not len(kept):
+                raise DataError("every row lacks a value: missing='drop' leaves nothing")
             columns = {name: x[kept] for name, x in columns.items() if np.ndim(x)}
             columns = self.preparation.apply(columns, kept)
         conduct = SpecConduct(self.model)
@@ -112,7 +114,7 @@ class TrainedModel:
         return self.model.predict(*self.params.values(), X, *self.statistics.values())
 
     def _inputs(self, data: Any) -> Any:
-        columns = self._read(data)
+        columns = self._read({"X": data} if is_rows(data) else data)
         if self.preparation is not None:
             columns = self.preparation.inputs_of(columns, np.arange(row_count(columns)))
         if "X" not in columns:
@@ -199,6 +201,11 @@ class TrainedModel:
             {name: arrays[name] for name in made.plan.statistics},
             None if kept is None else Preparation.from_dict(kept),
         )
+
+
+def is_rows(data: Any) -> bool:
+    """Return whether data is an array X written as a list of rows, and no tuple of arrays."""
+    return isinstance(data, list) and bool(data) and all(np.ndim(each) == 1 for each in data)
 
 
 def _header(path: Path, members: Mapping[str, Any]) -> dict[str, Any]:
