@@ -4,13 +4,10 @@
 are the other oracles.
 """
 
-import functools
 import gzip
-import importlib.util
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -22,7 +19,6 @@ import pytest
 import reference_training as reference
 from training_models import DATA, FLOWERS, SPECIES
 
-import symgrad
 from symgrad import ArgumentError, CheckpointError, DataError, SpecError, SymgradError, optim, train
 from symgrad.spec import model
 from symgrad.training import scores
@@ -147,14 +143,16 @@ def expected_of(given, how, arrays=(X, Y)):
 @pytest.mark.parametrize(("label", "changes", "how"), NUMBERS, ids=[row[0] for row in NUMBERS])
 def test_training_comes_to_the_bits_of_the_reference(label, changes, how):
     given = spec(**changes)
-    made, (params, history, best) = expected_of(given, how)
+    _, (params, history, best) = expected_of(given, how)
     found = fit(given)
     exact = "clip_norm" not in how
     for mine, theirs in zip(found.params.values(), params, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=0 if exact else 1e-13, atol=0)
     assert [list(record) for record in found.history] == [list(record) for record in history]
     for mine, theirs in zip(found.history, history, strict=True):
-        assert list(mine.values()) == pytest.approx(list(theirs.values()), rel=0 if exact else 1e-13)
+        assert list(mine.values()) == pytest.approx(
+            list(theirs.values()), rel=0 if exact else 1e-13
+        )
     assert found.best.epoch == best[0]
     for mine, theirs in zip(found.best.params.values(), best[2], strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=0 if exact else 1e-13, atol=0)
@@ -362,6 +360,10 @@ def npy_of(array, path):
     return path
 
 
+def mapped(array, path):
+    return np.load(npy_of(array, path), mmap_mode="r")
+
+
 NAMED = {"target": "kind"}
 # name, what [data] says, what makes the data in a folder
 FORMS = [
@@ -376,7 +378,7 @@ FORMS = [
                                         "y": str(npy_of(Y, folder / "y.npy"))}),
     ("an NPY file of float labels", None,
      lambda folder: (npy_of(X, folder / "X.npy"), npy_of(Y.astype(float), folder / "y.npy"))),
-    ("mapped arrays", None, lambda folder: (np.load(npy_of(X, folder / "X.npy"), mmap_mode="r"), Y)),
+    ("mapped arrays", None, lambda folder: (mapped(X, folder / "X.npy"), Y)),
     ("a list of one batch", None, lambda folder: [(X, Y)]),
     ("batches by name", None, lambda folder: lambda: iter([{"X": X, "y": Y}])),
     ("arrays beside [data]", NAMED, lambda folder: (X, Y)),
@@ -439,9 +441,7 @@ def test_words_of_a_data_frame_that_are_missing_are_nan():
     )
     names, counts = np.unique(np.delete(WORDS, 4).astype(str), return_counts=True)
     filled = changed(colour=np.where(np.arange(31) == 4, names[counts.argmax()], WORDS))
-    assert same_bits(
-        fit(given, Frame(changed(colour=words))).params, fit(given, filled).params
-    )
+    assert same_bits(fit(given, Frame(changed(colour=words))).params, fit(given, filled).params)
 
 
 @pytest.mark.parametrize(
@@ -453,9 +453,7 @@ def test_categories_are_encoded_as_declared_where_they_stand(encode, columns, is
     colour = {**COLOURS, "encode": encode}
     features = [colour, "a", "b"] if is_first else ["a", "b", colour]
     blocks = [columns, X[:, :2]] if is_first else [X[:, :2], columns]
-    found = fit(
-        spec(inputs=None, data={**NAMED, "features": features}), changed(colour=WORDS)
-    )
+    found = fit(spec(inputs=None, data={**NAMED, "features": features}), changed(colour=WORDS))
     inputs = np.concatenate(blocks, axis=1)
     expected = fit(spec(inputs=inputs.shape[1]), (inputs, Y))
     assert same_bits(found.params, expected.params)
@@ -479,8 +477,9 @@ def test_an_embedding_reads_the_numbers_of_categories():
     given = spec(inputs=None, layers=layers, data={**NAMED, "features": [colour, sizes]})
     expected = fit(spec(inputs=2, layers=layers), (tokens, Y))
     assert same_bits(fit(given, table).params, expected.params)
-    assert same_bits(fit(spec(inputs=2, layers=layers), (tokens.astype(float), Y)).params,
-                     expected.params)
+    assert same_bits(
+        fit(spec(inputs=2, layers=layers), (tokens.astype(float), Y)).params, expected.params
+    )
     for name, grad in expected.params.items():
         assert name != "E" or not np.array_equal(grad, model(given).init()["E"])
 
@@ -521,8 +520,9 @@ def test_several_targets_are_fitted_side_by_side():
     targets = {"target": ["d", "b"], "features": ["a", "c"]}
     made = spec(inputs=None, loss="squared", layers=[{"units": 2}], data=targets, metrics=["r2"])
     found = fit(made, {k: TABLE[k] for k in "abcd"})
-    expected = fit(spec(inputs=2, loss="squared", layers=[{"units": 2}]),
-                   (X[:, [0, 2]], X[:, [3, 1]]))
+    expected = fit(
+        spec(inputs=2, loss="squared", layers=[{"units": 2}]), (X[:, [0, 2]], X[:, [3, 1]])
+    )
     assert same_bits(found.params, expected.params)
     assert found.trained.targets == ["d", "b"]
 
@@ -538,9 +538,9 @@ def test_inputs_may_have_sizes_for_a_function(tmp_path, shape):
     (tmp_path / "net.py").write_text("def f(W, X):\n    return X.reshape(len(X), 4) @ W\n")
     given = spec(layers=None, inputs=shape, model="net.py:f", parameters={"W": {"shape": [4, 3]}})
     path = tmp_path / "spec.json"
-    tables = [(X.reshape(31, *shape), Y), TABLE]
+    named = [None, NAMED, {**NAMED, "features": ["a", "b", "c", "d"]}]
     found = []
-    for data, table in zip(tables, (None, NAMED), strict=True):
+    for data, table in zip([(X.reshape(31, *shape), Y), TABLE, TABLE], named, strict=True):
         path.write_text(json.dumps({**given, **({"data": table} if table else {})}))
         found.append(fit(path, data))
     expected = fit(spec(layers=[{"units": 3, "bias": False}]))
@@ -641,7 +641,10 @@ def test_the_targets_of_a_function_have_the_shape_of_what_it_gives(
     assert made.plan.shapes["y"][0] == shape and made.classes == count
     rng = np.random.RandomState(1)
     row = inputs if isinstance(inputs, list) else [inputs or 4]
-    inputs, y = rng.normal(size=(5, *row)), rng.normal(size=tuple({"n": 5}.get(s, s) for s in shape))
+    inputs, y = (
+        rng.normal(size=(5, *row)),
+        rng.normal(size=tuple({"n": 5}.get(s, s) for s in shape)),
+    )
     params = [rng.normal(size=shape) for shape in made.parameters.values()]
     output = made.predict(*params, inputs)
     assert output.shape == y.shape
@@ -679,7 +682,7 @@ WRONG_FUNCTIONS = [
     ("both", {}, "both gives 2 arrays: return the scores alone"),
     ("image", {"inputs": None}, "`inputs` is missing: image needs the sizes of one example"),
     ("wide", {"inputs": None}, r"gives shape \(n, d\): set `inputs`"),
-    ("several", {"loss": "binary_cross_entropy"}, r"gives shape \(n, 3\): the loss binary_cross_en"),
+    ("several", {"loss": "binary_cross_entropy"}, r"gives shape \(n, 3\): the loss binary"),
     ("vector", {"loss": "softmax_cross_entropy"}, r"gives shape \(n,\): the loss softmax"),
     ("several", {"loss": "gaussian_nll"}, "gaussian_nll takes two for each example"),
     ("several", {"loss": "softmax_cross_entropy", "class_weights": [1, 2]},
@@ -832,7 +835,7 @@ def test_a_trained_model_takes_rows_in_many_forms(tmp_path):
     found = fit().trained
     expected = found.predict(X)
     for data in (X.tolist(), {"X": X}, {"X": X, "y": Y}, (X, Y), npy_of(X, tmp_path / "X.npy"),
-                 np.load(npy_of(X, tmp_path / "X.npy"), mmap_mode="r"),
+                 mapped(X, tmp_path / "X.npy"),
                  npz_of(tmp_path / "d.npz", X=X)):  # fmt: skip
         assert np.array_equal(found.predict(data), expected)
     np.testing.assert_allclose(found.predict([X[7].tolist()]), expected[7:8], rtol=1e-14)
@@ -856,7 +859,7 @@ CLASSED = [
     ("one class", [1, 1, 1], [1, 1, 1]),
     ("all wrong", [0, 0, 0], [1, 1, 1]),
     ("one row", [2], [2]),
-    ("many", np.random.RandomState(0).randint(0, 6, 500), np.random.RandomState(1).randint(0, 6, 500)),
+    ("many", *np.random.RandomState(0).randint(0, 6, (2, 500))),
 ]  # fmt: skip
 
 
@@ -879,7 +882,7 @@ RANKED = [
     ("all tied", [1.0, 1.0, 1.0], [0, 1, 0]),
     ("upside down", [3.0, 2.0, 1.0], [0, 0, 1]),
     ("infinite", [-np.inf, 0.0, np.inf, np.inf], [0, 1, 1, 0]),
-    ("many", np.random.RandomState(2).randint(0, 20, 400), np.random.RandomState(3).randint(0, 2, 400)),
+    ("many", np.random.RandomState(2).randint(0, 20, 400), np.arange(400) % 2),
 ]  # fmt: skip
 
 
@@ -918,10 +921,11 @@ def test_a_score_of_hinge_loss_is_above_zero_for_class_one():
     assert found.history[-1]["accuracy"] == np.mean((output > 0) == (Y == 1))
 
 
-@pytest.mark.parametrize(("name", "is_larger"), [("accuracy", True), ("f1", True)])
-def test_the_monitor_knows_which_way_a_metric_of_the_spec_is_better(name, is_larger):
-    given = spec(metrics=[name], validation=SHARE, epochs=12)
-    found = fit(given, early_stopping={"patience": 50, "monitor": f"val_{name}"})
+@pytest.mark.parametrize("name", ["accuracy", "f1"])
+def test_the_monitor_knows_that_scores_are_better_large(name):
+    given = spec(metrics=[name], validation=SHARE, epochs=30, batch_size=16)
+    stopping = {"patience": 50, "monitor": f"val_{name}"}
+    found = fit(given, (FLOWERS, SPECIES), early_stopping=stopping)
     values = [record[f"val_{name}"] for record in found.history]
     assert found.best.epoch == 1 + int(np.argmax(values)) and max(values) > values[0]
 
@@ -960,14 +964,8 @@ EVERYTHING = {
     "data": {"target": "species", "standardise": True},
 }
 LONG = """
-import json, sys, time
+import sys
 import symgrad
-from symgrad import optim
-
-class Slow(optim.Adam):
-    def update(self, grads, state):
-        time.sleep(0.0003)
-        super().update(grads, state)
 
 given, data, checkpoint = sys.argv[1:]
 found = symgrad.train(
@@ -1079,6 +1077,7 @@ LARGE = r"""
 import re, sys
 import numpy as np
 import symgrad
+
 folder = sys.argv[1]
 def peak():  # in MB; getrusage would count what the process was forked from
     return int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1]) / 1024
@@ -1122,3 +1121,360 @@ def test_a_gigabyte_trains_in_300_megabytes(tmp_path):
     accuracy, _, after = trained_on(tmp_path, 1_300_000)  # 1040 MB
     assert accuracy > 0.9
     assert after < 300, f"{after:.0f} MB"
+
+
+# --- mistakes -------------------------------------------------------------------------------------
+
+NUMBERS_OUT = {"loss": "squared", "layers": ONE}
+SOFT = {"name": "softmax_cross_entropy", "labels": "soft"}
+EMBEDDED = [{"kind": "embedding", "size": 3, "width": 2}, *BASE["layers"]]
+ALL_LOST = changed(a=np.full(31, np.nan))
+TOKENS = np.tile(Y[:, None], 4)
+
+
+def table(**data):
+    return spec(data={**NAMED, **data})
+
+
+def with_colour(**how):
+    return spec(inputs=None, data={**NAMED, "features": ["a", {**COLOURS, **how}]})
+
+
+def one_value(y, value, row=4):
+    found = y.copy()
+    found[row] = value
+    return found
+
+
+def first_parameters(**changes):
+    return {**model(spec()).init(), **changes}
+
+
+MISTAKES = [
+    # what is missing, infinite or of the wrong kind
+    ("NaN in an array", DataError, "`X` lacks a value in 1 of 31 rows .first in row 4",
+     lambda: fit(data=(holed(X, row=(3, 1)), Y))),
+    ("NaN in a column", DataError, r"`a` lacks a value in 1 of 31 rows \(first in row 4\)",
+     lambda: fit(table(), changed(a=holed(X[:, 0])))),
+    ("NaN in labels", DataError, "`kind` lacks a value in 1 of 31 rows .first in row 4",
+     lambda: fit(table(), changed(kind=holed(Y)))),
+    ("NaN in labels that are never filled in", DataError, "`kind` lacks a value",
+     lambda: fit(table(missing="mean"), changed(kind=holed(Y)))),
+    ("NaN in weights", DataError, "`w` lacks a value in 1 of 31 rows",
+     lambda: fit(table(weights="w"), changed(w=holed(W)))),
+    ("NaN in validation", DataError, "`X` lacks a value in 1 of 31 rows",
+     lambda: fit(validation=(holed(X, row=(3, 1)), Y))),
+    ("NaN in a batch", DataError, "`X` lacks a value",
+     lambda: fit(data=[(holed(X, row=(3, 1)), Y)])),
+    ("NaN in a mapped file", DataError, "`X` lacks a value",
+     lambda: fit(table(), saved(X=holed(X, row=(30, 1)), kind=Y))),
+    ("infinity", DataError, "`a` is infinite in row 4: leave that row out",
+     lambda: fit(table(), changed(a=holed(X[:, 0], np.inf)))),
+    ("infinity, to be scaled", DataError, "`a` is infinite in row 4",
+     lambda: fit(table(standardise=True), changed(a=holed(X[:, 0], -np.inf)))),
+    ("infinity in labels", DataError, "`kind` is infinite in row 4",
+     lambda: fit(table(), changed(kind=holed(Y, np.inf)))),
+    ("an infinite target", DataError, "`y` is infinite in row 4",
+     lambda: fit(spec(**NUMBERS_OUT), (X, holed(X[:, 0], np.inf)))),
+    ("numbers too large to scale", DataError, "`a` holds numbers that are too large",
+     lambda: fit(table(standardise=True), changed(a=holed(X[:, 0], 1e200)))),
+    ("words in a column of numbers", DataError, r"`a` holds words \('\w+', ...\): name it in cat",
+     lambda: fit(table(), changed(a=WORDS))),
+    ("words for a target of numbers", DataError, "`y` holds words .*listed in `classes`",
+     lambda: fit(spec(**NUMBERS_OUT), (X, WORDS))),
+    ("words among several targets", DataError, "`d` holds words .*has to hold numbers",
+     lambda: fit(spec(inputs=1, loss="squared", layers=[{"units": 2}],
+                      data={"target": ["b", "d"], "features": ["a"]}), changed(d=WORDS))),
+    ("words for weights", DataError, r"`w` holds words \('\w+', ...\), and has to hold numbers",
+     lambda: fit(table(weights="w"), changed(w=WORDS))),
+    ("words in a batch", DataError, "`y` holds words .*listed in `classes`",
+     lambda: fit(data=[(X, WORDS)])),
+    ("mean of words", DataError, "missing='mean' cannot fill in the words of `colour`",
+     lambda: fit(spec(inputs=None, data={**NAMED, "features": ["a", COLOURS], "missing": "mean"}),
+                 changed(colour=WORDS))),
+    ("a column without a value", DataError, "`a` has no value in the rows for training",
+     lambda: fit(table(missing="mean"), ALL_LOST)),
+    ("no median", DataError, "`a` has no value in the rows for training",
+     lambda: fit(table(missing="median"), ALL_LOST)),
+    ("nothing frequent", DataError, "`a` has no value in the rows for training",
+     lambda: fit(table(missing="most_frequent"), ALL_LOST)),
+    ("every row dropped", DataError, "every row lacks a value: missing='drop' leaves nothing",
+     lambda: fit(table(missing="drop"), ALL_LOST)),
+    ("complex numbers", DataError, r"data\[0\] has dtype complex128",
+     lambda: fit(data=(X + 0j, Y))),
+    ("objects", DataError, "no array of numbers or words",
+     lambda: fit(table(), changed(a=np.array([{}] * 31, object)))),
+    ("ragged rows", DataError, r"data\[0\] is no array",
+     lambda: fit(data=([[1.0], [2.0, 3.0]], Y))),
+    ("dates", DataError, r"has dtype datetime64\[D\]: convert it to numbers",
+     lambda: fit(table(), changed(a=np.arange(31).astype("M8[D]")))),
+    # columns
+    ("a feature", DataError, r"no column `sise` \(did you mean `size`\?\): it has size, kind",
+     lambda: fit(spec(inputs=None, data={**NAMED, "features": ["sise"]}), {"size": W, "kind": Y})),
+    ("the target", DataError, r"no column `kin` \(did you mean `kind`\?\)",
+     lambda: fit(spec(data={"target": "kin"}), TABLE)),
+    ("the weights", DataError, r"no column `weight` \(did you mean `weights`\?\)",
+     lambda: fit(table(weights="weight"), changed(weights=W))),
+    ("columns without [data]", DataError, r"spec has no table \[data\].*set `data.target`",
+     lambda: fit(data=TABLE)),
+    ("a CSV file without [data]", DataError, r"spec has no table \[data\]",
+     lambda: fit(data=DATA / "iris.csv")),
+    ("a column twice", DataError, "data has two columns called `1`",
+     lambda: fit(table(), {1: X[:, 0], "1": X[:, 1], "kind": Y})),
+    ("a hostile name", DataError, r"no column `__import__\('os'\).abort\(\)`",
+     lambda: fit(spec(inputs=None, data={**NAMED, "features": ["__import__('os').abort()"]}),
+                 TABLE)),
+    ("categories of an array", DataError, "`data.features` names categories, so the data must be",
+     lambda: fit(with_colour(), (X, Y))),
+    ("a matrix as a category", DataError, r"`colour` of shape \(31, 4\) cannot be a category",
+     lambda: fit(with_colour(), changed(colour=X))),
+    ("rows of another number", DataError, "`X` has 31 rows and `y` 30",
+     lambda: fit(data=(X, Y[1:]))),
+    ("no rows", DataError, r"the data has no rows", lambda: fit(data=(X[:0], Y[:0]))),
+    ("no y", ArgumentError, "loss takes `y`, and data has X", lambda: fit(data=(X,))),
+    ("too many arrays", DataError, "data has 3 arrays, the function takes X, y",
+     lambda: fit(data=(X, Y, W))),
+    ("no weights", ArgumentError, "loss takes `weights`, and data has X, y",
+     lambda: fit(spec(sample_weights=True))),
+    ("too few features", DataError, r"inputs of shape \(31, 3\), and the spec says 4 for each",
+     lambda: fit(data=(X[:, :3], Y))),
+    ("too few features in a batch", DataError, r"a batch has inputs of shape \(31, 3\)",
+     lambda: fit(data=[(X[:, :3], Y)])),
+    ("too many columns", DataError, r"inputs of shape \(31, 5\)",
+     lambda: fit(table(), changed(e=W))),
+    ("too many axes", DataError, r"inputs of shape \(31, 4, 1\)",
+     lambda: fit(data=(X[..., None], Y))),
+    ("inputs that are no image", DataError, r"3 inputs of an example are no array of 2 x 2",
+     lambda: fit(flat(inputs=[2, 2], loss="squared", data={**NAMED}),
+                 {name: TABLE[name] for name in ("a", "b", "c", "kind")})),
+    # labels
+    ("label below", DataError, r"y holds -1 \(row 5 of these\), and the classes of softmax_cross",
+     lambda: fit(data=(X, one_value(Y, -1)))),
+    ("label above", DataError, r"y holds 3 \(row 5 of these\), .* are 0 to 2",
+     lambda: fit(data=(X, one_value(Y, 3)))),
+    ("label below in a batch", DataError, r"a batch: y holds -1 \(row 5 of these\)",
+     lambda: fit(data=[(X, one_value(Y, -1))])),
+    ("label above in validation", DataError, r"validation: y holds 3",
+     lambda: fit(validation=(X, one_value(Y, 3)))),
+    ("label above for a function", DataError, r"y holds 3 .* are 0 to 1",
+     lambda: fit(flat(loss="softmax_cross_entropy"), (X, one_value(Y % 2, 3)))),
+    ("label in a mapped file", DataError, "y holds 3",
+     lambda: fit(data=saved(X=X, y=one_value(Y, 3)))),
+    ("huge label", DataError, "y holds 4611686018427387904",
+     lambda: fit(data=(X, one_value(Y.astype(np.int64), 2**62)))),
+    ("half a label", DataError, "`y` holds 0.5 in row 5, and a class is a whole number",
+     lambda: fit(data=(X, one_value(Y.astype(float), 0.5)))),
+    ("labels of hinge", DataError, "y holds -1 .*the classes of hinge are 0 to 1",
+     lambda: fit(spec(loss="hinge", layers=ONE), (X, np.where(Y > 0, 1, -1)))),
+    ("three of two classes", DataError, "the classes of binary_cross_entropy are 0 to 1",
+     lambda: fit(spec(loss="binary_cross_entropy", layers=ONE))),
+    ("a class that is not listed", DataError, r"`kind` holds 'blue' in row \d+.*\(red, green, g",
+     lambda: fit(table(classes=["red", "green", "grey"]), changed(kind=WORDS))),
+    ("numbers for words", DataError, r"`kind` holds \d in row 1, which is none of the classes",
+     lambda: fit(table(classes=["red", "green", "blue"]), TABLE)),
+    ("labels in a column", DataError, r'y has shape \(31, 1\).*set loss = \{ name = "softmax',
+     lambda: fit(data=(X, Y[:, None]))),
+    ("a target in a column", DataError, r"one number for each example; y\[:, 0\] takes the only",
+     lambda: fit(spec(**NUMBERS_OUT), (X, X[:, :1]))),
+    ("one target for three", DataError, r"y has shape \(31,\), and the model gives 3 numbers",
+     lambda: fit(spec(loss="squared"), (X, X[:, 0]))),
+    ("two targets for three", DataError, r"y has shape \(31, 2\), and the model gives 3 numbers",
+     lambda: fit(spec(loss="squared"), (X, X[:, :2]))),
+    ("two targets for one", DataError, "the model gives one number for each example; `data.target`",
+     lambda: fit(spec(data={"target": ["b", "d"], "features": ["a", "c"]}, inputs=2, **NUMBERS_OUT),
+                 TABLE)),
+    ("one target for a function of two", DataError, "the model gives 2 numbers",
+     lambda: fit(flat(loss="squared"), (X, X[:, 0]))),
+    ("negative shares", DataError, "y holds -0.5: softmax_cross_entropy takes 0 and more",
+     lambda: fit(spec(loss=SOFT), (X, np.tile([-0.5, 1, 0.5], (31, 1))))),
+    ("shares of more than all", DataError, r"y holds \[1.0, 0.0, 0.5\].*not shares that sum to 1",
+     lambda: fit(spec(loss=SOFT), (X, np.tile([1, 0, 0.5], (31, 1))))),
+    ("one-hot rows of shares", DataError, r"not one 1, and 0 otherwise",
+     lambda: fit(spec(loss=ONE_HOT), (X, np.tile([0.5, 0, 0.5], (31, 1))))),
+    ("too few shares", DataError, r"y has shape \(31, 2\), and .* takes 3 shares",
+     lambda: fit(spec(loss=SOFT), (X, np.full((31, 2), 0.5)))),
+    ("a class that did not occur", DataError, "takes 3 shares for each example; .*`data.classes`",
+     lambda: fit(spec(loss=ONE_HOT), (X[Y > 0], Y[Y > 0]))),
+    ("negative counts", DataError, "y holds -2.0: poisson takes 0 and more",
+     lambda: fit(spec(loss="poisson", layers=ONE), (X, one_value(np.abs(X[:, 0]), -2)))),
+    # weights
+    ("a negative weight", DataError, r"a weight is negative, -1.0 \(row 5 of these\)",
+     lambda: fit(spec(sample_weights=True), (X, Y, one_value(W, -1)))),
+    ("weights in a column", DataError, r"weights has shape \(31, 1\): give one for each example",
+     lambda: fit(spec(sample_weights=True), (X, Y, W[:, None]))),
+    ("no weight", DataError, "epoch 1, step 1: its examples weigh 0 together",
+     lambda: fit(spec(sample_weights=True), (X, Y, 0 * W))),
+    ("no weight in a step", DataError, "epoch 1, step 2: its examples weigh 0 together",
+     lambda: fit(spec(sample_weights=True, batch_size=8, shuffle=False),
+                 (X, Y, np.where(np.arange(31) < 8, 1.0, 0.0)))),
+    ("no weight in validation", DataError, "examples for validation weigh 0 together",
+     lambda: fit(spec(sample_weights=True), (X, Y, W), validation=(X, Y, 0 * W))),
+    ("classes of no weight", DataError, "weigh 0 together",
+     lambda: fit(spec(class_weights=[0, 0, 1]), (X[Y < 2], Y[Y < 2]))),
+    # categories and embeddings
+    ("a category in training", DataError, r"`colour` holds 'grey' in row 5, which is none of the",
+     lambda: fit(with_colour(), changed(colour=one_value(WORDS, "grey")))),
+    ("a category in validation", DataError, r"`colour` holds 'grey' in row 2",
+     lambda: fit(with_colour(), changed(colour=WORDS),
+                 validation=changed(colour=one_value(WORDS, "grey", 1)))),
+    ("a category to predict", DataError, r"`colour` holds 'grey' in row 3",
+     lambda: fit(with_colour(), changed(colour=WORDS)).trained.predict(
+         changed(colour=one_value(WORDS, "grey", 2)))),
+    ("half a token", DataError, "row 5 holds 0.5: these inputs are whole numbers",
+     lambda: fit(spec(layers=EMBEDDED), (one_value(TOKENS.astype(float), 0.5), Y))),
+    ("a token above", DataError, r"X holds 3 \(row 5 of these\), and the rows of the embedding",
+     lambda: fit(spec(layers=EMBEDDED), (one_value(TOKENS, 3), Y))),
+    ("a token below", DataError, "X holds -1", lambda: fit(spec(layers=EMBEDDED),
+                                                          (one_value(TOKENS, -1), Y))),
+    ("scaled tokens", SpecError, "`data.standardise` is true: the embedding layer reads integers",
+     lambda: fit(spec(layers=EMBEDDED, data={**NAMED, "standardise": True}), TABLE)),
+    # files
+    ("no data", ArgumentError, "spec names no data: give it, or set `file`",
+     lambda: fit(data=None)),
+    ("[data] without a file", ArgumentError, "names no data", lambda: fit(table(), None)),
+    ("a file that is not there", DataError, "there is no file .*nope.csv",
+     lambda: fit(table(file="nope.csv"), None)),
+    ("a word for data", DataError, "there is no file foo", lambda: fit(data="foo")),
+    ("a number for data", DataError, "data is int: give arrays, the path", lambda: fit(data=5)),
+    # splitting
+    ("one row to split", DataError, "1 row cannot be split: a share of 0.3",
+     lambda: fit(spec(validation=SHARE), (X[:1], Y[:1]))),
+    ("a share of all", DataError, "5 rows cannot be split: a share of 0.9",
+     lambda: fit(spec(validation={"share": 0.9}), (X[:5], Y[:5]))),
+    ("one row left to split", DataError, "1 row cannot be split",
+     lambda: fit(spec(data={**NAMED, "missing": "drop"}, validation=SHARE),
+         changed(a=np.where(np.arange(31) == 2, 1.0, np.nan)))),
+    ("a share above 1", ArgumentError, "validation=1.5 must be a part between 0 and 1",
+     lambda: fit(validation=1.5)),
+    ("split batches", ArgumentError, "batches cannot be split",
+     lambda: fit(spec(validation=SHARE), [(X, Y)])),
+    ("scaled batches", ArgumentError, "batches are taken as they come: `data.standardise`",
+     lambda: fit(table(standardise=True), [(X, Y)])),
+    ("batch norm of batches", ArgumentError, "the means and variances of batch_norm",
+     lambda: fit(spec(layers=NORMED), [(X, Y)])),
+    ("batches of columns", DataError, "no column `X`", lambda: fit(table(), [TABLE])),
+    ("batches that run out", DataError, "no batches for epoch 2", lambda: fit(data=iter([(X, Y)]))),
+    # settings
+    ("optimizer by name", ArgumentError, "optimizer='adam' has no init",
+     lambda: fit(optimizer="adam")),
+    ("optimizer as a class", ArgumentError, "is a class: give one",
+     lambda: fit(optimizer=optim.Adam)),
+    ("optimizer as a number", ArgumentError, "optimizer=0.1 has no init",
+     lambda: fit(optimizer=0.1)),
+    ("no epochs in a spec", SpecError, "`epochs` is 0", lambda: fit(spec(epochs=0))),
+    ("negative epochs", ArgumentError, "epochs=-1 must be a whole number", lambda: fit(epochs=-1)),
+    ("no batch", ArgumentError, "batch=0 must be a whole number", lambda: fit(batch=0)),
+    ("half a batch", ArgumentError, "batch=2.5 must be", lambda: fit(batch=2.5)),
+    ("seed", SpecError, "`seed` is -1", lambda: fit(seed=-1)),
+    ("huge seed", SpecError, "`seed` is 1267650600228229401496703205376", lambda: fit(seed=2**100)),
+    ("predict", ArgumentError, "predict= is for functions", lambda: fit(predict=len)),
+    ("target", ArgumentError, "target= is for functions", lambda: fit(target="y")),
+    ("resume", ArgumentError, "resume=True needs the file", lambda: fit(resume=True)),
+    ("patience", ArgumentError, "patience=0", lambda: fit(early_stopping=0)),
+    ("monitor", ArgumentError, "monitor='f1' is not recorded", lambda: fit(
+        early_stopping={"patience": 1, "monitor": "f1"})),
+    ("metric", SpecError, r"is \"acuracy\".*did you mean `accuracy`",
+     lambda: fit(metrics=["acuracy"])),
+    ("metric of numbers", SpecError, r'is "mae": with the loss softmax_cross_entropy there are',
+     lambda: fit(metrics=["mae"])),
+    ("metric of classes", SpecError, r'is "f1": with the loss squared there are mae, r2, rmse',
+     lambda: fit(spec(metrics=["f1"], **NUMBERS_OUT), (X, X[:, 0]))),
+    ("metric by another name", ArgumentError, r"'auk' \(did you mean|metrics: 'auk'",
+     lambda: fit(metrics={"area": "auk"})),
+    # parameters
+    ("a parameter", ArgumentError, r"params has `W9`, which is no parameter .*W1, b1, W2, b2",
+     lambda: fit(params=first_parameters(W9=X))),
+    ("no parameter", ArgumentError, "params has no `b1`",
+     lambda: fit(params={"W1": np.ones((4, 5))})),
+    ("a shape", ArgumentError, r"`W1` has shape \(5, 4\), and the model's has \(4, 5\)",
+     lambda: fit(params=first_parameters(W1=np.ones((5, 4))))),
+    ("no names", ArgumentError, "params is list: give a dict of W1, b1", lambda: fit(params=[X])),
+    ("integers", ArgumentError, "dtype int64: only floating-point",
+     lambda: fit(params={k: v.astype(int) for k, v in first_parameters().items()})),
+    ("a parameter that is NaN", SymgradError, "the argument `b1` is NaN",
+     lambda: fit(params=first_parameters(b1=np.full(5, np.nan)))),
+    # predicting
+    ("NaN to predict", DataError, "`X` lacks a value in 1 of 31 rows",
+     lambda: fit().trained.predict(holed(X, row=(3, 1)))),
+    ("infinity to predict", DataError, "`X` is infinite in row 4",
+     lambda: fit().trained.predict(holed(X, np.inf, row=(3, 1)))),
+    ("words to predict", DataError, "`X` holds words here, and held numbers in training",
+     lambda: fit().trained.predict(np.array([["a"] * 4], object))),
+    ("one row to predict", DataError, "the spec says 4 for each example",
+     lambda: fit().trained.predict(X[0])),
+    ("no rows to predict", DataError, "the data has no rows", lambda: fit().trained.predict(X[:0])),
+    ("nothing to predict", DataError, "data is NoneType", lambda: fit().trained.predict(None)),
+    ("too few features to predict", DataError, r"inputs of shape \(31, 2\)",
+     lambda: fit().trained.predict(X[:, :2])),
+    ("a column to predict", DataError, "no column `d`",
+     lambda: fit(table(), TABLE).trained.predict({k: TABLE[k] for k in "abc"})),
+    ("no targets to evaluate", DataError, "no column `y`", lambda: fit().trained.evaluate(X)),
+    ("labels to evaluate", DataError, "y holds 3", lambda: fit().trained.evaluate((X, Y + 1))),
+    ("nothing left to evaluate", DataError, "every row lacks a value",
+     lambda: fit(table(missing="drop"), TABLE).trained.evaluate(ALL_LOST)),
+    ("classes of numbers", ArgumentError, r"the model predicts numbers \(squared\), and no classes",
+     lambda: fit(spec(**NUMBERS_OUT), (X, X[:, 0])).trained.classes(X)),
+    # pictures
+    ("boundary of four", DataError, r"inputs of two numbers, here are shape \(31, 4\)",
+     lambda: fit().plot_boundary()),
+    ("boundary of numbers", ArgumentError, "the model predicts numbers",
+     lambda: fit(spec(inputs=2, **NUMBERS_OUT), (X[:, :2], X[:, 0])).plot_boundary()),
+    ("confusion of numbers", ArgumentError, "the model predicts numbers",
+     lambda: fit(spec(**NUMBERS_OUT), (X, X[:, 0])).confusion_matrix()),
+    ("confusion of batches", DataError, "the run had batches only",
+     lambda: fit(data=[(X, Y)]).confusion_matrix()),
+]  # fmt: skip
+
+FLAT = {"model": "net.py:flat", "parameters": {"W": {"shape": [4, 2]}}}
+
+
+def flat(**changes):
+    return spec(layers=None, **FLAT, **changes)
+
+
+def saved(**arrays):
+    return {name: npy_of(array, Path(f"{name}.npy")) for name, array in arrays.items()}
+
+
+@pytest.mark.parametrize(
+    ("label", "kind", "says", "program"), MISTAKES, ids=[row[0] for row in MISTAKES]
+)
+def test_a_mistake_is_named(tmp_path, monkeypatch, label, kind, says, program):
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text("def flat(W, X):\n    return X.reshape(len(X), 4) @ W\n")
+    with pytest.raises(kind, match=says) as error:
+        program()
+    assert isinstance(error.value, SymgradError)
+    assert len(str(error.value).splitlines()) <= 2  # what and where
+
+
+BROKEN_FILES = [
+    ("empty", "", "is empty: its first row must name the columns"),
+    ("header only", "a,b,c,d,kind\n", "has no rows below its header"),
+    ("no header", "1,2,3,4,0\n", "the first row holds numbers"),
+    ("a name twice", "a,a,c,d,kind\n1,2,3,4,0\n", "two columns are called `a`"),
+    ("a short row", "a,b,c,d,kind\n1,2,3,4,0\n1,2\n", "row 2 has 2 cells, the header names 5"),
+    ("a word", "a,b,c,d,kind\n1,2,3,4,0\n1,two,3,4,1\n", r"`b` holds words \('1|`b` holds words"),
+    ("code", "a,b,c,d,kind\n1,2,3,4,0\n__import__('os').abort(),2,3,4,1\n", "`a` holds words"),
+    ("an infinity", "a,b,c,d,kind\n1,inf,3,4,0\n", "`b` is infinite in row 1"),
+    ("a huge number", "a,b,c,d,kind\n1,1e999,3,4,0\n", "`b` is infinite in row 1"),
+    ("a mark that is none", "a,b,c,d,kind\n1,-,3,4,0\n", "`b` holds words"),
+    ("a missing value", "a,b,c,d,kind\n1,,3,4,0\n", r"`b` lacks a value in 1 of 1 rows"),
+    ("a missing label", "a,b,c,d,kind\n1,2,3,4,?\n", "`kind` lacks a value"),
+    ("no target", "a,b,c,d\n1,2,3,4\n", "no column `kind`"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "says"), BROKEN_FILES, ids=[row[0] for row in BROKEN_FILES]
+)
+def test_a_broken_table_is_named(tmp_path, label, text, says):
+    path = tmp_path / "d.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=says):
+        fit(table(), path)
+
+
+def test_one_row_trains():
+    found = fit(data=(X[:1], Y[:1]))
+    assert found.history[-1]["loss"] < found.history[0]["loss"]

@@ -73,7 +73,8 @@ def check_inputs(spec: Content) -> None:
     columns, given = columns_of(spec), spec.get("inputs")
     if isinstance(given, list) and "layers" in spec:
         raise fault(("inputs",), f"is a list of {len(given)}", "layers take a number of columns")
-    if columns is not None and given is not None and given != columns:
+    wanted = math.prod(given) if isinstance(given, list) else given
+    if columns is not None and given is not None and wanted != columns:
         raise fault(
             ("inputs",), f"is {given}", f"`data.features` come to {columns} columns; leave it out"
         )

@@ -22,6 +22,7 @@ from symgrad.training.checkpoints import digest, read_members, replace_file
 from symgrad.training.columns import read_columns
 from symgrad.training.csv_files import MISSING
 from symgrad.training.dataset import row_count
+from symgrad.training.file_arrays import FileArray
 from symgrad.training.preparing import Preparation
 from symgrad.training.spec_models import ARRAYS, SpecConduct, arrays_among
 
@@ -129,7 +130,7 @@ class TrainedModel:
             data = self._columns_of(arrays)
         columns = read_columns(data, self._taken, marks)
         row_count(columns)
-        return columns
+        return {name: x[:] if isinstance(x, FileArray) else x for name, x in columns.items()}
 
     def _columns_of(self, arrays: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return arrays X, y and weights as the columns that the model was trained on."""
@@ -162,8 +163,7 @@ class TrainedModel:
         header = {
             "format": FORMAT,
             "version": VERSION,
-            "spec": self.model.spec.given,
-            "name": self.model.spec.name,
+            "spec": {"name": self.model.spec.name, **self.model.spec.given},
             "parameters": list(self.params),
             "preparation": None if self.preparation is None else self.preparation.as_dict(),
         }
@@ -190,7 +190,7 @@ class TrainedModel:
                 f"{path} holds the parameters of {header['spec']['model']}: give the spec as well, "
                 "which says where that file is"
             )
-        made = model({"name": header["name"], **header["spec"]} if spec is None else spec)
+        made = model(header["spec"] if spec is None else spec)
         kept = header["preparation"]
         names = header["parameters"]
         if {k: arrays[k].shape for k in names} != made.parameters:
