@@ -66,6 +66,11 @@ def train(
     ``preparation`` makes inputs of a table's columns.  ``early_stopping`` is a number of epochs
     to wait, or a dict of ``patience``, ``min_delta``, ``monitor`` and ``mode``.
 
+    The loss of an epoch is the mean of the losses of its steps, by rows, each before its step; the
+    validation loss is that of all examples held back, under the parameters after the epoch and
+    without dropout, whatever the batches: where examples or classes are weighted, each batch
+    counts by its weights.
+
     ``checkpoint`` is a file that is written every so many epochs and on Ctrl-C; ``resume`` goes
     on from it, to the same bits, or starts if there is none.  ``log`` is a file of one JSON line
     an epoch.  ``progress`` is shown on stderr.

@@ -102,6 +102,8 @@ class TrainedModel:
         for name in [name for name in self._taken if name not in columns]:
             raise DataError(f"the data has no `{name}`, which the loss takes")
         conduct.refuse(columns, "data")
+        if not conduct.counted(columns, len(columns["X"])):
+            raise DataError("the examples weigh 0 together, so their loss is 0 / 0")
         known = {**columns, **self.statistics}
         output = self._predict(columns["X"])
         measured = {name: metric(output, columns["y"]) for name, metric in conduct.metrics.items()}
