@@ -73,7 +73,8 @@ def check_inputs(spec: Content) -> None:
     columns, given = columns_of(spec), spec.get("inputs")
     if isinstance(given, list) and "layers" in spec:
         raise fault(("inputs",), f"is a list of {len(given)}", "layers take a number of columns")
-    if columns is not None and given is not None and given != columns:
+    wanted = math.prod(given) if isinstance(given, list) else given
+    if columns is not None and given is not None and wanted != columns:
         raise fault(
             ("inputs",), f"is {given}", f"`data.features` come to {columns} columns; leave it out"
         )
@@ -182,12 +183,7 @@ def check_size(spec: Content) -> None:
 def check_last(goal: Objective, last: Content, path: tuple[str | int, ...], spec: Content) -> None:
     """The last layer gives as many numbers as the loss takes, and leaves its last step to it."""
     units, name = last["units"], loss_of(spec)[0]
-    wanted = {SEVERAL: units > 1, ONE: units == 1, TWO: units == 2}.get(goal.outputs, True)
-    if not wanted:
-        cure = f"the loss {name} takes {goal.outputs} for each example"
-        if goal.outputs == SEVERAL:
-            cure += "; for two classes with one score take binary_cross_entropy"
-        raise fault((*path, "units"), f"is {units}", cure)
+    check_width(spec, units, (*path, "units"), f"is {units}")
     activation = last["activation"]
     if goal.takes_scores and activation != "identity":
         raise fault(
@@ -196,28 +192,45 @@ def check_last(goal: Objective, last: Content, path: tuple[str | int, ...], spec
         )  # fmt: skip
 
 
+def check_width(spec: Content, width: int, path: tuple[str | int, ...], found: str) -> None:
+    """The model gives as many numbers for each example as the loss takes."""
+    goal, name = objective_of(spec), loss_of(spec)[0]
+    wanted = {SEVERAL: width > 1, ONE: width == 1, TWO: width == 2}.get(goal.outputs, True)
+    if not wanted:
+        cure = f"the loss {name} takes {goal.outputs} for each example"
+        if goal.outputs == SEVERAL:
+            cure += "; for two classes with one score take binary_cross_entropy"
+        raise fault(path, found, cure)
+
+
 def check_classes(spec: Content) -> None:
     goal, weights = objective_of(spec), spec.get("class_weights")
-    classes = spec.get("data", {}).get("classes")
-    count = classes_of(spec)
     if weights is not None and not goal.weighs_classes:
         raise fault(("class_weights",), "has no classes to go to", f"{loss_of(spec)[0]} has none")
     if weights is not None and sum(weights) == 0:
         raise fault(("class_weights",), "are all 0", "at least one class must count")
+    check_count(spec, classes_of(spec))
+
+
+def check_count(spec: Content, count: int | None) -> None:
+    """Lists with an entry for each class are as long as the model tells classes apart."""
+    weights, classes = spec.get("class_weights"), spec.get("data", {}).get("classes")
     for key, given in ((("class_weights",), weights), (("data", "classes"), classes)):
         if given is not None and count is not None and len(given) != count:
             raise fault(key, f"is a list of {len(given)}", f"the model tells {count} classes apart")
 
 
-def classes_of(spec: Content) -> int | None:
-    """Return how many classes the model tells apart, if that is known."""
+def classes_of(spec: Content, width: int | None = None) -> int | None:
+    """Return how many classes the model tells apart, if that is known.
+
+    ``width`` is how many numbers it gives for each example; layers say it themselves.
+    """
     goal = objective_of(spec)
     if goal.labels == "0 or 1":
         return 2
-    if "layers" not in spec:
-        return None
-    units = int(list(unrolled(spec["layers"]))[-1]["units"])
-    return units if goal.labels != "number" or units > 1 else None
+    if "layers" in spec:
+        width = int(list(unrolled(spec["layers"]))[-1]["units"])
+    return width if width is not None and (goal.labels != "number" or width > 1) else None
 
 
 def check_metrics(spec: Content) -> None:
@@ -258,6 +271,16 @@ def check_data(spec: Content) -> None:
             )
         taken[column] = "a feature"
         check_feature(feature, k, spec)
+    check_scaling(spec)
+
+
+def check_scaling(spec: Content) -> None:
+    """An embedding layer reads whole numbers, which columns that are standardised do not hold."""
+    is_embedded = any(each["kind"] == "embedding" for each in spec.get("layers", ()))
+    features = spec["data"].get("features")
+    coded = features and all("categories" in each for each in features)
+    if is_embedded and spec["data"]["standardise"] and not coded:
+        raise fault(("data", "standardise"), "is true", "the embedding layer reads integers")
 
 
 def check_feature(feature: Any, k: int, spec: Content) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import keyword
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,15 +24,23 @@ import numpy as np
 
 from symgrad import nn
 from symgrad.compiled import Compiled, compile
-from symgrad.errors import SpecError, did_you_mean
+from symgrad.errors import ShapeError, SpecError, did_you_mean
 from symgrad.load import load
-from symgrad.spec.consistency import has_weights, inputs_of, objective_of
+from symgrad.spec.consistency import (
+    check_count,
+    check_width,
+    classes_of,
+    has_weights,
+    inputs_of,
+    objective_of,
+)
 from symgrad.spec.network import Mask, Network, Parameter, Sizes, network, rule
 from symgrad.spec.objectives import ONE, SEVERAL, TWO
 from symgrad.spec.reading import Spec, read
 from symgrad.spec.text import Plan, printed
 
 Arrays = dict[str, Any]
+SOME_ROWS = 97  # for a function that cannot be traced without a number of rows
 
 
 def model(spec: Spec | Mapping[str, Any] | str | PathLike[str]) -> Model:
@@ -101,6 +109,11 @@ class Model:
         return {mask.name: mask for mask in self.plan.net.masks}
 
     @property
+    def classes(self) -> int | None:
+        """How many classes the model tells apart, None if it predicts a number."""
+        return classes_of(self.spec.content, self.plan.net.width)
+
+    @property
     def labels(self) -> str:
         """What y holds for one example: "class", "shares", "0 or 1" or "number"."""
         return objective_of(self.spec.content).labels
@@ -167,7 +180,8 @@ def describe(plan: Plan, X: Sizes, sizes: Sizes, kind: str) -> None:
     for each in net.parameters:
         plan.shapes[each.name], plan.sizes[each.name] = (each.shape, ""), (each.sizes, "")
     plan.shapes["X"], plan.sizes["X"] = (X, kind), (sizes, kind)
-    plan.shapes["y"], plan.sizes["y"] = labels(plan, net.width), labels(plan, "k")
+    plan.shapes["y"] = labels(plan, net.width)
+    plan.sizes["y"] = labels(plan, net.width if plan.imported else "k")
     plan.shapes |= {"weights": (("n",), "")} if weights else {}
     plan.sizes |= {"weights": (("n",), "")} if weights else {}
     for mask in net.masks:
@@ -263,8 +277,75 @@ def plan_of_function(spec: Spec, stem: str, function: Callable[..., Any]) -> Pla
     plan = Plan(spec, net, f"from {stem} import {name} as network", args)
     sizes = inputs_of(spec.content)
     row = ["d"] if sizes is None else [sizes] if isinstance(sizes, int) else sizes
+    taken = {each.name: each.shape for each in net.parameters}
+    shape = shape_given(function, {**taken, others[0]: ("n", *row)}, others[0], spec)
+    net.width = shape[1] if len(shape) > 1 else 1
+    with about(spec):
+        check_width(spec.content, net.width, ("model",), f"gives shape {spelled(shape)}")
+        check_count(spec.content, classes_of(spec.content, net.width))
+    plan.taken = "[:, 0]" if shape[1:] == (1,) else ""
     describe(plan, ("n", *row), ("n", *row), "")
     return plan
+
+
+def shape_given(
+    function: Callable[..., Any], sizes: Mapping[str, Sizes], X: str, spec: Spec
+) -> tuple[Any, ...]:
+    """Return the shape of what the user's function gives: (n,) or (n, width).
+
+    Nothing is run: the function is traced, as it is for its gradient.
+    """
+    (shape, rows), *others = shapes_given(function, sizes, X, spec)
+    what = f"{spec.origin}: `model`: {function.__name__} gives"
+    if others:
+        raise SpecError(f"{what} {len(others) + 1} arrays: return the scores alone")
+    if shape[:1] != (rows,) or len(shape) > 2:
+        raise SpecError(
+            f"{what} shape {spelled(shape)} for X {spelled(sizes[X])}: return one number, or a row "
+            "of numbers, for each example"
+        )
+    if not all(isinstance(size, int) for size in shape[1:]):
+        raise SpecError(
+            f"{what} shape {spelled(shape)}: set `inputs`, the sizes of one example, which say "
+            "how many numbers that are"
+        )
+    return ("n", *shape[1:])
+
+
+def shapes_given(
+    function: Callable[..., Any], sizes: Mapping[str, Sizes], X: str, spec: Spec
+) -> list[tuple[tuple[Any, ...], Any]]:
+    """Return the shape of each array that a function gives, and beside it how many rows X has."""
+    parameters = tuple(name for name in sizes if name != X)
+    for rows in ("n", SOME_ROWS):
+        known = {**sizes, X: (rows, *sizes[X][1:])}
+        try:
+            graph = Compiled(function, parameters, known, any_output=True, check=None).graph
+        except ShapeError as error:  # a branch on how many rows there are, say
+            problem = error
+            continue
+        inputs = [x for x in graph.inputs if graph.notes.names[x] == X]
+        count = graph.aval(inputs[0]).shape[0] if inputs else rows
+        return [(graph.aval(y).shape, count) for y in graph.outputs]
+    if "inputs" in spec.content:
+        raise problem
+    raise SpecError(
+        f"{spec.origin}: `inputs` is missing: {function.__name__} needs the sizes of one example "
+        f"({problem.args[0].splitlines()[0]})"
+    )
+
+
+def spelled(shape: Sequence[Any]) -> str:
+    return f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
+
+
+@contextmanager
+def about(spec: Spec) -> Iterator[None]:
+    """Name the spec in an error."""
+    try:
+        yield
+    except SpecError as error:
+        raise SpecError(f"{spec.origin}: {error}") from None
 
 
 def parameter(name: str, given: Mapping[str, Any], spec: Spec) -> Parameter:

@@ -44,13 +44,15 @@ class Plan:
     """What a model is made of: its spec, its network, and the function it is, if it is one.
 
     ``shapes`` has the shape and dtype of everything that the loss takes, and ``sizes`` the same
-    with names; ``network_args`` are the arguments of the network in their order.
+    with names; ``network_args`` are the arguments of the network in their order, and ``taken`` is
+    what is taken of its result: nothing, or its only column.
     """
 
     spec: Spec
     net: Network
     imported: str = ""
     network_args: list[str] = field(default_factory=list)
+    taken: str = ""
     shapes: dict[str, tuple[Sizes, str]] = field(default_factory=dict)
     sizes: dict[str, tuple[Sizes, str]] = field(default_factory=dict)
 
@@ -172,9 +174,9 @@ def predict_text(plan: Plan, calls: set[str]) -> FunctionText:
     if goal.outputs == TWO:
         said, value = "mean", f"{goal.output}[:, 0]"
     if value == goal.output:
-        lines = called("return", "network", forward)
+        lines = called("return", "network", forward, plan.taken)
     else:
-        lines = [*called(f"{goal.output} =", "network", forward), f"return {value}"]
+        lines = [*called(f"{goal.output} =", "network", forward, plan.taken), f"return {value}"]
     args = [*plan.names, "X", *plan.statistics]
     return FunctionText(signature("predict", args), f"Return the {said} for each row of X.", lines)
 
@@ -210,7 +212,7 @@ def loss_lines(plan: Plan, given: Sequence[str], calls: set[str]) -> list[str]:
     """Return the lines of the loss; ``given`` is what the network takes by name."""
     name, goal = loss_of(plan.spec.content)[0], objective_of(plan.spec.content)
     forward = [*plan.network_args, *(f"{each}={each}" for each in given)]
-    lines = called(f"{goal.output} =", "network", forward)
+    lines = called(f"{goal.output} =", "network", forward, plan.taken)
     terms = penalties(plan, calls)
     head = "error =" if terms else "return"
     lines += by_name(plan, head, calls) if name else by_formula(plan, head, calls)
@@ -294,6 +296,6 @@ def signature(name: str, args: Sequence[str]) -> list[str]:
     return bracketed(f"def {name}(", args, "):", 0)
 
 
-def called(head: str, name: str, args: Sequence[str]) -> list[str]:
+def called(head: str, name: str, args: Sequence[str], taken: str = "") -> list[str]:
     """Return ``head name(args)``, on several lines where one is too long."""
-    return bracketed(f"{head} {name}(", args, ")", BODY)
+    return bracketed(f"{head} {name}(", args, f"){taken}", BODY)

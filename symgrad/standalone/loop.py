@@ -15,8 +15,9 @@ from symgrad import optim
 from symgrad.emit.layout import bracketed, exploded, fits
 from symgrad.optim.optimizers import Call
 from symgrad.spec import Model
-from symgrad.spec.consistency import classes_of, objective_of
+from symgrad.spec.consistency import loss_of, objective_of
 from symgrad.spec.objectives import CLASSES, ONE, SEVERAL
+from symgrad.spec.text import class_weights
 from symgrad.standalone.table import TableText, assigned
 from symgrad.training.spec_models import optimizer_of, schedule_of, threshold_of
 from symgrad.trees import quoted
@@ -215,6 +216,27 @@ class LoopText:
         return "evaluate(*params, *part)" if self.masks else "loss(*params, *part)"
 
     @property
+    def class_weights(self) -> list[str]:
+        """The lines that name the weights of the classes, where examples are counted by them."""
+        return class_weights(self.model.spec) if self.is_named else []
+
+    @property
+    def count(self) -> str:
+        """The expression of what the loss of a part divides by, as in `SpecConduct.counted`."""
+        factors = ["part[2]"] if self.table.weights and self.is_named else []
+        if self.class_weights:
+            is_shared = self.model.labels == "shares"
+            codes = "part[1]" if self.model.labels == "class" else "part[1].astype(int)"
+            found = "part[1] @ class_weights" if is_shared else f"class_weights[{codes}]"
+            factors.append(f"({found})" if is_shared and factors else found)
+        return f"np.sum({' * '.join(factors)})" if factors else ""
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the loss is one by name, and no formula."""
+        return bool(loss_of(self.model.spec.content)[0])
+
+    @property
     def predicted(self) -> str:
         return "predict(*params, part, *learned)" if self.statistics else "predict(*params, part)"
 
@@ -234,7 +256,7 @@ class LoopText:
         """Return the call of a metric; of more than two classes it is the mean over them."""
         if name not in CLASSES:
             return f"{name}(output, y)"
-        several = name != "accuracy" and (classes_of(self.model.spec.content) or 2) > 2
+        several = name != "accuracy" and (self.model.classes or 2) > 2
         return f"{'macro_' if several else ''}{name}(found, {'labels' if self.has_rows else 'y'})"
 
     @property

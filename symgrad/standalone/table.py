@@ -17,7 +17,7 @@ from symgrad.emit.layout import exploded, with_note
 from symgrad.emit.spell import written_out
 from symgrad.errors import SpecError
 from symgrad.spec import Model
-from symgrad.spec.consistency import classes_of, objective_of
+from symgrad.spec.consistency import objective_of
 from symgrad.trees import quoted
 
 FILLS = {"mean": "np.nanmean", "median": "np.nanmedian", "most_frequent": ""}
@@ -132,7 +132,7 @@ class TableText:
             return found
         if len(self.targets) > 1 or self.model.labels == "number":
             return None
-        count = classes_of(self.model.spec.content)
+        count = self.model.classes
         if self.model.labels == "shares":
             raise SpecError(
                 f"{self.model.spec.origin}: `data.classes` is missing: a trainer has to know how "

@@ -6,6 +6,7 @@ Invariant: a file of arrays that need not be unpacked is mapped into memory, nev
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -34,9 +35,14 @@ def read_columns(
     if isinstance(data, (str, os.PathLike)):
         return _of_file(Path(data), names, missing, source)
     if has_names(data):
+        _refuse_twice([str(name) for name in data], source)
         return {str(name): _array(data[name], f"{source}[{name!r}]") for name in data}
     if isinstance(data, np.ndarray):
         data = (data,)
+    if not isinstance(data, (tuple, list)):
+        raise DataError(
+            f"{source} is {type(data).__name__}: give an array, a table of columns, or a file"
+        )
     if len(data) > len(names):
         wanted = ", ".join(names) or "nothing"
         raise DataError(
@@ -58,6 +64,12 @@ def is_table(data: Any) -> bool:
 def has_names(data: Any) -> bool:
     """Return whether data holds columns by name: a dict, or a table such as pandas'."""
     return isinstance(data, Mapping) or (hasattr(data, "keys") and hasattr(data, "__getitem__"))
+
+
+def _refuse_twice(names: Sequence[str], source: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"{source} has two columns called `{name}`")
 
 
 def _of_file(path: Path, names: Sequence[str], missing: Sequence[str], source: str) -> Columns:
@@ -109,10 +121,20 @@ def _array(value: Any, place: str) -> Any:
         raise DataError(f"{place} is no array: {error}") from None
     if array.dtype.kind == "U":
         return array.astype(object)
+    if array.dtype == object:
+        array = _with_none(array)
     if array.dtype == object and not all(x is None or isinstance(x, str) for x in array.flat):
         raise DataError(f"{place} is a {type(value).__name__} and no array of numbers or words")
     _refuse_kind(array.dtype, "biufO", place)
     return array
+
+
+def _with_none(array: Any) -> Any:
+    """Return words with None for a missing one, for which data frames have NaN."""
+    is_lost = [isinstance(x, float) and math.isnan(x) for x in array.flat]
+    if not any(is_lost):
+        return array
+    return np.where(np.reshape(is_lost, array.shape), None, array)
 
 
 def _refuse_kind(dtype: np.dtype[Any], known: str, place: str) -> None:

@@ -38,6 +38,10 @@ class Conduct:
     def refuse(self, columns: Mapping[str, Any], source: str) -> None:
         """Raise `DataError` for columns that are not what the model takes."""
 
+    def counted(self, columns: Mapping[str, Any], rows: int) -> float:
+        """Return what the mean in the loss of these examples divides by."""
+        return rows
+
     def classes(self, output: Any) -> Any:
         """Return the class of each row of what is predicted."""
         return classes_of(output)

@@ -100,20 +100,24 @@ def row_count(columns: Mapping[str, Any]) -> int:
 
 def refuse_not_finite(columns: Mapping[str, Any], source: str = "data") -> None:
     """Refuse NaN and words in columns that go to the function as they are."""
+    refuse_words(columns, source)
     for name, x in columns.items():
-        if not isinstance(x, np.ndarray):
-            continue
-        if x.dtype == object:
-            word = next((w for w in x.flat if w is not None), None)
-            raise DataError(
-                f"column `{name}` of {source} holds words ({word!r}, ...): name it in the "
-                "categories of a Preparation, or as its target"
-            )
-        if x.dtype.kind == "f" and not np.isfinite(x).all():
+        if isinstance(x, np.ndarray) and x.dtype.kind == "f" and not np.isfinite(x).all():
             row = int(np.argwhere(~np.isfinite(x))[0][0])
             count = int((~np.isfinite(x)).sum())
             raise DataError(
                 f"column `{name}` of {source} is not finite in {count} of {x.size} places (first "
                 f"in row {row + 1}): leave these rows out, or say what stands for a missing value "
                 "with Preparation(missing=...)"
+            )
+
+
+def refuse_words(columns: Mapping[str, Any], source: str = "data") -> None:
+    """Refuse words in columns that go to the function as they are."""
+    for name, x in columns.items():
+        if isinstance(x, np.ndarray) and x.dtype == object:
+            word = next((w for w in x.flat if w is not None), None)
+            raise DataError(
+                f"column `{name}` of {source} holds words ({word!r}, ...): name it in the "
+                "categories of a Preparation, or as its target"
             )

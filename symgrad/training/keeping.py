@@ -103,12 +103,12 @@ def identity(settings: Settings, objective: Objective, examples: Examples) -> di
         "seed": settings.seed,
         "shuffle": settings.shuffle,
         "validation": _data_digest(examples.validation) if part is None else described(part),
-        "metrics": digest_of([settings.metric_functions, settings.predict, settings.target]),
         "early stopping": json.dumps(described(settings.stopping)[1]),
         "optimizer": json.dumps(described(settings.optimizer)),
         "preparation": digest_of(settings.preparation),
         "loss": digest_of(objective.compiled),
         "data": _data_digest(examples.training),
+        "metrics": digest_of([settings.metric_functions, settings.predict, settings.target]),
     }
 
 

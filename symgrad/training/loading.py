@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import ArgumentError, DataError, did_you_mean
+from symgrad.training.column_numbers import ROWS_AT_ONCE
 from symgrad.training.columns import Columns, is_table, read_columns
 from symgrad.training.csv_files import MISSING
 from symgrad.training.dataset import Dataset, refuse_not_finite, row_count
 from symgrad.training.file_arrays import FileArray
 from symgrad.training.objective import Objective
-from symgrad.training.preparing import ROWS_AT_ONCE, Preparation
+from symgrad.training.preparing import Preparation
 from symgrad.training.settings import Settings
 from symgrad.training.splitting import Part, split
 from symgrad.training.streams import Stream, is_stream
@@ -72,7 +73,9 @@ class _Loading:
         held = self.settings.validation
         validation = None if held is None else self._given(held)
         return Examples(
-            Stream(data, self.objective, self.preparation), validation, self.preparation
+            Stream(data, self.objective, self.preparation, self.settings.conduct),
+            validation,
+            self.preparation,
         )
 
     def _given(self, data: Any) -> Dataset:

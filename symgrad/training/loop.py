@@ -9,13 +9,13 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
 from symgrad.arguments import is_leaf
-from symgrad.errors import DivergenceError, NotFiniteError, located
+from symgrad.errors import DataError, DivergenceError, NotFiniteError, located
 from symgrad.training.dataset import Batch, Dataset
 from symgrad.training.divergence import culprit
 from symgrad.training.interrupts import Interrupts
@@ -214,13 +214,23 @@ class Run:
         return dict(zip(self.conduct.statistics, measured, strict=True))
 
     def _loss(self, data: Dataset, statistics: Mapping[str, Any]) -> float:
-        mean = Position()
+        """Return the loss of all examples, whatever parts they are looked at in."""
+        mean = counted = 0.0
         for batch in data.parts(self.settings.batch):
+            if not (count := self._counted(data.names, batch)):
+                continue
             loss = self._value(data.names, batch, statistics)
             if not math.isfinite(loss):
                 self._diverge(data.names, batch, "validation")
-            mean.add(loss, rows_of(batch))
-        return mean.loss
+            counted += count
+            mean += (loss - mean) * (count / counted)
+        if not counted:
+            raise DataError("the examples for validation weigh 0 together: one has to count")
+        return mean
+
+    def _counted(self, names: Sequence[str], batch: Batch) -> float:
+        """Return how much a batch counts for in a mean over several."""
+        return self.conduct.counted(dict(zip(names, batch, strict=True)), rows_of(batch))
 
     def _value(self, names: tuple[str, ...], batch: Batch, statistics: Mapping[str, Any]) -> float:
         """Return the loss of examples that nothing is learned from."""
@@ -251,6 +261,11 @@ class Run:
 
     def _diverge(self, names: tuple[str, ...], batch: Batch, where: str) -> NoReturn:
         """Raise `DivergenceError`, which names the first value that is not finite."""
+        if not self._counted(names, batch):
+            raise DataError(
+                f"epoch {self.epoch + 1}, {where}: its examples weigh 0 together, so their loss is "
+                "0 / 0: leave out what weighs nothing, or take larger batches"
+            )
         objective = self.objective
         found = None
         if set(self.conduct.masks) <= set(names):

@@ -9,17 +9,28 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from symgrad.errors import DataError, SpecError, did_you_mean
+from symgrad.training.column_numbers import (
+    floats,
+    in_order,
+    is_missing,
+    median,
+    moments,
+    most_frequent,
+    parts_of,
+    refuse_infinite,
+    refuse_without_values,
+    refuse_words,
+    values_of,
+)
 from symgrad.training.csv_files import MISSING
-from symgrad.training.file_arrays import FileArray
 
-ROWS_AT_ONCE = 4096
 ENCODINGS = ("one_hot", "drop_first", "integer")
 FILLS = ("mean", "median", "most_frequent")
 TREATMENTS = ("refuse", "drop", *FILLS)
@@ -43,20 +54,22 @@ class Preparation:
     """How the columns of a table become the arrays that a loss takes.
 
     ``target`` is the column to predict, or a list of columns side by side, given to the loss as
-    ``names[1]``; words in it become the numbers 0, 1, ... of their ``classes``, sorted unless
-    they are given, and with ``one_hot`` a column of 0 and 1 for each class.  ``weights`` is a
-    column that the loss takes as it is, by the name `weights`.  ``inputs`` are the columns side
-    by side in ``names[0]``, by default all others.  ``categories`` names the inputs that hold one
-    of several values; a dict gives the values as well.  ``encode`` says what becomes of them:
+    ``names[1]``; words in it become the numbers 0, 1, ... of their ``classes``, sorted unless they
+    are given, and with ``one_hot`` a column of 0 and 1 for each class; ``numbered`` says that
+    numbers there are those of the classes already.  With ``labels`` the target holds classes, so
+    its numbers are whole; without it, if that is said, it holds none, and so no words.  ``weights``
+    is a column that the loss takes as it is, by the name `weights`.  ``inputs`` are the columns
+    side by side in ``names[0]``, by default all others.  ``categories`` names the inputs that hold
+    one of several values; a dict gives the values as well.  ``encode`` says what becomes of them:
     "one_hot", a column of 0 and 1 for each; "drop_first", the same without the first; "integer",
     the value's number; a dict says it for each column.  ``whole`` inputs stay integers, as an
     embedding takes them; with a ``shape`` the inputs of an example are an array of it.
-    ``standardise`` subtracts the mean and divides by the standard deviation, of all other inputs
-    or of those named.
+    ``standardise`` subtracts the mean and divides by the standard deviation, of all other inputs or
+    of those named.
     ``missing`` says what is done about NaN: "refuse", "drop" the row, or fill in the "mean", the
     "median", the "most_frequent" value or a value of your own; a dict says it for each column.  A
-    category that was not there in training is refused, or with ``unseen="zeros"`` is in none of
-    its columns.  ``marks`` are the cells of a CSV file that count as missing.
+    category that was not there in training is refused, or with ``unseen="zeros"`` is in none of its
+    columns.  ``marks`` are the cells of a CSV file that count as missing.
 
     Raises SpecError for settings that make no sense, DataError for data that does not fit them.
     """
@@ -76,6 +89,8 @@ class Preparation:
     whole: bool = False
     one_hot: bool = False
     shape: tuple[int, ...] | None = None
+    labels: bool | None = None
+    numbered: bool = False
 
     def __post_init__(self) -> None:
         if self.unseen not in ("refuse", "zeros"):
@@ -112,8 +127,8 @@ class Preparation:
         dropping = [name for name in used if self._treatment(name) == "drop"]
         kept = np.ones(len(columns[inputs[0]]), bool)
         for name in dropping:
-            for start, part in _parts(columns[name], None):
-                lost = _is_missing(part).reshape(len(part), -1).any(axis=1)
+            for start, part in parts_of(columns[name], None):
+                lost = is_missing(part).reshape(len(part), -1).any(axis=1)
                 kept[start : start + len(part)] &= ~lost
         return kept
 
@@ -168,8 +183,13 @@ class Preparation:
         fill = self._fill(name, column, rows)
         if not is_scaled:
             return Encoding(fill=fill)
-        mean, scale = _moments(column, rows, fill)
-        return Encoding(None, _floats(mean), _floats(scale), fill)
+        mean, scale = moments(column, rows, fill)
+        if not np.isfinite([mean, scale]).all():
+            for start, part in parts_of(column, rows):
+                numbers = np.arange(start, start + len(part)) if rows is None else rows[start:]
+                refuse_infinite(name, part, numbers)
+            raise DataError(f"column `{name}` holds numbers that are too large to be standardised")
+        return Encoding(None, floats(mean), floats(scale), fill)
 
     def _of_category(self, name: str, column: Any, rows: Any) -> Encoding:
         if column.ndim != 1:
@@ -177,10 +197,10 @@ class Preparation:
         fill = self._fill(name, column, rows)
         if isinstance(self.categories, Mapping):
             return Encoding(tuple(self.categories[name]), fill=fill)
-        found = _values(column, rows)
-        if fill is not None and any(_is_missing(part).any() for _, part in _parts(column, rows)):
+        found = values_of(column, rows)
+        if fill is not None and any(is_missing(part).any() for _, part in parts_of(column, rows)):
             found.add(fill)
-        return Encoding(tuple(_sorted(name, found)), fill=fill)
+        return Encoding(tuple(in_order(name, found)), fill=fill)
 
     def _fill(self, name: str, column: Any, rows: Any) -> Any:
         how = self._treatment(name)
@@ -188,14 +208,15 @@ class Preparation:
             return None
         if how not in FILLS:
             return self._literal(name, column, how)
+        refuse_without_values(name, column, rows)
         if how == "most_frequent":
-            return _most_frequent(column, rows, self._order(name))
+            return most_frequent(column, rows, self._order(name))
         if column.dtype == object:
             raise DataError(
                 f"missing={how!r} cannot fill in the words of `{name}`: use "
                 f'missing={{"{name}": "most_frequent"}}, or a word of your own'
             )
-        return _floats(_moments(column, rows)[0] if how == "mean" else _median(column, rows))
+        return floats(moments(column, rows)[0] if how == "mean" else median(column, rows))
 
     def _order(self, name: str) -> Sequence[Any]:
         """Return the categories of a column in the order in which they were given, if they were."""
@@ -212,9 +233,12 @@ class Preparation:
         return value
 
     def _classes(self, column: Any, rows: Any) -> tuple[Any, ...] | None:
-        if self.classes is not None or not (column.dtype == object or self.one_hot):
+        is_coded = column.dtype == object or (self.one_hot and column.ndim == 1)
+        if self.classes is not None or not is_coded:
             return self.classes
-        return tuple(_sorted(self.targets[0], _values(column, rows)))
+        if self.labels is False:
+            refuse_words(self.targets[0], column)
+        return tuple(in_order(self.targets[0], values_of(column, rows)))
 
     # --- making arrays
 
@@ -231,6 +255,7 @@ class Preparation:
         if self.targets:
             made[self.names[1]] = self._target(columns, rows)
         if self.weights is not None:
+            refuse_words(self.weights, columns[self.weights])
             made["weights"] = self._filled(self.weights, columns[self.weights], None, rows)
         return made
 
@@ -257,11 +282,10 @@ class Preparation:
         return X.reshape(len(X), *shape)
 
     def _as_whole(self, X: Any, rows: Any) -> Any:
-        found = X.astype(np.int64)
-        if (wrong := found != X).any():
-            row = rows[np.argwhere(wrong)[0][0]]
-            raise DataError(f"row {row + 1} holds {X[wrong][0]!r}: these inputs are whole numbers")
-        return found
+        if (wrong := np.floor(X) != X).any():
+            row, value = rows[np.argwhere(wrong)[0][0]], X[wrong][0].item()
+            raise DataError(f"row {row + 1} holds {value!r}: these inputs are whole numbers")
+        return X.astype(np.int64)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -292,7 +316,8 @@ class Preparation:
         return (column - mean.astype(column.dtype)) / scale.astype(column.dtype)
 
     def _filled(self, name: str, column: Any, fill: Any, rows: Any) -> Any:
-        lost = _is_missing(column)
+        refuse_infinite(name, column, rows)
+        lost = is_missing(column)
         if not lost.any():
             return column
         if fill is None:
@@ -329,16 +354,20 @@ class Preparation:
     def _target(self, columns: Mapping[str, Any], rows: Any) -> Any:
         found = [self._filled(name, columns[name], None, rows) for name in self.targets]
         if not self.is_label:
+            for name, column in zip(self.targets, found, strict=True):
+                refuse_words(name, column)
             return np.stack(found, axis=1).astype(float)
         codes = self._numbered(found[0], rows)
-        if not self.one_hot:
-            return codes
+        if not self.one_hot or codes.ndim > 1:
+            return self._as_labels(codes, rows) if self.labels else codes
         return (codes[:, None] == np.arange(len(self.classes or ()))).astype(float)
 
     def _numbered(self, column: Any, rows: Any) -> Any:
         """Return the classes of a column by number, or the column as it is."""
         name = self.targets[0]
         if self.classes is None:
+            refuse_words(name, column)
+        if self.classes is None or column.ndim > 1 or (self.numbered and column.dtype != object):
             return column
         place = {value: k for k, value in enumerate(self.classes)}
         for row, value in enumerate(column.tolist()):
@@ -349,6 +378,18 @@ class Preparation:
                     f"classes in training ({known})"
                 )
         return np.array([place[value] for value in column.tolist()], dtype=np.int64)
+
+    def _as_labels(self, column: Any, rows: Any) -> Any:
+        """Return the numbers of classes as integers, which stand in a column of floats."""
+        if column.dtype.kind != "f":
+            return column
+        if (wrong := column != np.floor(column)).any():
+            row, value = rows[np.argwhere(wrong)[0][0]], column[wrong][0].item()
+            raise DataError(
+                f"target `{self.targets[0]}` holds {value!r} in row {row + 1}, and a class is a "
+                "whole number: list `classes`, or take a loss for numbers"
+            )
+        return column.astype(np.int64)
 
     # --- keeping it
 
@@ -376,77 +417,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return list(value)
-
-
-# --- numbers of a column; of one in a file a few thousand rows at a time --------------------------
-
-
-def _parts(column: Any, rows: Any) -> Iterator[tuple[int, Any]]:
-    count = len(column) if rows is None else len(rows)
-    size = ROWS_AT_ONCE if isinstance(column, FileArray) else max(count, 1)
-    for start in range(0, count, size):
-        wanted = slice(start, start + size)
-        yield start, np.asarray(column[wanted] if rows is None else column[rows[wanted]])
-
-
-def _is_missing(part: Any) -> Any:
-    if part.dtype == object:
-        return np.array([value is None for value in part.flat], bool).reshape(part.shape)
-    return np.isnan(part) if part.dtype.kind == "f" else np.zeros(part.shape, bool)
-
-
-def _moments(column: Any, rows: Any, fill: Any = None) -> tuple[Any, Any]:
-    """Return mean and standard deviation of the numbers; the latter is 1 where they do not vary.
-
-    A missing value counts as ``fill``, or not at all.  Of an array in memory these are the bits
-    of `np.nanmean` and `np.std`.
-    """
-    size = math.prod(column.shape[1:])
-    stand_in = None if fill is None else np.broadcast_to(np.asarray(fill, float).ravel(), size)
-
-    def numbers() -> Iterator[tuple[Any, Any]]:
-        for _, part in _parts(column, rows):
-            part = part.reshape(len(part), -1)
-            lost = _is_missing(part)
-            yield (part, ~lost) if fill is None else (np.where(lost, stand_in, part), ~lost | True)
-
-    count, total, squares = np.zeros(size), np.zeros(size), np.zeros(size)
-    for part, counts in numbers():
-        count += counts.sum(axis=0)
-        total += np.where(counts, part, 0).sum(axis=0, dtype=float)
-    mean = total / np.maximum(count, 1)
-    for part, counts in numbers():
-        squares += (np.where(counts, part - mean, 0) ** 2).sum(axis=0, dtype=float)
-    scale = np.sqrt(squares / np.maximum(count, 1))
-    return mean, np.where(scale > 0, scale, 1.0)
-
-
-def _median(column: Any, rows: Any) -> Any:
-    whole = np.concatenate([part.reshape(len(part), -1) for _, part in _parts(column, rows)])
-    return np.nanmedian(whole, axis=0)
-
-
-def _values(column: Any, rows: Any) -> set[Any]:
-    return {v for _, part in _parts(column, rows) for v in part[~_is_missing(part)].tolist()}
-
-
-def _most_frequent(column: Any, rows: Any, order: Sequence[Any]) -> Any:
-    """Return what occurs most often; of several the first in ``order``, or the smallest."""
-    counts: dict[Any, int] = {}
-    for _, part in _parts(column, rows):
-        for value in part[~_is_missing(part)].tolist():
-            counts[value] = counts.get(value, 0) + 1
-    if not counts:
-        raise DataError("a column without any value has no most frequent one")
-    place = {value: k for k, value in enumerate(order)}
-    return min(counts, key=lambda value: (-counts[value], place.get(value, len(order)), value))
-
-
-def _sorted(name: str, values: set[Any]) -> list[Any]:
-    if not values:
-        raise DataError(f"column `{name}` has no value in the rows for training")
-    return sorted(values)
-
-
-def _floats(values: Any) -> tuple[float, ...]:
-    return tuple(np.asarray(values, float).ravel().tolist())

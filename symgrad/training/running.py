@@ -66,6 +66,11 @@ def train(
     ``preparation`` makes inputs of a table's columns.  ``early_stopping`` is a number of epochs
     to wait, or a dict of ``patience``, ``min_delta``, ``monitor`` and ``mode``.
 
+    The loss of an epoch is the mean of the losses of its steps, by rows, each before its step; the
+    validation loss is that of all examples held back, under the parameters after the epoch and
+    without dropout, whatever the batches: where examples or classes are weighted, each batch
+    counts by its weights.
+
     ``checkpoint`` is a file that is written every so many epochs and on Ctrl-C; ``resume`` goes
     on from it, to the same bits, or starts if there is none.  ``log`` is a file of one JSON line
     an epoch.  ``progress`` is shown on stderr.
@@ -108,8 +113,10 @@ def of_spec(spec: Any, data: Any, given: dict[str, Any]) -> Settings:
     keys = [f"seed={given.pop('seed')}"] if "seed" in given else []
     if isinstance(given.get("validation"), float):
         keys.append(f"validation.share={given.pop('validation')}")
-    if not isinstance(given.get("metrics", {}), Mapping):
-        keys.append(f"metrics={json.dumps(list(given.pop('metrics')))}")
+    if not isinstance(metrics := given.get("metrics", {}), Mapping):
+        names = [metrics] if isinstance(metrics, str) else list(metrics)
+        keys.append(f"metrics={json.dumps(names)}")
+        del given["metrics"]
     return settings_of(model(override(made.spec, keys)) if keys else made, data, **given)
 
 

@@ -32,8 +32,8 @@ class Part:
         held = math.ceil(self.share * count)
         if not 0 < held < count:
             raise DataError(
-                f"{count} rows cannot be split: a share of {self.share} for validation leaves "
-                "nothing on one side"
+                f"{count} row{'s' * (count > 1)} cannot be split: a share of {self.share} for "
+                "validation leaves nothing on one side"
             )
         is_held = np.zeros(count, bool)
         is_held[np.random.RandomState(self.seed).permutation(count)[:held]] = True

@@ -81,6 +81,8 @@ class Monitor:
         plain = self.name.removeprefix("val_")
         if self.rule.mode is not None or plain == "loss":
             return self.rule.mode or "min"
+        if (known := getattr(metrics[plain], "larger_is_better", None)) is not None:
+            return "max" if known else "min"
         if metrics[plain] not in METRICS.values():
             raise ArgumentError(
                 f"early_stopping: is a larger `{plain}` better?  Say mode='max' or 'min'"

@@ -7,14 +7,15 @@ batches is refused, never skipped.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from symgrad.errors import DataError
 from symgrad.training.columns import read_columns
-from symgrad.training.dataset import Batch
+from symgrad.training.conduct import Conduct
+from symgrad.training.dataset import Batch, refuse_words
 from symgrad.training.objective import Objective
 from symgrad.training.preparing import Preparation
 
@@ -26,6 +27,7 @@ class Stream:
     source: Any
     objective: Objective
     preparation: Preparation | None = None
+    conduct: Conduct = field(default_factory=Conduct)
 
     def batches(self, epoch: int, start: int) -> Iterator[tuple[tuple[str, ...], Batch]]:
         """Give the batches of an epoch from number ``start`` on, each with its names."""
@@ -52,7 +54,9 @@ class Stream:
         columns = read_columns(batch, self.objective.names, source="a batch")
         if self.preparation is not None:
             columns = self.preparation.apply(columns)
+        refuse_words(columns, "a batch")
         names = self.objective.choose(columns, "a batch", is_file=False)
+        self.conduct.refuse(columns, "a batch")
         return names, tuple([columns[name] for name in names])
 
 

@@ -22,6 +22,7 @@ from symgrad.training.checkpoints import digest, read_members, replace_file
 from symgrad.training.columns import read_columns
 from symgrad.training.csv_files import MISSING
 from symgrad.training.dataset import row_count
+from symgrad.training.file_arrays import FileArray
 from symgrad.training.preparing import Preparation
 from symgrad.training.spec_models import ARRAYS, SpecConduct, arrays_among
 
@@ -93,12 +94,16 @@ class TrainedModel:
         columns = self._read(data)
         if self.preparation is not None:
             kept = np.flatnonzero(self.preparation.is_complete(columns))
+            if not len(kept):
+                raise DataError("every row lacks a value: missing='drop' leaves nothing")
             columns = {name: x[kept] for name, x in columns.items() if np.ndim(x)}
             columns = self.preparation.apply(columns, kept)
         conduct = SpecConduct(self.model)
         for name in [name for name in self._taken if name not in columns]:
             raise DataError(f"the data has no `{name}`, which the loss takes")
         conduct.refuse(columns, "data")
+        if not conduct.counted(columns, len(columns["X"])):
+            raise DataError("the examples weigh 0 together, so their loss is 0 / 0")
         known = {**columns, **self.statistics}
         output = self._predict(columns["X"])
         measured = {name: metric(output, columns["y"]) for name, metric in conduct.metrics.items()}
@@ -112,7 +117,7 @@ class TrainedModel:
         return self.model.predict(*self.params.values(), X, *self.statistics.values())
 
     def _inputs(self, data: Any) -> Any:
-        columns = self._read(data)
+        columns = self._read({"X": data} if is_rows(data) else data)
         if self.preparation is not None:
             columns = self.preparation.inputs_of(columns, np.arange(row_count(columns)))
         if "X" not in columns:
@@ -127,7 +132,7 @@ class TrainedModel:
             data = self._columns_of(arrays)
         columns = read_columns(data, self._taken, marks)
         row_count(columns)
-        return columns
+        return {name: x[:] if isinstance(x, FileArray) else x for name, x in columns.items()}
 
     def _columns_of(self, arrays: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return arrays X, y and weights as the columns that the model was trained on."""
@@ -160,8 +165,7 @@ class TrainedModel:
         header = {
             "format": FORMAT,
             "version": VERSION,
-            "spec": self.model.spec.given,
-            "name": self.model.spec.name,
+            "spec": {"name": self.model.spec.name, **self.model.spec.given},
             "parameters": list(self.params),
             "preparation": None if self.preparation is None else self.preparation.as_dict(),
         }
@@ -188,7 +192,7 @@ class TrainedModel:
                 f"{path} holds the parameters of {header['spec']['model']}: give the spec as well, "
                 "which says where that file is"
             )
-        made = model({"name": header["name"], **header["spec"]} if spec is None else spec)
+        made = model(header["spec"] if spec is None else spec)
         kept = header["preparation"]
         names = header["parameters"]
         if {k: arrays[k].shape for k in names} != made.parameters:
@@ -199,6 +203,11 @@ class TrainedModel:
             {name: arrays[name] for name in made.plan.statistics},
             None if kept is None else Preparation.from_dict(kept),
         )
+
+
+def is_rows(data: Any) -> bool:
+    """Return whether data is an array X written as a list of rows, and no tuple of arrays."""
+    return isinstance(data, list) and bool(data) and all(np.ndim(each) == 1 for each in data)
 
 
 def _header(path: Path, members: Mapping[str, Any]) -> dict[str, Any]:
