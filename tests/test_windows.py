@@ -398,3 +398,19 @@ def test_extremes_of_float32_do_not_go_through_float64(reduce):
     for c in (pooled, rows):
         assert c.grad(x).dtype == np.float32
         assert "astype(np.float64)" not in c.source and c.source.count("astype") <= 2
+
+
+OF_THE_WHOLE = [
+    lambda x: sum(np.sum(window**2) for window in view(x, x.shape[0])),
+    lambda x: np.sum(x * view(x, x.shape[0]).sum(axis=1)),
+    lambda x: np.sum((view(x, x.shape[0]).T + x) ** 2),
+    lambda x: np.sum(view(np.sum(x), ()) ** 2),
+]
+
+
+@pytest.mark.parametrize("function", OF_THE_WHOLE)
+def test_one_window_of_everything_is_one_at_every_size(function):
+    c = symgrad.compile(function)
+    for n in (4, 3, 6):
+        x = real(n)
+        assert_same(c.grad(x), numerical_gradient(function, [x], 0), rtol=1e-7, atol=1e-9)

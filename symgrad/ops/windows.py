@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from symgrad import notation as maths
-from symgrad.dims import Shape, Shapes, Size, is_nonnegative, product
+from symgrad.dims import Shape, Shapes, Size, is_nonnegative, plain, product
 from symgrad.errors import ShapeError, TraceError
 from symgrad.graph import Aval, Op, Value, size_value
 from symgrad.ops.indexing import indexed_shape, slice_text, zeros_of
@@ -37,7 +37,7 @@ def counts(shape: Shape, window: Shape, axis: Sequence[int]) -> list[Size]:
     """Return how many windows start along each axis of the array: all, where none slides."""
     found = list(shape)
     for k, size in zip(axis, window, strict=True):
-        found[k] = found[k] - size + 1
+        found[k] = plain(found[k] - size + 1)
     return found
 
 
@@ -193,6 +193,8 @@ def sliding_window_view(
         reason = "a window needs a size for each axis given"
     if len(window) != len(axes):
         raise ShapeError(f"{reason}: {len(window)} sizes, {len(axes)} axes")
+    if not window:
+        return x
     return op.windows(x, window=window, axis=axes)
 
 
