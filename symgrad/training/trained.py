@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.errors import CheckpointError, DataError
+from symgrad.errors import ArgumentError, CheckpointError, DataError
 from symgrad.spec import Model, model
+from symgrad.spec.consistency import loss_of
 from symgrad.training.checkpoints import digest, read_members, replace_file
 from symgrad.training.columns import read_columns
 from symgrad.training.csv_files import MISSING
@@ -57,7 +58,13 @@ class TrainedModel:
         return self._predict(self._inputs(data))
 
     def classes(self, data: Any) -> Any:
-        """Return the class of each row, as it was called in the training data."""
+        """Return the class of each row, as it was called in the training data.
+
+        Raises ArgumentError for a model that predicts numbers.
+        """
+        if not SpecConduct(self.model).tells_classes:
+            loss = loss_of(self.model.spec.content)[0]
+            raise ArgumentError(f"the model predicts numbers ({loss}), and no classes")
         return self.classes_of(self.predict(data))
 
     def classes_of(self, output: Any) -> Any:
