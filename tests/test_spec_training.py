@@ -22,7 +22,7 @@ from training_models import DATA, FLOWERS, SPECIES
 from symgrad import ArgumentError, CheckpointError, DataError, SpecError, SymgradError, optim, train
 from symgrad.spec import model
 from symgrad.training import scores
-from symgrad.training.checkpoints import load_checkpoint
+from symgrad.training.checkpoints import digest, load_checkpoint
 from symgrad.training.splitting import Part
 from symgrad.training.trained import TrainedModel
 
@@ -1189,9 +1189,9 @@ MISTAKES = [
      lambda: fit(table(weights="w"), changed(w=WORDS))),
     ("words in a batch", DataError, "`y` holds words .*listed in `classes`",
      lambda: fit(data=[(X, WORDS)])),
-    ("mean of words", DataError, "missing='mean' cannot fill in the words of `colour`",
+    ("mean of words", DataError, "missing='mean' cannot fill in the words that `colour` lacks",
      lambda: fit(spec(inputs=None, data={**NAMED, "features": ["a", COLOURS], "missing": "mean"}),
-                 changed(colour=WORDS))),
+                 changed(colour=np.where(np.arange(len(X)) == 3, None, WORDS)))),
     ("a column without a value", DataError, "`a` has no value in the rows for training",
      lambda: fit(table(missing="mean"), ALL_LOST)),
     ("no median", DataError, "`a` has no value in the rows for training",
@@ -1480,3 +1480,35 @@ def test_a_broken_table_is_named(tmp_path, label, text, says):
 def test_one_row_trains():
     found = fit(data=(X[:1], Y[:1]))
     assert found.history[-1]["loss"] < found.history[0]["loss"]
+
+
+# --- kept models that somebody made up -----------------------------------------------------------
+
+CRAFTED = [
+    ("no spec", lambda kept: kept.pop("spec"), "is no trained model"),
+    ("no parameters", lambda kept: kept.pop("parameters"), "is no trained model"),
+    ("no preparation", lambda kept: kept.pop("preparation"), "is no trained model"),
+    ("another format", lambda kept: kept.update(format="other"), "is no trained model"),
+    ("a spec that is none", lambda kept: kept.update(spec=None), "is no trained model"),
+    ("a number of parameters", lambda kept: kept.update(parameters=3), "is no trained model"),
+    ("unknown parameters", lambda kept: kept.update(parameters=["a"]), "is no trained model"),
+    ("parameters turned round", lambda kept: kept["parameters"].reverse(), "other parameters"),
+    ("another preparation", lambda kept: kept.update(preparation={"a": 1}), "is no trained model"),
+]
+
+
+@pytest.mark.parametrize(
+    "change, message", [row[1:] for row in CRAFTED], ids=[c[0] for c in CRAFTED]
+)
+def test_a_made_up_model_with_the_right_digest_is_refused(change, message, tmp_path):
+    path = tmp_path / "model.npz"
+    fit(spec(epochs=1)).trained.save(path)
+    arrays = dict(np.load(path))
+    kept = json.loads(arrays.pop("symgrad model").tobytes())
+    del kept["digest"]
+    change(kept)
+    kept["digest"] = digest(kept, arrays)
+    header = np.frombuffer(json.dumps(kept).encode(), np.uint8)
+    np.savez(path, **{**arrays, "symgrad model": header})
+    with pytest.raises(CheckpointError, match=message):
+        TrainedModel.load(path)

@@ -111,3 +111,8 @@ def in_order(name: str, values: set[Any]) -> list[Any]:
 
 def floats(values: Any) -> tuple[float, ...]:
     return tuple(np.asarray(values, float).ravel().tolist())
+
+
+def lacks_values(column: Any, rows: Any) -> bool:
+    """Return whether a value is missing in these rows."""
+    return any(is_missing(part).any() for _, part in parts_of(column, rows))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.arguments import is_leaf
-from symgrad.errors import CheckpointError, SpecError
+from symgrad.errors import CheckpointError, SpecError, SymgradError
 from symgrad.training.checkpoints import is_checkpoint, load_checkpoint, save_checkpoint
 from symgrad.training.dataset import Dataset
 from symgrad.training.fingerprint import described, digest_of
@@ -61,14 +61,22 @@ class Keeper:
         if self.path is None or not self.path.exists():
             return None
         kept = load_checkpoint(self.path)
-        self._refuse_other(self.path, kept["run"])
+        try:
+            return self._taken_up(self.path, kept)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, SymgradError):
+                raise
+            raise CheckpointError(f"{self.path} is no checkpoint of this symgrad's") from None
+
+    def _taken_up(self, path: Path, kept: Mapping[str, Any]) -> tuple[Stage, Any]:
+        self._refuse_other(path, kept["run"])
         now = Stage(Position(**kept["position"]), kept["history"])
         if kept["best"] is not None:
             epoch, value, leaves = kept["best"]
             tree = flatten(self.settings.params, is_leaf)[1]
             now.best = Best(epoch, value, tree.build(iter(leaves)))
         if self.settings.progress:
-            print(f"resuming {self.path} after epoch {now.position.epoch}", file=sys.stderr)
+            print(f"resuming {path} after epoch {now.position.epoch}", file=sys.stderr)
         return now, self.settings.optimizer.from_dict(kept["optimizer"], self.settings.params)
 
     def _refuse_other(self, path: Path, kept: Mapping[str, Any]) -> None:

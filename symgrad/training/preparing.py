@@ -20,6 +20,7 @@ from symgrad.training.column_numbers import (
     floats,
     in_order,
     is_missing,
+    lacks_values,
     median,
     moments,
     most_frequent,
@@ -212,9 +213,12 @@ class Preparation:
         if how == "most_frequent":
             return most_frequent(column, rows, self._order(name))
         if column.dtype == object:
+            if not lacks_values(column, rows):
+                return None
             raise DataError(
-                f"missing={how!r} cannot fill in the words of `{name}`: use "
-                f'missing={{"{name}": "most_frequent"}}, or a word of your own'
+                f"missing={how!r} cannot fill in the words that `{name}` lacks: use "
+                f'missing={{"{name}": "most_frequent"}}, or a word of your own; in a spec '
+                '"most_frequent" or "drop" for all'
             )
         return floats(moments(column, rows)[0] if how == "mean" else median(column, rows))
 
@@ -341,8 +345,8 @@ class Preparation:
         if is_refused and (codes < 0).any():
             row = int(np.flatnonzero(codes < 0)[0])
             raise DataError(
-                f"column `{name}` holds {column[row]!r} in row {rows[row] + 1}, which is none of "
-                f"the categories in training ({', '.join(map(str, categories))}): use "
+                f"column `{name}` holds {column.tolist()[row]!r} in row {rows[row] + 1}, which is "
+                f"none of the categories in training ({', '.join(map(repr, categories))}): use "
                 "unseen='zeros', or give the categories"
             )
         way = self._encode(name)

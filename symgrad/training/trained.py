@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.errors import ArgumentError, CheckpointError, DataError
+from symgrad.errors import ArgumentError, CheckpointError, DataError, SymgradError
 from symgrad.spec import Model, model
 from symgrad.spec.consistency import loss_of
 from symgrad.training.checkpoints import digest, read_members, replace_file
@@ -190,7 +190,16 @@ class TrainedModel:
         Raises CheckpointError for a file that is damaged, of another version, or no model.
         """
         members = read_members(Path(path), "model")
-        header = _header(Path(path), members)
+        try:
+            return cls._of_members(Path(path), members, spec)
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            if isinstance(error, SymgradError):
+                raise
+            raise CheckpointError(f"{path} is no trained model of this symgrad's") from None
+
+    @classmethod
+    def _of_members(cls, path: Path, members: Mapping[str, Any], spec: Any) -> TrainedModel:
+        header = _header(path, members)
         arrays = {name: x for name, x in members.items() if name != HEADER}
         if header.pop("digest", None) != digest(header, arrays):
             raise CheckpointError(f"{path} is damaged: its contents are not what was written")
@@ -202,7 +211,9 @@ class TrainedModel:
         made = model(header["spec"] if spec is None else spec)
         kept = header["preparation"]
         names = header["parameters"]
-        if {k: arrays[k].shape for k in names} != made.parameters:
+        shapes = {name: arrays[name].shape for name in names}
+        are_real = all(arrays[name].dtype.kind == "f" for name in names)
+        if list(shapes.items()) != list(made.parameters.items()) or not are_real:
             raise CheckpointError(f"{path} holds other parameters than the model of this spec has")
         return cls(
             made,
@@ -220,6 +231,8 @@ def is_rows(data: Any) -> bool:
 def _header(path: Path, members: Mapping[str, Any]) -> dict[str, Any]:
     try:
         header = json.loads(members[HEADER].tobytes())
+        if header["format"] != FORMAT:
+            raise ValueError
         version = header["version"]
     except (KeyError, ValueError, TypeError):
         raise CheckpointError(f"{path} is no trained model of symgrad's") from None
