@@ -153,7 +153,10 @@ LOSSES: dict[str, dict[str, Schema]] = {
     "gaussian_nll": {},
 }  # fmt: skip
 
-RATE = number("the learning rate", exclusiveMinimum=0, maximum=1_000_000)
+RATE = number(
+    "the learning rate; without it 0.01 of adagrad and rmsprop, 0.001 of the others",
+    exclusiveMinimum=0, maximum=1_000_000,
+)  # fmt: skip
 SHARE = {"minimum": 0, "exclusiveMaximum": 1}
 EPS = number("added to the root", minimum=0)
 DECAY = number("weight decay", minimum=0)
@@ -190,13 +193,13 @@ OPTIMIZERS: dict[str, dict[str, Schema]] = {
     "adam": {**BETAS, "eps": EPS, "weight_decay": DECAY},
     "adamw": {**BETAS, "eps": EPS, "weight_decay": DECAY},
 }  # fmt: skip
-STEPS = count("over how many steps", most=10**12)
+STEPS = count("over how many steps, each of one batch", most=10**12)
 SCHEDULES: dict[str, tuple[tuple[str, ...], dict[str, Schema]]] = {
     "constant": ((), {}),
     "step": (
         ("every",),
         {
-            "every": count("after how many steps", most=10**12),
+            "every": count("after how many steps, each of one batch", most=10**12),
             "factor": number("times what", minimum=0, default=0.1),
         },
     ),
@@ -309,7 +312,10 @@ SCHEMA: Schema = {
         },
         init={**INIT, "default": "glorot"},
         loss=_loss(),
-        class_weights=listed("one for each class", number("a weight", minimum=0), least=2),
+        class_weights=listed(
+            "one for each class, in the order of `data.classes`",
+            number("a weight", minimum=0), least=2,
+        ),
         sample_weights=flag("whether each example has a weight", False),
         regularisers=table("regularisers", **PENALTIES),
         optimizer=_optimizer(),
