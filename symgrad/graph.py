@@ -250,6 +250,7 @@ class Notes:
     origins: dict[Sym, Origin] = field(default_factory=dict)
     spellings: dict[Sym, tuple[str, float]] = field(default_factory=dict)
     selections: dict[Sym, int] = field(default_factory=dict)  # axis of a size to check when run
+    knows_scipy: bool = False  # the user calls SciPy's expit: a sigmoid may be written by it
 
     def copy(self, old: Sym, new: Operand, source: Notes) -> None:
         """Carry the notes of ``old`` over to ``new``, unless it has its own."""
@@ -264,7 +265,7 @@ class Notes:
 
     def only(self, kept: Sequence[Sym]) -> Notes:
         """Return the names, origins, spellings and selections of some symbols."""
-        new = Notes()
+        new = Notes(knows_scipy=self.knows_scipy)
         new.names = {x: self.names[x] for x in kept if x in self.names}
         new.origins = {x: self.origins[x] for x in kept if x in self.origins}
         new.spellings = {x: self.spellings[x] for x in kept if x in self.spellings}
@@ -274,7 +275,7 @@ class Notes:
     def fork(self) -> Notes:
         return Notes(
             dict(self.names), dict(self.cotangent_of), dict(self.origins), dict(self.spellings),
-            dict(self.selections),
+            dict(self.selections), self.knows_scipy,
         )  # fmt: skip
 
     def location(self, of: Sym) -> Location | None:

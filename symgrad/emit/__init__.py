@@ -7,7 +7,7 @@ schedule gives the same bytes on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from symgrad.emit.body import Writer
@@ -335,6 +335,12 @@ def value_name(function: str) -> str:
     return last if is_a_loss(last) or (len(function) == 1 and function.isalpha()) else "value"
 
 
+def needed(functions: Iterable[FunctionView]) -> str:
+    """Return what a module of these functions needs, for its title."""
+    packages = {package for f in functions for package, _ in f.imports}
+    return "needs NumPy and SciPy" if "scipy" in packages else "needs only NumPy"
+
+
 def print_module(view: ModuleView) -> str:
     """Return the module's text, printed by the template; what is not used is not imported."""
     lines = (line for f in view.functions for part in (f.signature, *f.sections) for line in part)
@@ -357,5 +363,6 @@ __all__ = [
     "contract_words",
     "docstring_text",
     "interface_of",
+    "needed",
     "print_module",
 ]

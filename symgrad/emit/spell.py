@@ -106,6 +106,11 @@ class Spelling:
         """Return what to call a function of a module of NumPy's."""
         return self._speller.imported(module, name)
 
+    @property
+    def special(self) -> str:
+        """What to call `scipy.special`."""
+        return self._speller.module("scipy", "special")
+
     def dtype(self, name: str) -> str:
         return f"{self.np}.{'bool_' if name == 'bool' else name}"
 
@@ -292,6 +297,12 @@ class Speller:
             return f"{self.np}{module.removeprefix('numpy')}.{name}"
         self.imports.add((module, name))
         return name
+
+    def module(self, package: str, name: str) -> str:
+        """Return what to call a module of a package: its name, if nothing else has it."""
+        alias = name if name not in self.taken else self.claimed(name)
+        self.imports.add((package, name if alias == name else f"{name} as {alias}"))
+        return alias
 
     def size(self, size: Size) -> str:
         text = dims.spell(self.graph.shapes.resolve(size), self.dim_name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from symgrad.ops import (
     arithmetic,
+    bessel,
     composites,
     contraction,
     creation,
@@ -13,6 +14,7 @@ from symgrad.ops import (
     logsums,
     reductions,
     shaping,
+    special,
     windows,
 )
 from symgrad.ops.table import FRONT, METHODS, ZERO, op
@@ -22,6 +24,7 @@ __all__ = [
     "METHODS",
     "ZERO",
     "arithmetic",
+    "bessel",
     "composites",
     "contraction",
     "creation",
@@ -32,5 +35,6 @@ __all__ = [
     "op",
     "reductions",
     "shaping",
+    "special",
     "windows",
 ]

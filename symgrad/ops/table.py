@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import operator
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,7 +129,34 @@ def builder_of(operands: Iterable[Any]) -> Builder:
     return builder
 
 
-FRONT: dict[Any, Callable[..., Any]] = {}
+class Fronts(dict[Any, Callable[..., Any]]):
+    """What functions become when they meet a traced value.
+
+    Those of a library that may be missing are known by name, until somebody has loaded it: a
+    function that is called was imported before.
+    """
+
+    def __init__(self) -> None:
+        self.later: dict[str, dict[str, Callable[..., Any]]] = {}
+
+    def __contains__(self, function: Any) -> bool:
+        return super().__contains__(function) or (self._load() and super().__contains__(function))
+
+    def get(self, function: Any, default: Any = None) -> Any:
+        return self[function] if function in self else default
+
+    def _load(self) -> bool:
+        """Register the functions of the libraries loaded by now; return whether there are any."""
+        loaded = [module for module in self.later if module in sys.modules]
+        for module in loaded:
+            for name, front in self.later.pop(module).items():
+                function = getattr(sys.modules[module], name, None)  # SciPy may be an older one
+                if function is not None:
+                    self.setdefault(function, front)
+        return bool(loaded)
+
+
+FRONT = Fronts()
 """What a NumPy (or math, or built-in) function becomes when it meets a traced value."""
 
 METHODS: dict[str, Callable[..., Any]] = {}
@@ -150,6 +178,11 @@ def accept(*functions: Any, method: str | None = None) -> Callable[[Any], Any]:
         return front
 
     return register
+
+
+def accept_later(module: str, name: str, front: Callable[..., Any]) -> None:
+    """Register what a function of a library becomes, if a program that is traced has loaded it."""
+    FRONT.later.setdefault(module, {})[name] = front
 
 
 def _register(name: str, doc: str, results: int, aval: Any, vjp: Any, facts: Facts) -> type[Op]:
@@ -236,7 +269,7 @@ def elementwise(
         new.vjp = staticmethod(lambda i, ct, ys, xs, _: vjp[i](ct, ys[0], *xs))
     elif differentiable and (math is not None or partials is not None):
         new.vjp = staticmethod(functools.partial(_partial_vjp, new))
-    front = functools.partial(_apply_elementwise, name, arity)
+    front = functools.partial(apply_elementwise, name, arity)
     for function in accepts:
         FRONT[function] = front
         if isinstance(function, np.ufunc) and arity == 2:
@@ -253,7 +286,7 @@ def _apply_outer(name: str, a: Any, b: Any) -> Any:
     return builder.apply(name, a, b)
 
 
-def _apply_elementwise(name: str, arity: int, *xs: Any) -> Any:
+def apply_elementwise(name: str, arity: int, *xs: Any) -> Any:
     if len(xs) != arity:
         raise TypeError(f"takes {arity} arguments, {len(xs)} given")
     return builder_of(xs).apply(name, *xs)
@@ -399,7 +432,7 @@ def _weak(x: Aval) -> Any:
     return {"i": int, "f": float, "c": complex}[x.dtype.kind]
 
 
-def ufunc_dtype(ufunc: Any) -> Callable[..., np.dtype[Any]]:
+def ufunc_dtype(ufunc: Any, name: str = "") -> Callable[..., np.dtype[Any]]:
     known: dict[Any, np.dtype[Any]] = {}
 
     def resolve(*kinds: Any) -> np.dtype[Any]:
@@ -407,7 +440,7 @@ def ufunc_dtype(ufunc: Any) -> Callable[..., np.dtype[Any]]:
             found = ufunc.resolve_dtypes((*kinds, *[None] * ufunc.nout))
         except TypeError:
             names = ", ".join(str(getattr(k, "__name__", k)) for k in kinds)
-            raise TraceError(f"np.{ufunc.__name__} does not take {names}") from None
+            raise TraceError(f"{name or f'np.{ufunc.__name__}'} does not take {names}") from None
         return found[-1]  # type: ignore[no-any-return]
 
     def find(*xs: Aval) -> np.dtype[Any]:

@@ -1,8 +1,8 @@
 """A saved module read back: what it says of itself, and that it holds nothing but emitted code.
 
 Given the text of a module, return an `EmittedModule`, or raise `SpecError`.  Invariant: text is
-executed only after every node of it was found among what symgrad emits; it can call NumPy's
-functions on arrays, and reach nothing else.
+executed only after every node of it was found among what symgrad emits; it can call functions of
+NumPy and `scipy.special` on arrays, and reach nothing else.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NUMPY = _words(
     "cross cumprod cumsum deg2rad degrees diag diagflat diagonal diff divide divmod dot "
     "dstack e einsum empty empty_like equal exp exp2 expand_dims expm1 eye fabs flip fliplr "
     "flipud float16 float32 float64 float_power floor floor_divide fmax fmin fmod full "
-    "full_like greater greater_equal heaviside hstack hypot identity inf inner int16 int32 "
+    "full_like greater greater_equal heaviside hstack hypot i0 identity inf inner int16 int32 "
     "int64 int8 invert isfinite isinf isnan less less_equal "
     "lib.stride_tricks.sliding_window_view linalg.det linalg.inv "
     "linalg.matrix_power linalg.norm linalg.slogdet linalg.solve log log10 log1p log2 "
@@ -57,6 +57,14 @@ METHODS = _words(
 )
 BUILT_INS = _words("abs bool float int len list max min range round slice sum tuple type zip")
 
+SPECIAL = _words(
+    "beta betainc betaincc betaincinv betaln binom boxcox boxcox1p cosm1 dawsn digamma entr erf "
+    "erfc erfcinv erfcx erfi erfinv exp1 exp10 expi expit expn exprel gamma gammainc gammaincc "
+    "gammainccinv gammaincinv gammaln gammasgn huber hyp0f1 hyp1f1 i0 i0e i1 i1e inv_boxcox "
+    "inv_boxcox1p iv ive j0 j1 jv k0 k0e k1 k1e kl_div kn kv kve log_expit log_ndtr loggamma "
+    "logit logsumexp ndtr ndtri polygamma powm1 pseudo_huber rel_entr xlog1py xlogy y0 y1 yn yv "
+    "zeta"
+)
 IMPORTED = {"numpy.lib.stride_tricks": _words("sliding_window_view")}  # by their own names
 
 ATTRIBUTES = _words("T dtype flat imag ndim real shape size")
@@ -243,15 +251,17 @@ def names_in(text: str) -> list[str]:
 
 def refuse_foreign_code(tree: ast.Module) -> None:
     """Raise `SpecError` for the first thing in a module that symgrad does not emit."""
-    aliases: set[str] = set()
+    aliases: dict[str, frozenset[str]] = {}
     imported: set[str] = set()
     found = []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name in FUNCTIONS:
             found.append(node.name)
-            _Function(node, frozenset(aliases), frozenset(imported)).check()
+            _Function(node, dict(aliases), frozenset(imported)).check()
         elif isinstance(node, ast.Import) and [a.name for a in node.names] == ["numpy"]:
-            aliases.add(node.names[0].asname or "numpy")
+            aliases[node.names[0].asname or "numpy"] = NUMPY
+        elif isinstance(node, ast.ImportFrom) and _is_special(node):
+            aliases[node.names[0].asname or "special"] = SPECIAL
         elif isinstance(node, ast.ImportFrom) and _is_known_import(node):
             imported.update(alias.name for alias in node.names)
         elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
@@ -259,6 +269,10 @@ def refuse_foreign_code(tree: ast.Module) -> None:
     if sorted(found) != sorted(FUNCTIONS):
         raise SpecError(f"the module holds {', '.join(found) or 'no function'}: each of "
                         f"{', '.join(FUNCTIONS)} is needed once")  # fmt: skip
+
+
+def _is_special(node: ast.ImportFrom) -> bool:
+    return not node.level and node.module == "scipy" and [a.name for a in node.names] == ["special"]
 
 
 def _is_known_import(node: ast.ImportFrom) -> bool:
@@ -288,21 +302,27 @@ class _Function:
     """One function of a module, looked at node by node."""
 
     def __init__(
-        self, node: ast.FunctionDef, aliases: frozenset[str], imported: frozenset[str] = frozenset()
+        self,
+        node: ast.FunctionDef,
+        aliases: Mapping[str, frozenset[str]],
+        imported: frozenset[str] = frozenset(),
     ):
-        self.node, self.aliases, self.imported = node, aliases, imported
+        self.node, self.imported = node, imported
         args = node.args
         given = [*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg]
         self.parameters = {arg.arg for arg in given if arg is not None}
         stored = (n for n in ast.walk(node) if isinstance(n, ast.Name))
         self.locals = self.parameters | {n.id for n in stored if isinstance(n.ctx, ast.Store)}
+        # Another function may know SciPy's module by a name that is a value's here.
+        hidden = {name for name in self.locals if aliases.get(name) is SPECIAL}
+        self.aliases = {name: known for name, known in aliases.items() if name not in hidden}
 
     def check(self) -> None:
         node, args = self.node, self.node.args
         annotated = [a for a in ast.walk(args) if isinstance(a, ast.arg) and a.annotation]
         if node.decorator_list or node.returns or annotated or vars(node).get("type_params"):
             _refuse(node)
-        if self.locals & self.aliases or any(name.startswith("__") for name in self.locals):
+        if self.locals & set(self.aliases) or any(name.startswith("__") for name in self.locals):
             _refuse(node)
         for default in filter(None, (*args.defaults, *args.kw_defaults)):
             self.expression(default)
@@ -373,9 +393,10 @@ class _Function:
     def attribute(self, node: ast.Attribute) -> None:
         if not isinstance(node.ctx, ast.Load):  # setting one would change NumPy for everybody
             _refuse(node)
-        path = self.numpy_path(node)
+        path = self.library_path(node)
         if path is not None:
-            if path not in NUMPY:
+            library, name = path
+            if name not in self.aliases[library]:
                 _refuse(node)
             return
         if node.attr.startswith("_") or _is_foreign_attribute(node.attr):
@@ -391,7 +412,7 @@ class _Function:
                 _refuse(node)
         elif isinstance(function, ast.Attribute):
             self.attribute(function)
-            if self.numpy_path(function) is None and function.attr not in METHODS:
+            if self.library_path(function) is None and function.attr not in METHODS:
                 _refuse(node)
         elif not (
             isinstance(function, ast.Call)  # type(params)(W=..., b=...)
@@ -414,12 +435,13 @@ class _Function:
             node = node.value
         return isinstance(node, ast.Name) and node.id in self.locals
 
-    def numpy_path(self, node: ast.Attribute) -> str | None:
-        """Return ``linalg.solve`` for ``np.linalg.solve``, nothing for what is not NumPy's."""
+    def library_path(self, node: ast.Attribute) -> tuple[str, str] | None:
+        """Return ``np`` and ``linalg.solve`` for ``np.linalg.solve``, nothing for other places."""
         parts: list[str] = []
         inner: ast.expr = node
         while isinstance(inner, ast.Attribute):
             parts.append(inner.attr)
             inner = inner.value
-        is_numpy = isinstance(inner, ast.Name) and inner.id in self.aliases
-        return ".".join(reversed(parts)) if is_numpy else None
+        if not isinstance(inner, ast.Name) or inner.id not in self.aliases:
+            return None
+        return inner.id, ".".join(reversed(parts))

@@ -87,7 +87,9 @@ class _Text:
         returned = ", ".join(str(self.speller.operand(y)) for y in wanted)
         head = f"def values({', '.join(map(_name, self.given))}):"
         body = [*self.lines, f"return [{returned}]"]
-        return "\n".join(["import numpy as np", "", "", head, *(f"    {line}" for line in body)])
+        imports = [f"from {package} import {name}" for package, name in self.speller.imports]
+        top = ["import numpy as np", *sorted(imports), "", ""]
+        return "\n".join([*top, head, *(f"    {line}" for line in body)])
 
     def _reach(self, wanted: Operand) -> None:
         """Write the lines that ``wanted`` needs, those of what they read first."""

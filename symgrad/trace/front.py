@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -85,6 +86,9 @@ def _name_of(function: Any) -> str:
         return f"np.{owner.__name__}.{function.__name__}"
     if isinstance(function, np.ufunc):
         if getattr(np, function.__name__, None) is not function:
+            scipy = sys.modules.get("scipy.special")
+            if getattr(scipy, function.__name__, None) is function:
+                return f"scipy.special.{function.__name__}"
             return f"the ufunc {function.__name__}"  # of SciPy, say: it does not know whose it is
         module = "np"
     short = module.replace("numpy", "np").replace("builtins", "").replace("_core", "")
