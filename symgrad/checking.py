@@ -83,11 +83,12 @@ def _difference(a: Any, b: Any) -> float | None:
             limit = 0.0
         x, y = x.astype(np.float64), y.astype(np.float64)
         with np.errstate(all="ignore"):
-            gap = np.abs(x - y) / np.maximum(np.maximum(np.abs(x), np.abs(y)), 1e-30)
+            apart = np.abs(x - y)
+            gap = apart / np.maximum(np.maximum(np.abs(x), np.abs(y)), 1e-30)
         gap = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, gap)
         largest = float(np.max(gap, initial=0.0))
         scale = float(np.max(np.abs(y), initial=0.0))
-        absolute = float(np.max(np.where(gap > 0, np.abs(x - y), 0.0), initial=0.0))
+        absolute = float(np.max(np.where(gap > 0, apart, 0.0), initial=0.0))
         if np.isnan(largest) or (largest > limit and absolute > limit * scale):
             worst = max(worst, largest if not np.isnan(largest) else np.inf)
     return worst or None

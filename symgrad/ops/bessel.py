@@ -76,11 +76,11 @@ _of_any_order("iv", f"{_I}.", sp.besseli, "I", _sum_of("iv", 1))
 _of_any_order("kv", f"{_K}.", sp.besselk, "K", _sum_of("kv", -1))
 _of_any_order("kn", f"{_K}, of a whole order.", sp.besselk, "K", _sum_of("kn", -1))
 _of_any_order(
-    "ive", f"{_I}, scaled by exp(-|x|).", lambda v, x: sp.exp(-sp.Abs(x)) * sp.besseli(v, x), "Î",
+    "ive", f"{_I}, scaled by exp(-|x|).", lambda v, x: sp.exp(-sp.Abs(x)) * sp.besseli(v, x), "ive",
     lambda y, v, x: _sum_of("ive", 1)(y, v, x) - op.sign(x) * y, kinks="the mean slope at 0",
 )  # fmt: skip
 _of_any_order(
-    "kve", f"{_K}, scaled by exp(x).", lambda v, x: sp.exp(x) * sp.besselk(v, x), "K̂",
+    "kve", f"{_K}, scaled by exp(x).", lambda v, x: sp.exp(x) * sp.besselk(v, x), "kve",
     lambda y, v, x: y + _sum_of("kve", -1)(y, v, x),
 )  # fmt: skip
 known("jn", FRONT.later["scipy.special"]["jv"])

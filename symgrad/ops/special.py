@@ -25,8 +25,10 @@ from symgrad.ops.table import (
     accept_later,
     always,
     apply_elementwise,
+    apply_outer,
     array_aval,
     broadcast,
+    builder_of,
     elementwise,
     keyword_text,
     normal_axes,
@@ -81,14 +83,21 @@ def special(
     cost: str = "slow",
 ) -> None:
     """Declare a ufunc of `scipy.special`, with one local derivative an operand."""
-    arity = max(len(partials), 1)
+    arity = len(partials)
+    NAMES.add(name)
     elementwise(
-        name, doc, math=math, partials=partials or None, arity=arity,
+        name, doc, math=math, partials=partials, arity=arity,
         dtype=dtype or dtype_of(name), numpy=spelled(name),
         notation=notation or maths.function(name), domain=domain, kinks=kinks, source=source,
         cost=cost, role=name if arity == 1 else "", rule=f"derivative of {name}",
     )  # fmt: skip
     known(name, functools.partial(apply_elementwise, name, arity))
+    if arity == 2:
+        known(f"{name}.outer", functools.partial(apply_outer, name))
+
+
+NAMES: set[str] = set()
+"""The ops that are ufuncs of SciPy."""
 
 
 def known(name: str, front: Callable[..., Any]) -> None:
@@ -105,6 +114,16 @@ def divisor(of: Value, below: Value) -> Value:
     if of.literal is not None and of.literal != 0:
         return below
     return op.where(op.equal(of, 0), 1, below)  # type: ignore[no-any-return]
+
+
+def by_sign(sign: str) -> maths.Notation:
+    """Return the notation of a function that a letter stands for: ``Γ(x)``."""
+    return lambda s: _of_sign(sign, *s)
+
+
+def _of_sign(sign: str, *arguments: maths.Math) -> maths.Math:
+    inside = maths.joined(arguments)
+    return maths.Apply(maths.Sign(sign), (maths.Fenced(inside, "(", ")"),))
 
 
 # --- probability ------------------------------------------------------------------------------
@@ -130,17 +149,17 @@ special("erfcinv", "Inverse of erfc.", lambda x: sp.erfinv(1 - x),
         lambda y, x: -SQRT_PI / 2 * op.exp(op.square(y)), domain=(0.1, 1.9))  # fmt: skip
 special("ndtr", "Distribution function of the standard normal.", _cumulative,
         lambda y, x: op.exp(-0.5 * op.square(x)) / SQRT_2PI,
-        notation=maths.function("Φ"))  # fmt: skip
+        notation=by_sign("Φ"))  # fmt: skip
 special("log_ndtr", "log of the normal distribution function, exact far below 0.",
         lambda x: sp.log(_cumulative(x)),
         # The density over the distribution, both of them scaled: neither vanishes.
         lambda y, x: SQRT_2 / SQRT_PI / op.erfcx(-x / SQRT_2),
-        notation=lambda s: maths.apply("log", maths.apply("Φ", s[0])))  # fmt: skip
+        notation=lambda s: maths.apply("log", _of_sign("Φ", s[0])))  # fmt: skip
 special("ndtri", "Quantile of the standard normal.",
         lambda p: sp.sqrt(2) * sp.erfinv(2 * p - 1),
         lambda y, p: SQRT_2PI * op.exp(0.5 * op.square(y)), domain=(0.1, 0.9),
         notation=lambda s: maths.Apply(
-            maths.power(maths.Word("Φ"), maths.number(-1)), (s[0],)))  # fmt: skip
+            maths.power(maths.Sign("Φ"), maths.number(-1)), (s[0],)))  # fmt: skip
 
 # --- logistic ---------------------------------------------------------------------------------
 
@@ -148,11 +167,10 @@ special("logit", "log(p / (1 - p)).", lambda p: sp.log(p / (1 - p)),
         lambda y, p: 1 / (p * (1 - p)), domain=(0.1, 0.9))  # fmt: skip
 special("log_expit", "log of the logistic function.", lambda x: -sp.log(1 + sp.exp(-x)),
         lambda y, x: op.sigmoid(-x),
-        notation=lambda s: maths.apply(
-            "log", maths.Apply(maths.Sign("σ"), (maths.Fenced(s[0], "(", ")"),))))  # fmt: skip
+        notation=lambda s: maths.apply("log", _of_sign("σ", s[0])))  # fmt: skip
 special("expit", "Logistic function by SciPy's name, as a sigmoid is written beside SciPy.",
         lambda x: 1 / (1 + sp.exp(-x)), lambda y, x: y * (1 - y),
-        notation=lambda s: maths.Apply(maths.Sign("σ"), (maths.Fenced(s[0], "(", ")"),)),
+        notation=by_sign("σ"),
 )  # fmt: skip
 
 
@@ -245,10 +263,6 @@ for _name, _same in (
 # --- gamma ------------------------------------------------------------------------------------
 
 
-def _gamma(s: Any) -> maths.Math:
-    return maths.Apply(maths.Sign("Γ"), (maths.Fenced(s[0], "(", ")"),))
-
-
 def _poly(n: maths.Math, x: maths.Math) -> maths.Math:
     order = maths.Fenced(n, "(", ")")
     return maths.Apply(maths.Script(maths.Sign("ψ"), None, order), (maths.Fenced(x, "(", ")"),))
@@ -256,16 +270,15 @@ def _poly(n: maths.Math, x: maths.Math) -> maths.Math:
 
 special("gammaln", "log of the absolute value of the gamma function.", sp.loggamma,
         lambda y, x: op.digamma(x), domain=(0.5, 4.0),
-        notation=lambda s: maths.apply("log", _gamma(s)))  # fmt: skip
+        notation=lambda s: maths.apply("log", _of_sign("Γ", s[0])))  # fmt: skip
 special("loggamma", "log of the gamma function, NaN below 0.", sp.loggamma,
         lambda y, x: op.digamma(x), domain=(0.5, 4.0),
-        notation=lambda s: maths.apply("log", _gamma(s)))  # fmt: skip
+        notation=lambda s: maths.apply("log", _of_sign("Γ", s[0])))  # fmt: skip
 special("gamma", "Gamma function.", sp.gamma, lambda y, x: y * op.digamma(x),
-        domain=(0.5, 4.0), notation=_gamma)  # fmt: skip
+        domain=(0.5, 4.0), notation=by_sign("Γ"))  # fmt: skip
 special("digamma", "Derivative of the log of the gamma function.",
         lambda x: sp.polygamma(0, x), lambda y, x: op.polygamma(1, x), domain=(0.5, 4.0),
-        notation=lambda s: maths.Apply(
-            maths.Sign("ψ"), (maths.Fenced(s[0], "(", ")"),)))  # fmt: skip
+        notation=by_sign("ψ"))  # fmt: skip
 known("psi", FRONT.later["scipy.special"]["digamma"])
 special("polygamma", "Derivative n of digamma.", sp.polygamma,
         no_rule("polygamma", "order"),
@@ -328,7 +341,7 @@ special("betaincinv", "Inverse of betainc.", None,
 
 special("zeta", "Hurwitz' zeta function.", sp.zeta, no_rule("zeta", "first argument"),
         lambda y, x, q: -x * op.zeta(literal_plus(x, 1), q), domain=(1.5, 4.0),
-        notation=maths.function("ζ"), dtype=ufunc_dtype(np.divide))  # fmt: skip
+        notation=by_sign("ζ"), dtype=ufunc_dtype(np.divide))  # fmt: skip
 
 
 def zeta(x: Any, q: Any = None, out: None = None) -> Any:
@@ -397,9 +410,7 @@ structural(
 
 
 def _weighted_vjps() -> Any:
-    def by_exponents(
-        ct: Value, y: Value, a: Value, b: Value, axis: Any, keepdims: bool
-    ) -> Value:
+    def by_exponents(ct: Value, y: Value, a: Value, b: Value, axis: Any, keepdims: bool) -> Value:
         return by_weights(ct, y, a, b, axis, keepdims) * b
 
     def by_weights(ct: Value, y: Value, a: Value, b: Value, axis: Any, keepdims: bool) -> Value:
@@ -422,7 +433,11 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -
     if b is None:
         axes = normal_axes(axis, a.ndim)
         return op.scipy_logsumexp(a, axis=axes, keepdims=bool(keepdims))
-    a, b = FRONT[np.broadcast_arrays](a, b)
+    builder = builder_of((a, b))
+    a, b = (builder.wrap(builder.operand(x)) for x in (a, b))
+    shape = broadcast(builder.shapes, a.aval.shape, b.aval.shape)
+    if not builder.shapes.same_shape(a.aval.shape, shape):
+        a = op.broadcast_to(a, shape=shape)
     axes = normal_axes(axis, a.ndim)
     return op.scipy_weighted_logsumexp(a, b, axis=axes, keepdims=bool(keepdims))
 

@@ -150,9 +150,11 @@ class Fronts(dict[Any, Callable[..., Any]]):
         loaded = [module for module in self.later if module in sys.modules]
         for module in loaded:
             for name, front in self.later.pop(module).items():
-                function = getattr(sys.modules[module], name, None)  # SciPy may be an older one
-                if function is not None:
-                    self.setdefault(function, front)
+                try:
+                    function = operator.attrgetter(name)(sys.modules[module])
+                except AttributeError:
+                    continue  # an older version does not have it
+                self.setdefault(function, front)
         return bool(loaded)
 
 
@@ -273,11 +275,11 @@ def elementwise(
     for function in accepts:
         FRONT[function] = front
         if isinstance(function, np.ufunc) and arity == 2:
-            FRONT[function.outer] = functools.partial(_apply_outer, name)
+            FRONT[function.outer] = functools.partial(apply_outer, name)
     return new
 
 
-def _apply_outer(name: str, a: Any, b: Any) -> Any:
+def apply_outer(name: str, a: Any, b: Any) -> Any:
     """Apply an op to each pair of elements, as ``np.subtract.outer`` does."""
     builder = builder_of((a, b))
     a, b = (builder.wrap(builder.operand(x)) for x in (a, b))

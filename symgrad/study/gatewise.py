@@ -101,7 +101,6 @@ class GatesView:
 
     title: str
     doc: tuple[str, ...]
-    np: str
     imports: tuple[str, ...]
     functions: tuple[FunctionView, ...]
     gates: tuple[str, ...]
@@ -163,12 +162,14 @@ class _Module:
         entry = self._entry()
         printed = [*functions, entry]
         lines = [line for f in printed for part in (f.signature, *f.sections) for line in part]
-        imports = sorted({pair for f in printed for pair in f.imports})
+        is_numpys = any(f"{self.np}." in line for line in [*lines, self._one()])
+        imports = [f"import numpy as {self.np}"] if is_numpys else []
+        wanted = sorted({pair for f in printed for pair in f.imports})
+        imports += [f"from {package} import {name}" for package, name in wanted]
         view = GatesView(
             self._title(printed),
             ("", *(LOCAL if self.is_scalar else FLOWING)),
-            self.np if any(f"{self.np}." in line for line in [*lines, self._one()]) else "",
-            tuple(f"from {package} import {name}" for package, name in imports),
+            tuple(imports),
             tuple(functions),
             tuple(rows),
             entry,

@@ -31,7 +31,7 @@ COMMANDS = {
     "∧": r"\land", "∨": r"\lor", "¬": r"\lnot", "⊕": r"\oplus", "σ": r"\sigma", "I": "I",
     "…": r"\dots", "mod": r"\bmod", "′": r"\prime", "δ": r"\delta",
     ":": r"\colon", "←": r"\leftarrow", "↦": r"\mapsto", "←+": r"\mathrel{+}=",
-    "d": r"\mathrm{d}",
+    "d": r"\mathrm{d}", "Γ": r"\Gamma", "ψ": r"\psi", "Φ": r"\Phi", "ζ": r"\zeta",
 }  # fmt: skip
 FENCES = {
     "(": r"\left(", ")": r"\right)", "[": r"\left[", "]": r"\right]", "{": r"\left\{",

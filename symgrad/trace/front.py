@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -83,7 +84,7 @@ def _name_of(function: Any) -> str:
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", repr(function))
     owner = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):  # np.add.accumulate
-        return f"np.{owner.__name__}.{function.__name__}"
+        return f"{_name_of(owner)}.{function.__name__}"
     if isinstance(function, np.ufunc):
         if getattr(np, function.__name__, None) is not function:
             scipy = sys.modules.get("scipy.special")
@@ -91,6 +92,7 @@ def _name_of(function: Any) -> str:
                 return f"scipy.special.{function.__name__}"
             return f"the ufunc {function.__name__}"  # of SciPy, say: it does not know whose it is
         module = "np"
+    module = re.sub(r"(scipy\.special)\._\w+", r"\1", module)
     short = module.replace("numpy", "np").replace("builtins", "").replace("_core", "")
     return f"{short}.{name}".lstrip(".").replace("..", ".")
 
