@@ -1,4 +1,5 @@
 """The functions of `scipy.special`: values of SciPy, derivatives of both modes against mpmath."""
+# ruff: noqa: E501 (a row of a table is one line)
 
 import ast
 import subprocess
@@ -215,7 +216,7 @@ PROGRAMS = [
     ("cross-entropy", lambda x: np.mean(special.logsumexp(x, axis=1) - x[np.arange(3), [0, 2, 1]]), [X]),
     ("outer", lambda x, w: np.sum(special.betaln.outer(w[0], w[1]) * x[:1, :1]), [X, W]),
     ("np.i0", lambda x: np.sum(np.i0(x) * WEIGHTS[0]), [X]),
-]  # fmt: skip  # noqa: E501
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -332,7 +333,7 @@ REFUSED = [
     ("an unknown function", TraceError, "scipy.special.*multigammaln is not known", lambda x: special.multigammaln(x[0], 2)),
     ("out", TraceError, "writes into an array|did not make", lambda x: np.sum(special.erf(x, out=np.zeros(2)))),
     ("a part of the elements", TraceError, "the argument `where` is not supported", lambda x: np.sum(special.erf(x, where=np.array([True, False])))),
-]  # fmt: skip  # noqa: E501
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -516,7 +516,7 @@ def real(val: Any) -> Any:
     return val
 
 
-@accept(np.conjugate)
+@accept(np.conjugate, method="conjugate")
 def conjugate(x: Any) -> Any:
     return x.detached() if isinstance(x, Value) else x
 

@@ -21,6 +21,7 @@ from symgrad.graph import Aval, Value
 from symgrad.ops.functions import LN10
 from symgrad.ops.reductions import REDUCE, WHOLE, axis_text, kept, log_of_sum, reduced_shape
 from symgrad.ops.table import (
+    FLAT,
     FRONT,
     accept_later,
     always,
@@ -113,7 +114,7 @@ def divisor(of: Value, below: Value) -> Value:
     """Return ``below`` where it divides anything but 0: 0 / 0 is 0, as 0 log(y) is for every y."""
     if of.literal is not None and of.literal != 0:
         return below
-    return op.where(op.equal(of, 0), 1, below)  # type: ignore[no-any-return]
+    return op.where(op.equal(of, 0), 1, below)
 
 
 def by_sign(sign: str) -> maths.Notation:
@@ -247,8 +248,7 @@ special("inv_boxcox1p", "Inverse of the Box-Cox transform of 1 + x.",
         domain=(0.5, 2.0))  # fmt: skip
 special("huber", "r**2 / 2 up to delta, a line beyond.", None,
         lambda y, delta, r: op.maximum(op.absolute(r) - delta, 0),
-        lambda y, delta, r: op.maximum(op.minimum(r, delta), -delta),
-        kinks="none: both pieces have one slope where they meet", cost="cheap")  # fmt: skip
+        lambda y, delta, r: op.maximum(op.minimum(r, delta), -delta), cost="cheap")  # fmt: skip
 special("pseudo_huber", "delta**2 (sqrt(1 + (r / delta)**2) - 1).",
         lambda delta, r: delta**2 * (sp.sqrt(1 + (r / delta) ** 2) - 1),
         # (s - 1)**2 delta / s for s = sqrt(1 + (r / delta)**2), where y = delta**2 (s - 1)
@@ -286,7 +286,7 @@ special("polygamma", "Derivative n of digamma.", sp.polygamma,
         domain=(1.0, 4.0), dtype=always(np.float64),
         notation=lambda s: _poly(s[0], s[1]))  # fmt: skip
 special("gammasgn", "Sign of the gamma function.", None, zero,
-        kinks="0 everywhere, also at the jumps", cost="cheap")  # fmt: skip
+        kinks=FLAT, cost="cheap")  # fmt: skip
 special("betaln", "log of the absolute value of the beta function.",
         lambda a, b: sp.loggamma(a) + sp.loggamma(b) - sp.loggamma(a + b),
         lambda y, a, b: op.digamma(a) - op.digamma(a + b),
@@ -305,12 +305,12 @@ special("binom", "Binomial coefficient of real numbers.",
 
 
 def _gamma_density(a: Value, x: Value) -> Value:
-    return op.exp(op.xlogy(literal_plus(a, -1), x) - x - op.gammaln(a))  # type: ignore[no-any-return]
+    return op.exp(op.xlogy(literal_plus(a, -1), x) - x - op.gammaln(a))
 
 
 def _beta_density(a: Value, b: Value, x: Value) -> Value:
     powers = op.xlogy(literal_plus(a, -1), x) + op.xlog1py(literal_plus(b, -1), -x)
-    return op.exp(powers - op.betaln(a, b))  # type: ignore[no-any-return]
+    return op.exp(powers - op.betaln(a, b))
 
 
 _SHAPE = "shape parameter"
@@ -397,7 +397,7 @@ def _spell_logsumexp(s: Any) -> str:
 
 
 def _share(y: Value, a: Value, axis: Any, keepdims: bool) -> Value:
-    return op.exp(a - kept(y, a, axis, keepdims))  # type: ignore[no-any-return]
+    return op.exp(a - kept(y, a, axis, keepdims))
 
 
 structural(

@@ -143,7 +143,7 @@ class Fronts(dict[Any, Callable[..., Any]]):
         return super().__contains__(function) or (self._load() and super().__contains__(function))
 
     def get(self, function: Any, default: Any = None) -> Any:
-        return self[function] if function in self else default
+        return self[function] if function in self else default  # noqa: SIM401 (this is `get`)
 
     def _load(self) -> bool:
         """Register the functions of the libraries loaded by now; return whether there are any."""

@@ -1,7 +1,8 @@
 """A module with two functions a gate, its value and its derivatives, and the loop that chains them.
 
 Given a circuit, return NumPy text as lectures write it: each gate knows only itself, and one loop
-over the graph gives value and gradient.  Invariant: the text imports NumPy, SciPy where the user calls it, and nothing else.
+over the graph gives value and gradient.  Invariant: the text imports NumPy, SciPy where the user
+calls it, and nothing else.
 """
 
 from __future__ import annotations

@@ -48,7 +48,8 @@ def call_front(function: Any, args: Any, kwargs: Any) -> Any:
 
 _TAKES_SEQUENCES = frozenset(
     {np.array, np.asarray, np.concatenate, np.stack, np.vstack, np.hstack, np.dstack,
-     np.column_stack, np.select, np.broadcast_arrays, np.einsum, np.meshgrid}
+     np.column_stack, np.select, np.broadcast_arrays, np.einsum, np.meshgrid,
+     np.piecewise, np.choose}
 )  # fmt: skip
 
 
@@ -80,21 +81,25 @@ def _mismatch(front: Any, kwargs: Any) -> str:
 
 
 def _name_of(function: Any) -> str:
+    if isinstance(function, np.ufunc):
+        return _name_of_ufunc(function)
     module = getattr(function, "__module__", None) or "np"
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", repr(function))
     owner = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):  # np.add.accumulate
         return f"{_name_of(owner)}.{function.__name__}"
-    if isinstance(function, np.ufunc):
-        if getattr(np, function.__name__, None) is not function:
-            scipy = sys.modules.get("scipy.special")
-            if getattr(scipy, function.__name__, None) is function:
-                return f"scipy.special.{function.__name__}"
-            return f"the ufunc {function.__name__}"  # of SciPy, say: it does not know whose it is
-        module = "np"
     module = re.sub(r"(scipy\.special)\._\w+", r"\1", module)
     short = module.replace("numpy", "np").replace("builtins", "").replace("_core", "")
     return f"{short}.{name}".lstrip(".").replace("..", ".")
+
+
+def _name_of_ufunc(function: np.ufunc) -> str:
+    name = function.__name__
+    if getattr(np, name, None) is function:
+        return f"np.{name}"
+    if getattr(sys.modules.get("scipy.special"), name, None) is function:
+        return f"scipy.special.{name}"
+    return f"the ufunc {name}"  # of a library: it does not know whose it is
 
 
 class Method:

@@ -194,6 +194,12 @@ class Handle(Value):
     def __imod__(self, other: Any) -> Any:
         return self._in_place(self % other)
 
+    def __ilshift__(self, other: Any) -> Any:
+        return self._in_place(self << other)
+
+    def __irshift__(self, other: Any) -> Any:
+        return self._in_place(self >> other)
+
     def __iand__(self, other: Any) -> Any:
         return self._in_place(self & other)
 

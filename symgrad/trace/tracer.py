@@ -60,6 +60,10 @@ class Tracer(Handle):
     def real(self) -> Tracer:
         return self
 
+    @property
+    def imag(self) -> Tracer:
+        return FRONT[np.imag](self)  # type: ignore[no-any-return]
+
     def __repr__(self) -> str:
         if self.builder.static_roots(self.symbol) is not None and not is_shown():
             self._forced("text")  # f"W{k}" may be a key
@@ -176,7 +180,10 @@ class Tracer(Handle):
         return FRONT[np.ceil](self)
 
     def __divmod__(self, other: Any) -> Any:
-        return self // other, self % other
+        return FRONT[divmod](self, other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return FRONT[divmod](other, self)
 
     def __copy__(self) -> Tracer:
         return self.detached()
@@ -205,6 +212,7 @@ def _install_operators() -> None:
         "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide,
         "pow": np.power, "matmul": np.matmul, "mod": np.remainder, "floordiv": np.floor_divide,
         "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
+        "lshift": np.left_shift, "rshift": np.right_shift,
     }  # fmt: skip
     for name, function in binary.items():
         setattr(Tracer, f"__{name}__", _binary(function))
