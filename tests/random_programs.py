@@ -102,6 +102,9 @@ UNARY = (
     "{a} ** -2 * 0.1|{a} * 0.1", "np.abs({a} - 0.3) ** 1.5|{a} - 0.3",
     "np.where(np.abs({a}) < 0.4, 0.5 * {a} ** 2, 0.4 * (np.abs({a}) - 0.2))|np.abs({a}) - 0.4",
     "np.arctanh(0.5 * np.tanh({a}))", "np.arcsin(0.6 * np.sin({a}))",
+    "np.ldexp({a}, -1)", "np.nan_to_num({a})", "np.modf({a})[0]|np.sin(np.pi * {a})",
+    "np.where(np.isclose({a}, 0.2, atol=0.3), {a} ** 2, {a})|np.abs({a} - 0.2) - 0.3",
+    "np.choose(({a} > 0) * 1, [0.5 * {a}, {a} ** 2])|{a}", "np.i0(0.5 * {a})",
 )  # fmt: skip
 
 BINARY = (

@@ -291,7 +291,7 @@ MISTAKES = [
     # --- functions
     ("unknown NumPy function", TraceError, "np.convolve is not known to symgrad", lambda: grad(lambda x: np.convolve(x, x).sum(), X3)),
     ("unknown, with a close one", TraceError, "(did you mean `", lambda: grad(lambda x: np.nanargmax(x), X3)),
-    ("unknown ufunc", TraceError, "np.spacing is not known", lambda: grad(lambda x: np.spacing(x).sum(), X3)),
+    ("unknown ufunc", TraceError, "np.unique_all is not known", lambda: grad(lambda x: np.unique_all(x).values.sum(), X3)),
     ("unknown math function", TraceError, "math.erf is not known", lambda: grad(lambda x: math.erf(x), 1.0)),
     ("unknown method", TraceError, "arrays' `.partition` is not known", lambda: grad(lambda x: x.partition(1), X3)),
     ("unknown attribute", AttributeError, "has no attribute 'detach'", lambda: grad(lambda x: x.detach(), X3)),

@@ -97,7 +97,7 @@ def test_value_and_derivatives_are_those_of_finite_differences(function):
 
 def test_what_nan_to_num_replaces_has_no_slope():
     for function in (np.nan_to_num, lambda x: np.nan_to_num(x, nan=1.0, posinf=5.0, neginf=-5.0)):
-        total = lambda x, f=function: np.sum(f(x) * np.arange(5.0) * 1e-3)
+        total = lambda x, f=function: np.sum(f(x) * (1e-3 * np.arange(5.0)))
         value, grad = symgrad.value_and_grad(total)(ODD)
         assert value == total(ODD)
         assert_same(grad, np.array([0.0, 0.0, 0.0, 3e-3, 4e-3]))

@@ -167,7 +167,7 @@ special("ndtri", "Quantile of the standard normal.",
 special("logit", "log(p / (1 - p)).", lambda p: sp.log(p / (1 - p)),
         lambda y, p: 1 / (p * (1 - p)), domain=(0.1, 0.9))  # fmt: skip
 special("log_expit", "log of the logistic function.", lambda x: -sp.log(1 + sp.exp(-x)),
-        lambda y, x: op.sigmoid(-x),
+        lambda y, x: op.expit(-x),
         notation=lambda s: maths.apply("log", _of_sign("σ", s[0])))  # fmt: skip
 special("expit", "Logistic function by SciPy's name, as a sigmoid is written beside SciPy.",
         lambda x: 1 / (1 + sp.exp(-x)), lambda y, x: y * (1 - y),
@@ -442,21 +442,39 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False) -
     return op.scipy_weighted_logsumexp(a, b, axis=axes, keepdims=bool(keepdims))
 
 
-def softmax(x: Any, axis: Any = None) -> Any:
-    axes = normal_axes(axis, x.ndim)
-    if len(axes) == 1:
-        return op.softmax(x, axis=axes[0])
-    e = op.exp(x - op.max(x, axis=axes, keepdims=True))
-    return e / op.sum(e, axis=axes, keepdims=True)
+def _spelled_over_axes(name: str) -> Callable[[Any], str]:
+    return lambda s: f"{s.special}.{name}({s[0]}{keyword_text(axis=axis_text(s))})"
 
 
-def log_softmax(x: Any, axis: Any = None) -> Any:
-    axes = normal_axes(axis, x.ndim)
-    if len(axes) == 1:
-        return op.log_softmax(x, axis=axes[0])
-    return x - op.logsumexp(x, axis=axes, keepdims=True)
+def _normalised(name: str, word: str, vjp: Any, rule: str) -> None:
+    """Declare SciPy's form of what the laws know along one axis, for several axes at once."""
+    structural(
+        f"scipy_{name}", f"{name} over several axes, by SciPy.", params=("axis", "keepdims"),
+        aval=lambda shapes, x, **_: x, vjp=vjp, numpy=_spelled_over_axes(name), rule=rule,
+        notation=lambda s: s.of_whole(maths.apply(word, s[0])), role=name, cost="slow",
+    )  # fmt: skip
+
+    def front(x: Any, axis: Any = None) -> Any:
+        axes = normal_axes(axis, x.ndim)
+        if len(axes) == 1:
+            return getattr(op, name)(x, axis=axes[0])
+        x = x if x.dtype.kind == "f" else op.astype(x, dtype="float64")
+        return getattr(op, f"scipy_{name}")(x, axis=axes, keepdims=True)
+
+    known(name, front)
 
 
+def _total(x: Value, axis: Any) -> Value:
+    return op.sum(x, axis=axis, keepdims=len(axis) < x.ndim)
+
+
+_normalised(
+    "softmax", "softmax", lambda ct, y, x, axis, keepdims: y * (ct - _total(ct * y, axis)),
+    "derivative of softmax",
+)  # fmt: skip
+_normalised(
+    "log_softmax", "logsoftmax",
+    lambda ct, y, x, axis, keepdims: ct - op.exp(y) * _total(ct, axis),
+    "derivative of log-softmax",
+)  # fmt: skip
 known("logsumexp", logsumexp)
-known("softmax", softmax)
-known("log_softmax", log_softmax)

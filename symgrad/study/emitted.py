@@ -61,8 +61,8 @@ SPECIAL = _words(
     "erfc erfcinv erfcx erfi erfinv exp1 exp10 expi expit expn exprel gamma gammainc gammaincc "
     "gammainccinv gammaincinv gammaln gammasgn huber hyp0f1 hyp1f1 i0 i0e i1 i1e inv_boxcox "
     "inv_boxcox1p iv ive j0 j1 jv k0 k0e k1 k1e kl_div kn kv kve log_expit log_ndtr loggamma "
-    "logit logsumexp ndtr ndtri polygamma powm1 pseudo_huber rel_entr xlog1py xlogy y0 y1 yn yv "
-    "zeta"
+    "logit log_softmax logsumexp ndtr ndtri polygamma powm1 pseudo_huber rel_entr softmax xlog1py "
+    "xlogy y0 y1 yn yv zeta"
 )
 IMPORTED = {"numpy.lib.stride_tricks": _words("sliding_window_view")}  # by their own names
 
