@@ -184,7 +184,7 @@ def test_the_derivative_of_an_inverse_is_one_over_that_of_the_function(name, inv
 
 def test_every_row_has_a_case():
     named = {name for name, *_ in CASES} | {name for name, _ in INVERSES} | {"gammasgn"}
-    assert NAMES <= named
+    assert sorted(NAMES - named) == []
 
 
 def test_only_emitted_functions_may_be_executed_and_all_of_them():

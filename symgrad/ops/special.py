@@ -169,20 +169,12 @@ special("logit", "log(p / (1 - p)).", lambda p: sp.log(p / (1 - p)),
 special("log_expit", "log of the logistic function.", lambda x: -sp.log(1 + sp.exp(-x)),
         lambda y, x: op.expit(-x),
         notation=lambda s: maths.apply("log", _of_sign("σ", s[0])))  # fmt: skip
-special("expit", "Logistic function by SciPy's name, as a sigmoid is written beside SciPy.",
+special("expit", "Logistic function, as SciPy writes it.",
         lambda x: 1 / (1 + sp.exp(-x)), lambda y, x: y * (1 - y),
         notation=by_sign("σ"),
 )  # fmt: skip
 
 
-def expit(x: Any) -> Any:
-    """Return the sigmoid, of which the laws know, to be written as SciPy's function."""
-    y = op.sigmoid(x)
-    y.builder.notes.knows_scipy = True
-    return y
-
-
-known("expit", expit)
 known("softplus", lambda x: FRONT[np.logaddexp](0, x))
 
 # --- logarithms, entropies, powers ------------------------------------------------------------

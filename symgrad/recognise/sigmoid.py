@@ -129,7 +129,14 @@ def _log1p_minus_sigmoid(b: Builder, operands: Operands, settings: Any) -> Opera
     return (-b.apply("softplus", z)).symbol if z is not None else None
 
 
+def _sigmoid_by_scipy(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    b.notes.knows_scipy = True  # what is left of it is written as expit again
+    return b.apply("sigmoid", b.wrap(operands[0])).symbol
+
+
 RULES = (
+    Rule("expit(z) = sigmoid(z)", "expit", _sigmoid_by_scipy, "exact",
+         "one op under one name, by which the laws of a sigmoid find it"),
     Rule("1 / (1 + exp((-a) b)) = sigmoid(a b)", "divide", _sigmoid_of_product, "rounding",
          "the derivative of a sigmoid p is p (1 - p), without another exponential"),
     Rule("1 / (1 + exp(-z)) = sigmoid(z)", "divide", _sigmoid, "exact",
