@@ -129,6 +129,7 @@ UFUNCS = """
 NUMPY = ARRANGE | {name: getattr(np, name) for name in UFUNCS.split()}
 NUMPY |= {"max": reduce_by(np.max), "min": reduce_by(np.min), "var": np.var}
 NUMPY |= {
+    "expit": lambda x: 1 / (1 + np.exp(-x)),
     "std": lambda x, axis, ddof, keepdims: np.std(x, axis=axis, keepdims=keepdims),
     "norm": lambda x, axis, keepdims: np.linalg.norm(x, axis=axis[0], keepdims=keepdims),
 }
@@ -161,6 +162,7 @@ def with_functions(exp, log, log1p, sqrt, largest):
         "power": np.power,
         "square": lambda x: x * x,
         "cube": lambda x: x * x * x,
+        "expit": lambda x: 1 / (1 + exp(-x)),
         "absolute": np.absolute,
         "expm1": lambda x: exp(x) - 1,
         "logaddexp": lambda a, b: log(exp(a) + exp(b)),

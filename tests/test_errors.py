@@ -292,6 +292,9 @@ MISTAKES = [
     ("unknown NumPy function", TraceError, "np.convolve is not known to symgrad", lambda: grad(lambda x: np.convolve(x, x).sum(), X3)),
     ("unknown, with a close one", TraceError, "(did you mean `", lambda: grad(lambda x: np.nanargmax(x), X3)),
     ("unknown ufunc", TraceError, "np.unique_all is not known", lambda: grad(lambda x: np.unique_all(x).values.sum(), X3)),
+    ("piecewise with too many functions", ShapeError, "3 functions for 1 conditions", lambda: grad(lambda x: np.piecewise(x, [x < 0], [1, 2, 3]).sum(), X3)),
+    ("piecewise of whole numbers", TraceError, "the dtype of x: give it floats", lambda: grad(lambda x: (np.piecewise((x > 0) * 1, [x < 0], [1]) * x).sum(), X3)),
+    ("nan_to_num by an array", TraceError, "nan must be a plain number", lambda: grad(lambda x: np.nan_to_num(x, nan=x).sum(), X3)),
     ("unknown math function", TraceError, "math.erf is not known", lambda: grad(lambda x: math.erf(x), 1.0)),
     ("unknown method", TraceError, "arrays' `.partition` is not known", lambda: grad(lambda x: x.partition(1), X3)),
     ("unknown attribute", AttributeError, "has no attribute 'detach'", lambda: grad(lambda x: x.detach(), X3)),
@@ -369,6 +372,9 @@ PLACELESS = (ArgumentError, SpecError)
 
 # What no program of a user's can earn today, and why.
 UNEARNED = {
+    ": only by its other arguments can be differentiated",  # of SciPy's: see test_special.py
+    "computes: only zeta(x, q) is known, and differentiated by q",  # the same
+    "is the Bessel function I1, which NumPy does not have",  # without SciPy: see test_numbers.py
     "this is a bug in symgrad",  # a wrong result: see the next test
     "and the gradient needs one here",  # every op whose result is a float has its rule
     "SymPy has no plain derivative of",  # a row of the table that its own tests would refuse

@@ -74,6 +74,7 @@ SIGMOID = [
     ("stability", lambda z: op.exp(z) / (1 + op.exp(z)), "sigmoid(x)"),
     ("stability", lambda z: op.exp(z) / (op.exp(z) + 1), "sigmoid(x)"),
     ("stability", lambda z: op.exp(-z) / (1 + op.exp(-z)), "sigmoid(negative(x))"),
+    ("exact", lambda z: op.expit(z), "sigmoid(x)"),
 ]
 SOFTPLUS = [
     ("stability", lambda z: op.log(1 + op.exp(z)), "softplus(x)"),

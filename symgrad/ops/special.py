@@ -60,8 +60,8 @@ def no_rule(function: str, operand: str) -> Callable[..., Any]:
 
     def refuse(y: Value, *xs: Value) -> Any:
         raise MissingRuleError(
-            f"scipy.special.{function} has no rule for the derivative by its {operand}: only by "
-            "its other arguments can be differentiated"
+            f"scipy.special.{function} has no rule for the derivative by its {operand}"
+            ": only by its other arguments can be differentiated"
         )
 
     return refuse

@@ -130,6 +130,8 @@ def _log1p_minus_sigmoid(b: Builder, operands: Operands, settings: Any) -> Opera
 
 
 def _sigmoid_by_scipy(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    if b.aval(operands[0]).dtype.kind != "f":
+        return None
     b.notes.knows_scipy = True  # what is left of it is written as expit again
     return b.apply("sigmoid", b.wrap(operands[0])).symbol
 
