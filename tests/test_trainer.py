@@ -233,9 +233,10 @@ BROKEN = {
     "a share": ("one-hot", "t1", "-0.5", "y holds -0.5, which is below 0"),
     "a row": ("embedding", "word1", "5", "X holds 5, and the embedding has rows 0 to 4"),
     "no row": ("embedding", "word1", "0.5", "X holds 0.5, and the embedding has rows 0 to 4"),
-    "infinity": (
-        "not standardised", "a", "inf",
-        "epoch 1: loss or gradient is not finite; try a smaller --lr",
+    "infinity": ("not standardised", "a", "inf", "row 8: a is not finite: leave this row out"),
+    "no number to others": ("the usual", "b", "1_0", "row 8: b is '1_0', and no number"),
+    "no class to others": (
+        "numbers for classes", "number", "0_0", "row 8: number is '0_0', and no number",
     ),
 }  # fmt: skip
 
@@ -260,8 +261,60 @@ def test_a_class_that_there_is_not_stops(cell, tmp_path):
     rows[8][rows[0].index("number")] = cell
     with table.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(rows)
-    said = f"row 8: number is {cell}, which is none of range(0, 3)"
+    said = f"row 8: number is {cell}, which is none of 0 to 2"
     assert refused(written(path, tmp_path)) == said
+
+
+TABLES = {
+    "two columns of a name": ("a,b,a,kind\n1,2,3,no\n", "two columns are called `a`"),
+    "a column without a name": ("a,,c,kind\n1,2,3,no\n", "column 2 has no name in the first row"),
+    "no column": ("a,b,kind\n1,2,no\n", "the data has no column `c`: it has a, b, kind"),
+    "no target": ("a,b,c\n1,2,3\n", "the data has no column `kind`: it has a, b, c"),
+    "a short row": (
+        "a,b,c,kind\n1,2,3,no\n1,2\n", "row 2 has 2 cells, the header names 4 columns",
+    ),
+    "a long row": ("a,b,c,kind\n1,2,3,no,5\n", "row 1 has 5 cells, the header names 4 columns"),
+    "nothing": ("", "is empty: its first row must name the columns"),
+    "only a header": ("a,b,c,kind\n", "has no rows below its header"),
+    "no header": ("1,2,3,4\n5,6,7,8\n", "the first row holds numbers"),
+    "no CSV": ('a,b,c,kind\n"1"2,3,4,no\n', "',' expected after '\"'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_a_table_that_the_library_refuses_stops_in_its_words(case, tmp_path):
+    text, message = TABLES[case]
+    path = folder_for("the usual", tmp_path)
+    (tmp_path / "table.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(symgrad.DataError) as refusal:
+        library(path)
+    assert message in str(refusal.value)
+    assert message in refused(written(path, tmp_path))
+
+
+def test_a_file_that_is_not_there_stops(tmp_path):
+    for name in ("the usual", "npz", "packed"):
+        path = folder_for(name, tmp_path)
+        trainer = written(path, tmp_path)
+        said = refused(trainer, "--data", str(tmp_path / "none.csv"))
+        assert said.endswith("cannot be read: [Errno 2] No such file or directory: "
+                             f"{str(tmp_path / 'none.csv')!r}")  # fmt: skip
+
+
+def test_a_table_with_other_columns_than_the_model_takes_stops(tmp_path):
+    path = folder_for("all columns", tmp_path)
+    table = tmp_path / "few.csv"
+    lines = table.read_text(encoding="utf-8").splitlines()
+    table.write_text("\n".join(f"{line},{k or 'more'}" for k, line in enumerate(lines)))
+    said = refused(written(path, tmp_path))
+    assert said.endswith("few.csv has 4 columns of inputs, and the model takes 3")
+
+
+def test_arrays_of_several_lengths_stop(tmp_path):
+    path = folder_for("npz", tmp_path)
+    np.savez(tmp_path / "table.npz", a=np.ones(3), b=np.ones(2), size=np.ones(3), kind=["no"] * 3)
+    said = refused(written(path, tmp_path))
+    assert said.endswith("table.npz: `a` has 3 rows and `b` 2")
 
 
 def test_too_few_rows_stop(tmp_path):

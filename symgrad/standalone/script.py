@@ -30,7 +30,7 @@ from symgrad.templating import environment
 from symgrad.training import scores
 
 WIDTH = 100
-IMPORTED = ("argparse", "csv", "gzip", "math", "sys")
+IMPORTED = ("argparse", "csv", "gzip", "math", "sys", "zipfile")
 
 
 @dataclass(frozen=True)
