@@ -34,11 +34,11 @@ trainer = importlib.util.module_from_spec(found)
 found.loader.exec_module(trainer)
 train = trainer.train
 
-def recorded(*args):
-    history, best = train(*args)
+def recorded(*args, **how):
+    history, best, params = train(*args, **how)
     said = [{name: float(value).hex() for name, value in record.items()} for record in history]
-    pathlib.Path(kept).write_text(json.dumps([said, best[0]]))
-    return history, best
+    pathlib.Path(kept).write_text(json.dumps([said, best]))
+    return history, best, params
 
 trainer.train = recorded
 trainer.main()

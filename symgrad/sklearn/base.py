@@ -358,7 +358,7 @@ class Network(BaseEstimator):
         if dtype != "int":
             return X
         size = self.params_["E"].shape[0]
-        refuse_range(X, size, "the numbers in X", "the rows of the embedding")
+        refuse_range(X, size, "X", "the rows of the embedding", "")
         return X.astype(np.int64)
 
     def _read(self, X: Any) -> Any:

@@ -434,7 +434,7 @@ def is_numeric(known: Sequence[Any]) -> bool:
 
 
 NOTES = {
-    "INPUTS": "all columns but those below",
+    "INPUTS": "columns of inputs",
     "MISSING": "what stands for a missing value",
     "FIRST": "the category that has the first column of 0 and 1",
     "HELD_OUT": "this part of the examples is for validation",
