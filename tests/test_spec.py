@@ -1035,7 +1035,7 @@ def test_another_network_is_shown(capsys):
     network, loss, gradient = json.loads(capsys.readouterr().out)["parts"]
     assert [line for pair in network["changes"] for line in (pair["left"], pair["right"])] == [
         "    h1 = relu(X @ W1 + b1)",
-        "    h1 = tanh(X @ W1 + b1)",
+        "    h1 = np.tanh(X @ W1 + b1)",
     ]
     assert not loss["changes"] and gradient["changes"]
 

@@ -464,6 +464,25 @@ def test_emit_writes_a_trainer_that_finds_its_data(tmp_path, capsys):
     assert command(path, "--trainer", "-o", out) == 0  # it may write over its own
 
 
+def test_a_trainer_says_where_its_spec_is_as_compile_does(tmp_path, capsys, monkeypatch):
+    (tmp_path / "specs").mkdir()
+    folder_for("the usual", tmp_path / "specs")
+    monkeypatch.chdir(tmp_path)
+    said = []
+    for words in (["--trainer"], []):
+        assert command("specs/flowers.json", *words) == 0
+        lines = capsys.readouterr().out.splitlines()
+        said.append(next(line for line in lines if line.startswith("From ")))
+    assert [line.partition(",")[0] for line in said] == ["From specs/flowers.json"] * 2
+
+
+def test_a_trainer_of_a_dict_names_no_file(tmp_path):
+    folder_for("the usual", tmp_path)
+    text = symgrad.trainer(SPECS["the usual"])
+    assert "It gives the numbers of `symgrad.train`, bit for bit." in text
+    assert "\nMade by symgrad " in text and "\nFrom " not in text
+
+
 def test_emit_prints_a_trainer(tmp_path, capsys):
     path = folder_for("the usual", tmp_path)
     assert command(path, "--trainer") == 0

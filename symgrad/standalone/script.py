@@ -30,6 +30,7 @@ from symgrad.templating import environment
 from symgrad.training import scores
 
 WIDTH = 100
+UNNAMED = "spec"  # the origin of a spec that is no file
 IMPORTED = ("argparse", "csv", "gzip", "math", "sys", "zipfile")
 
 
@@ -67,9 +68,7 @@ class _Writer:
         self, model: spec.Model, folder: Path | None, name: str | None, settings: Sequence[str]
     ):
         self.model, self.name = model, name or f"train_{identifier(model.spec.name)}.py"
-        self.command = shlex.join(
-            ["symgrad", "train", model.spec.origin, *(f"--set={each}" for each in settings)]
-        )
+        self.settings = settings
         self.table = TableText(model, folder)
         self.given = inlined(model)
         self.loop = LoopText(model, self.table, required_captures(model, self.given))
@@ -116,7 +115,6 @@ class _Writer:
 
     @property
     def doc(self) -> list[str]:
-        origin = docstring_text(self.model.spec.origin)
         name = docstring_text(self.name)
         words = f"It gives the numbers of `{docstring_text(self.command)}`, bit for bit."
         return [
@@ -127,8 +125,22 @@ class _Writer:
             "",
             *documented(self.model.plan),
             "",
-            f"From {origin}, symgrad {__version__}.",
+            self.origin,
         ]
+
+    @property
+    def command(self) -> str:
+        """What computes the same: in a shell, where the spec is in a file."""
+        if self.model.spec.origin == UNNAMED:
+            return "symgrad.train"
+        settings = (f"--set={each}" for each in self.settings)
+        return shlex.join(["symgrad", "train", self.model.spec.origin, *settings])
+
+    @property
+    def origin(self) -> str:
+        if self.model.spec.origin == UNNAMED:
+            return f"Made by symgrad {__version__}."
+        return f"From {docstring_text(self.model.spec.origin)}, symgrad {__version__}."
 
 
 def identifier(name: str) -> str:
