@@ -52,7 +52,8 @@ def read_csv(path):
             lines = list(filter(None, csv.reader(file, strict=True)))
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         sys.exit(f"{path} cannot be read: {error}")
-    names, rows = [name.strip() for name in lines[0]] if lines else [], lines[1:]
+    names, *rows = lines or [[]]
+    names = [name.strip() for name in names]
     refuse_header(path, names)
     width = len(names)
     for row, cells in enumerate(rows, 1):
