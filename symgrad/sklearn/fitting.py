@@ -13,7 +13,7 @@ from symgrad.optim import State
 from symgrad.sklearn.functions import module_of
 from symgrad.spec import Model
 from symgrad.training.objective import call
-from symgrad.training.spec_models import SpecConduct
+from symgrad.training.spec_models import SpecConduct, refuse_inputs
 
 
 class Kept:
@@ -45,6 +45,10 @@ class FunctionConduct(SpecConduct):
     def __init__(self, model: Model, function: Callable[..., Any]):
         super().__init__(model)
         self.function = module_of(model, function).evaluate
+
+    def refuse(self, columns: Mapping[str, Any], source: str) -> None:
+        """Raise `DataError` for inputs that do not fit; targets are the function's own affair."""
+        refuse_inputs(self.model, columns["X"], source)
 
     def evaluate(self, params: Any, columns: Mapping[str, Any]) -> float:
         """Return the loss without dropout, with the statistics of the training data."""
