@@ -450,6 +450,37 @@ def test_a_spec_with_norms_stops_as_it_says(norm):
     assert (again.predict_proba(X) == model.predict_proba(X)).all()
 
 
+NORMED = {
+    "layers": [{"units": 8}, {"kind": "batch_norm", "activation": "relu"},
+               {"kind": "dropout", "rate": 0.2}, {"units": 2}],
+    "loss": "softmax_cross_entropy", "optimizer": {"name": "adam", "lr": 0.05}, "epochs": 60,
+    "early_stopping": {"patience": 5}, "validation": {"share": 0.25}, "seed": 4, "batch_size": 50,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("loss", [None, smoothed])
+def test_what_is_held_out_is_seen_as_predictions_see_it(loss):
+    X, y = standard(CANCER[0]), CANCER[1]
+    model = SymgradClassifier(loss, spec=NORMED).fit(X, y)
+    _, held = symgrad.training.splitting.Part(0.25, 4).split(len(y))
+    scores = model._given(X[held])
+    if loss is None:
+        statistics = model._statistics
+        found = model.model_.evaluate(*model.params_.values(), X[held], y[held], *statistics)
+        assert found == pytest.approx(losses.softmax_cross_entropy(scores, y[held]))
+    else:
+        found = loss(scores, y[held], np.ones(len(held)))
+    assert model.best_loss_ == pytest.approx(found, rel=1e-12)
+
+
+def test_what_is_held_out_by_a_spec_is_what_training_holds_out():
+    X, y = standard(CANCER[0]), CANCER[1]
+    model = SymgradClassifier(spec=NORMED).fit(X, y)
+    result = symgrad.train({**NORMED, "inputs": X.shape[1]}, (X, y), progress=False)
+    assert model.validation_loss_curve_ == [each["val_loss"] for each in result.history]
+    assert (model.predict_proba(X) == result.trained.predict(X)).all()
+
+
 def test_batch_norm_is_not_learned_in_parts():
     spec = {"layers": [{"kind": "batch_norm"}, {"units": 3}], "loss": "focal"}
     with pytest.raises(symgrad.SpecError, match="partial_fit never sees all of the data"):
@@ -482,7 +513,7 @@ def test_the_rows_of_an_embedding_are_integers():
     y = X[:, 0] > 2
     model = SymgradClassifier(spec={**spec, "optimizer": {"name": "adam", "lr": 0.1}}).fit(X, y)
     assert model.score(X, y) > 0.95
-    with pytest.raises(ValueError, match="integers from 0 to 4"):
+    with pytest.raises(ValueError, match="the rows of the embedding are 0 to 4"):
         model.predict(X + 0.5)
 
 
@@ -525,6 +556,57 @@ def test_copies_of_a_function_are_compiled_once():
     assert compiled(one) is compiled(two)
     narrow = functools.partial(losses.huber, delta=0.5)
     assert compiled(SymgradRegressor(narrow, max_iter=2).fit(*DIABETES)) is not compiled(one)
+
+
+SHIFT = np.zeros(2000)
+
+
+def shifted(y_hat, y, shift=None):
+    return np.mean((y_hat - y - np.sum(SHIFT if shift is None else shift)) ** 2)
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_penalties_are_added_to_a_function_as_to_a_loss_by_name(early):
+    X, y = standard(DIABETES[0]), DIABETES[1] / 100
+    settings = dict(hidden=(4,), l1=0.02, l2=0.1, max_iter=20, random_state=0, early_stopping=early)
+    mine, theirs = (SymgradRegressor(x, **settings).fit(X, y) for x in (unweighted, "squared"))
+    for curve in ("loss_curve_", "validation_loss_curve_"):
+        assert getattr(mine, curve) == pytest.approx(getattr(theirs, curve), rel=1e-12)
+    plain = SymgradRegressor(unweighted, **{**settings, "l1": None, "l2": None}).fit(X, y)
+    assert plain.loss_curve_[0] < mine.loss_curve_[0]
+
+
+def offset_of(loss):
+    """Return by how much a loss moves a line away from its points."""
+    X = np.linspace(-1, 1, 20)[:, None]
+    model = SymgradRegressor(
+        loss, hidden=(), max_iter=400, batch_size=None, learning_rate=0.1, n_iter_no_change=None
+    )
+    return round(float(model.fit(X, X[:, 0]).params_["b"]), 3)
+
+
+def test_functions_of_arrays_that_look_alike_are_not_taken_for_one_another():
+    one, two = np.zeros(2000), np.zeros(2000)
+    two[1000] = 5.0
+    assert repr(one) == repr(two)
+    assert [offset_of(functools.partial(shifted, shift=shift)) for shift in (one, two)] == [0, 5]
+    assert offset_of(functools.partial(shifted, shift=True)) == 1
+    assert offset_of(functools.partial(shifted, shift=2.0)) == 2
+
+
+def test_what_a_function_reads_besides_is_read_again_in_each_fit():
+    inside = np.zeros(3)
+
+    def closed(y_hat, y):
+        return np.mean((y_hat - y - np.sum(inside)) ** 2)
+
+    given = np.zeros(3)
+    partial = functools.partial(shifted, shift=given)
+    assert [offset_of(each) for each in (shifted, closed, partial)] == [0, 0, 0]
+    SHIFT[1000], inside[1], given[1] = 2.0, 3.0, 4.0
+    assert [offset_of(each) for each in (shifted, closed, partial)] == [2, 3, 4]
+    SHIFT[1000], inside = 0.0, np.full(4, 0.25)
+    assert [offset_of(each) for each in (shifted, closed)] == [0, 1]
 
 
 @pytest.mark.parametrize("name", ["huber", "absolute", "squared", "poisson"])

@@ -388,6 +388,12 @@ def in_folder(folder, given, program=CONVOLUTION):
     return folder / "spec.json"
 
 
+def test_a_function_called_network_is_imported_by_its_name(tmp_path):
+    given = {**OF_FUNCTION, "model": "net.py:network"}
+    made = model(in_folder(tmp_path, given, CONVOLUTION.replace("def scores(", "def network(")))
+    assert "from net import network\n" in made.source
+
+
 def test_a_model_may_be_a_function_in_a_file(tmp_path):
     made = model(in_folder(tmp_path, OF_FUNCTION))
     assert made.parameters == {"K": (4, 5), "W": (5, 3), "b": (3,)}
@@ -1035,7 +1041,7 @@ def test_another_network_is_shown(capsys):
     network, loss, gradient = json.loads(capsys.readouterr().out)["parts"]
     assert [line for pair in network["changes"] for line in (pair["left"], pair["right"])] == [
         "    h1 = relu(X @ W1 + b1)",
-        "    h1 = tanh(X @ W1 + b1)",
+        "    h1 = np.tanh(X @ W1 + b1)",
     ]
     assert not loss["changes"] and gradient["changes"]
 

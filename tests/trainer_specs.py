@@ -114,6 +114,9 @@ SPECS = {
     "one feature": spec(data=data(features=["b"]), batch_size=4),
     "minibatches in order": spec(**BATCHED, shuffle=False),
     "no validation": spec(validation=None),
+    "no name of NumPy in the gradient": spec(
+        layers=[{"units": 1}], loss="squared", data=of_numbers(), validation=None
+    ),
     "no validation, minibatches": spec(validation=None, **BATCHED),
     "a seed for the split": spec(validation={"share": 0.3, "seed": 8}),
     "not standardised": spec(data=data(standardise=False)),
@@ -293,6 +296,9 @@ SPECS = {
     "a function of a large array": spec(
         layers=None, model="net.py:of_a_table", inputs=3, parameters={"A": {"shape": [40, 3]}},
     ),
+    "a function of what statements change": spec(
+        layers=None, model="net.py:of_changes", inputs=3, parameters={"A": {"shape": [40, 3]}},
+    ),
     "a function of matrices": spec(
         layers=None, model="net.py:of_pairs", inputs=[2, 2],
         parameters={"A": {"shape": [2, 3]}},
@@ -313,7 +319,10 @@ FEW = {
 
 NET = '''"""Networks of mine."""
 
+from __future__ import annotations
+
 import numpy as np
+import math, typing
 from math import sqrt
 
 import decimal  # what is not needed is not copied
@@ -344,6 +353,43 @@ def of_pairs(A, X):
 
 def of_a_table(A, X):
     return np.tanh(X @ TABLE) @ A
+
+
+CHANGED = np.linspace(-1, 1, 3 * 40).reshape(3, 40); CHANGED[0] = 0.5
+np.fill_diagonal(CHANGED, -2)
+same = CHANGED.ravel()
+same[7] = 0.25
+for k in range(3):
+    CHANGED[k, k + 1] = math.cos(k)
+del k
+CHANGED /= 2
+np.random.seed(5)
+before = np.random.rand()
+DRAWN = np.random.rand(3, 40)
+PAGE = "a\\x0cb\u2028"  # is no end of a line
+
+
+@np.vectorize
+def halved(x: typing.SupportsFloat):
+    return x / 2
+
+
+def sign_changed():
+    global DRAWN
+    DRAWN = -DRAWN
+
+
+sign_changed()
+HALF = halved(CHANGED) * len(PAGE)
+
+
+def of_changes(A, X):
+    return np.tanh(X @ CHANGED + X @ HALF + X @ DRAWN) @ A
+
+
+if __name__ == "__main__":
+    train = before
+    print(train)
 '''
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from symgrad.cli import compiling
 from symgrad.cli.files import refuse_foreign, write
-from symgrad.cli.targets import is_spec
+from symgrad.cli.targets import is_spec, shown_path
 from symgrad.errors import SpecError
 
 HELP = "emit a gradient module, or a trainer of one file"
@@ -55,8 +56,10 @@ def run(options: argparse.Namespace) -> int:
 
 def emitted(options: argparse.Namespace, to_stdout: bool) -> str:
     """Return the trainer, which looks for its data from where it will stand."""
+    from symgrad.spec import read
     from symgrad.standalone import trainer
 
     path = None if to_stdout else Path(options.output)
     folder, name = (None, None) if path is None else (path.parent, path.name)
-    return trainer(options.target, folder, name, options.settings)
+    given = replace(read(options.target), origin=shown_path(options.target))
+    return trainer(given, folder, name, options.settings)

@@ -30,6 +30,7 @@ from symgrad.spec.reading import checked, content_of
 from symgrad.spec.schema import LOSSES
 
 MOST_KEPT = 256
+PLAIN = {int, float, bool, str, type(None)}  # of which equal text is the same value
 HIDDEN = (100,)
 STRUCTURE = (
     "name", "inputs", "layers", "model", "parameters", "init", "loss", "class_weights",
@@ -259,11 +260,16 @@ def compiled_of(
 
 
 def identity(function: Any) -> Any:
-    """Return what tells a function from others; copies of a partial one are the same."""
-    if isinstance(function, partial):
-        settings = {name: repr(value) for name, value in function.keywords.items()}
-        return function.func, repr(function.args), tuple(sorted(settings.items()))
-    return id(function)  # which is kept as long as what was compiled of it
+    """Return what tells a function from others; copies of a partial one with plain settings do not.
+
+    What is told by its `id` is kept as long as what was compiled of it.
+    """
+    if not isinstance(function, partial):
+        return id(function)
+    settings = [*enumerate(function.args), *sorted(function.keywords.items())]
+    if any(type(value) not in PLAIN for _, value in settings):
+        return id(function)
+    return id(function.func), *((name, type(value), repr(value)) for name, value in settings)
 
 
 def structure(found: Model) -> tuple[str, str]:

@@ -27,7 +27,7 @@ from symgrad.sklearn.architecture import (
     source_of,
     written,
 )
-from symgrad.sklearn.fitting import Kept, Plan, fitted
+from symgrad.sklearn.fitting import Kept, conduct_of, output_of
 from symgrad.sklearn.settings import (
     batch_of,
     goes_in_parts,
@@ -41,6 +41,9 @@ from symgrad.sklearn.versions import validate_data
 from symgrad.spec import Model
 from symgrad.spec.consistency import objective_of
 from symgrad.spec.objectives import FORMULA, Objective
+from symgrad.training.running import run
+from symgrad.training.settings import Settings
+from symgrad.training.spec_models import refuse_range
 
 RATE = 0.01
 
@@ -165,13 +168,13 @@ class Network(BaseEstimator):
             self.params_, self._state = result.best.params, None
             self.validation_loss_curve_ += [each["val_loss"] for each in result.history]
         self._statistics = self._model.statistics(*self.params_.values(), data["X"])
-        if result.stopped == "epochs" and plan.patience is not None:
-            self._warn(plan)
+        if result.stopped == "epochs" and plan["early_stopping"] is not None:
+            self._warn(plan["epochs"])
         return self
 
-    def _warn(self, plan: Plan) -> None:
+    def _warn(self, epochs: int) -> None:
         warnings.warn(
-            f"{type(self).__name__}: {plan.epochs} epochs (max_iter) are over, and the loss may "
+            f"{type(self).__name__}: {epochs} epochs (max_iter) are over, and the loss may "
             "still fall: raise max_iter or learning_rate, or let it be with n_iter_no_change=None",
             ConvergenceWarning,
             stacklevel=3,
@@ -189,9 +192,12 @@ class Network(BaseEstimator):
             self._settle(X, y, weights, is_first)
         self._refuse_statistics()
         kept = Kept(optimizer_from(self, self._spec), self._state)
-        seed = self._seed + (0 if self._state is None else self._state.step)
-        batch = batch_of(self, self._spec, len(X))
-        plan = Plan(1, batch, seed, None, 0.0, bool(self.verbose))
+        plan = {
+            "epochs": 1,
+            "batch": batch_of(self, self._spec, len(X)),
+            "seed": self._seed + (0 if self._state is None else self._state.step),
+            "progress": bool(self.verbose),
+        }
         self._run(self._columns(X, y, weights), None, kept, plan)
         return self
 
@@ -276,9 +282,12 @@ class Network(BaseEstimator):
                 "variances batch_norm predicts with: use layer_norm, or fit"
             )
 
-    def _run(self, data: Any, held: Any, optimizer: Kept, plan: Plan) -> Any:
+    def _run(self, data: Any, held: Any, optimizer: Kept, plan: dict[str, Any]) -> Any:
         loss, _ = self._compiled
-        result = fitted(self._model, loss, self.params_, data, held, optimizer, plan)
+        conduct = conduct_of(self._model, self._function)
+        result = run(
+            Settings(loss, data, self.params_, optimizer, validation=held, conduct=conduct, **plan)
+        )
         if result.stopped == "interrupted":
             if not result.history:
                 raise KeyboardInterrupt
@@ -348,13 +357,9 @@ class Network(BaseEstimator):
             return X.reshape(len(X), *sizes)
         if dtype != "int":
             return X
-        rows = X.astype(np.int64)
         size = self.params_["E"].shape[0]
-        if (rows != X).any() or (rows < 0).any() or (rows >= size).any():
-            raise ValueError(
-                f"X holds numbers that are no rows of the embedding: integers from 0 to {size - 1}"
-            )
-        return rows
+        refuse_range(X, size, "X", "the rows of the embedding", "")
+        return X.astype(np.int64)
 
     def _read(self, X: Any) -> Any:
         check_is_fitted(self)
@@ -363,11 +368,8 @@ class Network(BaseEstimator):
 
     def _given(self, X: Any) -> Any:
         """Return what the network's last layer gives for X, which is checked."""
-        plan = self._model.plan
-        known = {**self.params_, "X": X}
-        means = dict(zip(plan.statistics, self._statistics, strict=True))
-        network = self._model.module.network
-        return network(*[known[name] for name in plan.network_args], **means)
+        means = dict(zip(self._model.plan.statistics, self._statistics, strict=True))
+        return output_of(self._model, self.params_, X, means)
 
     def _predicted(self, X: Any) -> Any:
         return self._model.predict(*self.params_.values(), X, *self._statistics)

@@ -16,6 +16,7 @@ from symgrad.sklearn.base import Network
 from symgrad.sklearn.settings import goes_in_parts
 from symgrad.sklearn.versions import class_weights
 from symgrad.spec.objectives import ANY, FORMULA, ONE
+from symgrad.training.spec_models import classes_above, threshold_of
 
 
 def _has_probabilities(estimator: Any) -> bool:
@@ -101,15 +102,14 @@ class SymgradClassifier(ClassifierMixin, Network):
 
     def predict(self, X: Any) -> Any:
         """Return the class of each row of X."""
-        scores = self.decision_function(X)
-        codes = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
+        codes = classes_above(0.0, self.decision_function(X))
         return self.classes_[codes]
 
     def decision_function(self, X: Any) -> Any:
         """Return the scores (n, k); of two classes how much the second is ahead, (n,)."""
         scores = self._given(self._read(X))
         if scores.ndim == 1:
-            return scores if self._goal().labels == "0 or 1" else scores - 0.5
+            return scores if self._goal().links else scores - threshold_of(self._model)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
     @available_if(_has_probabilities)

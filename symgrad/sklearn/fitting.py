@@ -1,39 +1,19 @@
-"""One fit: the columns of the data and an estimator's settings go through `symgrad.train`'s loop.
+"""What a fit adds to training: an optimizer that goes on, and how a loss that is a function is met.
 
-Given a model, its compiled loss and where the parameters start, return the run's result and the
-optimizer's state.  Invariant: the loop, the steps and the order of the rows are `train`'s own.
+Given a model and its loss, return the conduct of its run.  Invariant: the loop, the steps and the
+order of the rows are `symgrad.train`'s own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
-from symgrad.compiled import Compiled
 from symgrad.optim import State
+from symgrad.sklearn.functions import module_of
 from symgrad.spec import Model
-from symgrad.training.conduct import Conduct
 from symgrad.training.objective import call
-from symgrad.training.result import TrainingResult
-from symgrad.training.running import run
-from symgrad.training.settings import Settings
-
-Columns = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How to go through the data: how often, in which parts, and when to stop."""
-
-    epochs: int
-    batch: int | None
-    seed: int
-    patience: int | None
-    tol: float
-    verbose: bool
+from symgrad.training.spec_models import SpecConduct, refuse_inputs
 
 
 class Kept:
@@ -54,37 +34,29 @@ class Kept:
         self.optimizer.update(grads, state)
 
 
-def fitted(
-    model: Model,
-    loss: Compiled,
-    params: Any,
-    data: Columns,
-    held: Columns | None,
-    optimizer: Kept,
-    plan: Plan,
-) -> TrainingResult:
-    """Return what training gives; ``held`` are the columns to validate with, if there are any."""
-    return run(Settings(
-        loss, dict(data), params, optimizer, plan.epochs, plan.batch, plan.seed, held,
-        early_stopping=None if plan.patience is None else {
-            "patience": plan.patience, "min_delta": plan.tol,
-        },
-        progress=plan.verbose, conduct=Dropping(model, loss),
-    ))  # fmt: skip
+def conduct_of(model: Model, function: Callable[..., Any] | None) -> SpecConduct:
+    """Return how the loop treats a model, whose loss may be a function of the user's."""
+    return SpecConduct(model) if function is None else FunctionConduct(model, function)
 
 
-class Dropping(Conduct):
-    """Draws the masks of dropout in each step; examples to validate with are seen whole."""
+class FunctionConduct(SpecConduct):
+    """How the loop treats the model of a spec whose loss is a function."""
 
-    def __init__(self, model: Model, loss: Compiled):
-        self.masks, self.differs = tuple(model.masks), bool(model.masks)
-        self._model, self._loss = model, loss
+    def __init__(self, model: Model, function: Callable[..., Any]):
+        super().__init__(model)
+        self.function = module_of(model, function).evaluate
 
-    def draw_masks(self, rows: int, rng: np.random.Generator) -> tuple[Any, ...]:
-        """Return the masks of one step."""
-        return tuple(self._model.draw_masks(rows, rng).values())
+    def refuse(self, columns: Mapping[str, Any], source: str) -> None:
+        """Raise `DataError` for inputs that do not fit; targets are the function's own affair."""
+        refuse_inputs(self.model, columns["X"], source)
 
-    def evaluate(self, params: Any, columns: Columns) -> float:
-        """Return the loss without dropout."""
-        known = {**columns, **dict.fromkeys(self.masks)}
-        return float(call(self._loss.function, params, known, "loss"))
+    def evaluate(self, params: Any, columns: Mapping[str, Any]) -> float:
+        """Return the loss without dropout, with the statistics of the training data."""
+        return float(call(self.function, params, columns, "evaluate"))
+
+
+def output_of(model: Model, params: Any, X: Any, statistics: Mapping[str, Any]) -> Any:
+    """Return what the last layer gives for X once nothing is learned any more."""
+    plan, known = model.plan, {**params, "X": X}
+    means = {name: statistics[name] for name in plan.statistics}
+    return model.module.network(*[known[name] for name in plan.network_args], **means)

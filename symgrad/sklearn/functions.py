@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import inspect
 import keyword
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
+from types import ModuleType
 from typing import Any
 
-from symgrad import losses
+from symgrad import losses, nn
 from symgrad.compiled import Compiled, compile
+from symgrad.emit.layout import wrapped
 from symgrad.errors import SpecError
 from symgrad.load import load
 from symgrad.spec.models import Model
 from symgrad.spec.reading import Spec
 from symgrad.spec.schema import LOSSES
-from symgrad.spec.text import called, signature
+from symgrad.spec.text import BODY, called, penalties, signature
 
 WEIGHTS = ("weights", "sample_weight")
 PLACEHOLDER = "mean(y_hat)"  # what the spec says of a loss that no text can say
@@ -73,28 +75,41 @@ def weights_of(function: Callable[..., Any]) -> str | None:
 
 def objective(model: Model, function: Callable[..., Any], has_labels: bool) -> Compiled:
     """Return the loss of parameters and data, compiled; with ``has_labels`` y holds integers."""
-    plan, weights = model.plan, weights_of(function)
-    masks = [f"{name}={name}" for name in plan.masks]
-    taken = [*plan.names, "X", "y", *(["weights"] if weights else []), *plan.masks]
-    name = _name(function)
-    if not name.isidentifier() or keyword.iskeyword(name) or name in {*taken, "network", "loss"}:
-        name = "given_loss"
-    args = ["y_hat", "y", *([f"{weights}=weights"] if weights else [])]
-    lines = [
-        f'"""Return the loss: {name.replace("_", " ")}."""',
-        *called("y_hat =", "network", [*plan.network_args, *masks]),
-        *called("return", name, args),
-    ]
-    body = [f"    {line}" for line in lines]
-    module = load("\n".join([*signature("loss", taken), *body, ""]), plan.spec.name)
-    vars(module).update({"network": model.module.network, name: function})
     specs = dict(model.specs)
     if has_labels:
         specs["y"] = ("n",), "int"
-    if weights:
+    if weights_of(function):
         specs["weights"] = ("n",)
-    found: Compiled = compile(module.loss, wrt=tuple(model.parameters), specs=specs)
+    wrt = tuple(model.parameters)
+    found: Compiled = compile(module_of(model, function).loss, wrt=wrt, specs=specs)
     return found
+
+
+def module_of(model: Model, function: Callable[..., Any]) -> ModuleType:
+    """Return a module of `loss`, which is for training, and of `evaluate`, as specs have them."""
+    plan, calls, weights = model.plan, set[str](), weights_of(function)
+    terms, data = penalties(plan, calls), ["X", "y", *(["weights"] if weights else [])]
+    ours = {*plan.names, *data, *plan.masks, *plan.statistics, *calls, "network", "loss"}
+    name = _name(function)
+    if not name.isidentifier() or keyword.iskeyword(name) or name in ours:
+        name = "given_loss"
+    args = ["y_hat", "y", *([f"{weights}=weights"] if weights else [])]
+
+    def text(head: str, given: Sequence[str]) -> list[str]:
+        lines = [
+            f'"""Return the loss: {name.replace("_", " ")}."""',
+            *called("y_hat =", "network", [*plan.network_args, *(f"{x}={x}" for x in given)]),
+            *called("error =" if terms else "return", name, args),
+        ]
+        if terms:
+            lines += [*wrapped(f"penalty = {' + '.join(terms)}", BODY), "return error + penalty"]
+        body = [f"    {line}" for line in lines]
+        return [*signature(head, [*plan.names, *data, *given]), *body, ""]
+
+    module = load("\n".join([*text("loss", plan.masks), *text("evaluate", plan.statistics)]), name)
+    vars(module).update({"network": model.module.network, name: function})
+    vars(module).update({each: vars(nn)[each] for each in calls})
+    return module
 
 
 def _name(function: Callable[..., Any]) -> str:

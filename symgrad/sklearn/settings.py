@@ -14,10 +14,9 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from symgrad.errors import SpecError
-from symgrad.sklearn.fitting import Plan
 from symgrad.spec import Spec
 from symgrad.training.spec_models import optimizer_of
-from symgrad.training.splitting import split
+from symgrad.training.splitting import Part, split
 
 EPOCHS, PATIENCE, ROWS = 200, 10, 200
 
@@ -34,14 +33,19 @@ def goes_in_parts(estimator: Any) -> bool:
     return True
 
 
-def plan_of(estimator: Any, spec: Spec, count: int, seed: int) -> Plan:
-    """Return how `fit` goes through ``count`` rows."""
+def plan_of(estimator: Any, spec: Spec, count: int, seed: int) -> dict[str, Any]:
+    """Return how `fit` goes through ``count`` rows, as fields of `Settings`."""
     epochs = estimator.max_iter
     if epochs is None:
         epochs = EPOCHS if estimator.spec is None else spec["epochs"]
     patience, tol = patience_of(estimator, spec)
-    batch, verbose = batch_of(estimator, spec, count), bool(estimator.verbose)
-    return Plan(_count("max_iter", epochs), batch, seed, patience, tol, verbose)
+    return {
+        "epochs": _count("max_iter", epochs),
+        "batch": batch_of(estimator, spec, count),
+        "seed": seed,
+        "early_stopping": None if patience is None else {"patience": patience, "min_delta": tol},
+        "progress": bool(estimator.verbose),
+    }
 
 
 def patience_of(estimator: Any, spec: Spec) -> tuple[int | None, float]:
@@ -110,16 +114,19 @@ def holds_out(estimator: Any, spec: Spec) -> bool:
 
 
 def rows_of(estimator: Any, spec: Spec, labels: Any, count: int, seed: int) -> tuple[Any, Any]:
-    """Return the rows to train on and those to validate with, of each label its share."""
+    """Return the rows to train on and those to validate with, of each label its share.
+
+    What a spec says of it is done as `symgrad.train` does it.
+    """
     share, rule = estimator.validation_fraction, spec.get("validation")
     if not isinstance(share, numbers.Real) or not 0 < float(share) < 1:
         raise SpecError(f"validation_fraction={share!r} must be a number between 0 and 1")
-    if _is_auto(estimator.early_stopping) and rule is not None:
-        share, seed = rule["share"], rule.get("seed", seed)
     if count < 2:
         raise ValueError(
             "early stopping holds out a part of the data, and there is n_samples = 1: it needs 2"
         )
+    if _is_auto(estimator.early_stopping) and rule is not None:
+        return Part(rule["share"], rule.get("seed", seed)).split(count)
     return split(count, float(share), seed, labels)
 
 

@@ -274,7 +274,8 @@ def plan_of_function(spec: Spec, stem: str, function: Callable[..., Any]) -> Pla
         )
     net = Network([parameter(each, given[each], spec) for each in arguments if each in given])
     args = ["X" if each == others[0] else each for each in arguments]
-    plan = Plan(spec, net, f"from {stem} import {name} as network", args)
+    alias = "" if name == "network" else " as network"
+    plan = Plan(spec, net, f"from {stem} import {name}{alias}", args)
     sizes = inputs_of(spec.content)
     row = ["d"] if sizes is None else [sizes] if isinstance(sizes, int) else sizes
     taken = {each.name: each.shape for each in net.parameters}

@@ -155,6 +155,8 @@ class _Writer:
         name = layer["activation"]
         if name == "identity":
             return value
+        if name == "tanh":  # NumPy's own
+            return f"np.tanh({value})"
         self.net.calls.add(name)
         return f"{name}({value})"
 

@@ -7,13 +7,16 @@ function comes to.  Invariant: nothing of the file is left behind that the funct
 from __future__ import annotations
 
 import ast
+import builtins
 import sys
+from collections.abc import Sequence
 
 from symgrad.errors import SpecError
 from symgrad.spec import Model
-from symgrad.standalone.pieces import Piece, pieces_of, reachable
+from symgrad.standalone.pieces import RANDOM_STATE, Piece, pieces_of, reachable
 
 KNOWN = {"numpy", "scipy"}
+OF_THE_FILE = {"__file__", "__name__", "__doc__", "__spec__"}
 
 
 def inlined(model: Model) -> str:
@@ -22,9 +25,10 @@ def inlined(model: Model) -> str:
         return ""
     file, _, function = model.spec["model"].rpartition(":")
     source = (model.spec.folder / file).read_text(encoding="utf-8-sig")
-    needed = reachable(pieces_of(source), [function])
+    needed = reachable(pieces_of(source), [function, "annotations"])
     for piece in needed:
         refuse_neighbours(piece, f"{model.spec.origin}: {file}")
+    refuse_unbound(needed, f"{model.spec.origin}: {file}")
     alias = [] if function == "network" else [f"network = {function}"]
     return "\n\n".join([*(piece.text for piece in needed), *alias])
 
@@ -51,8 +55,8 @@ def required_captures(model: Model, text: str) -> list[str]:
 
 
 def refuse_neighbours(piece: Piece, where: str) -> None:
-    """Refuse an import of what a reader of one file does not have."""
-    for node in ast.parse(piece.text).body:
+    """Refuse an import of what a reader of one file does not have, or that names nothing."""
+    for node in ast.walk(ast.parse(piece.text)):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -64,3 +68,19 @@ def refuse_neighbours(piece: Piece, where: str) -> None:
                     f"{where} imports {name}: a trainer is one file, so put what the model needs "
                     "into the file of the model"
                 )
+
+
+def refuse_unbound(pieces: Sequence[Piece], where: str) -> None:
+    """Refuse what reads its own file's name, or a name that no statement visibly binds."""
+    known = {*vars(builtins), RANDOM_STATE}.union(*(piece.binds for piece in pieces))
+    for piece in pieces:
+        for name in sorted(piece.reads & OF_THE_FILE):
+            raise SpecError(
+                f"{where}, line {piece.line}, reads {name}, which is another in a trainer: put "
+                "the numbers into the file"
+            )
+        for name in sorted(piece.reads - known):
+            raise SpecError(
+                f"{where}, line {piece.line}, reads `{name}`, and no statement of the file binds "
+                "it by name: import it by name"
+            )

@@ -202,6 +202,11 @@ class LoopText:
         return "early_stopping" in self.model.spec.content
 
     @property
+    def is_last(self) -> str:
+        more = " or epoch - best >= PATIENCE" if self.stops_early else ""
+        return f"epoch == epochs{more}"
+
+    @property
     def is_better(self) -> str:
         least = self.stops_early and self.model.spec["early_stopping"]["least"]
         if least:
@@ -238,7 +243,7 @@ class LoopText:
 
     @property
     def predicted(self) -> str:
-        return "predict(*params, part, *learned)" if self.statistics else "predict(*params, part)"
+        return f"predict(*params, X[rows]{', *learned' if self.statistics else ''})"
 
     @property
     def metric_lines(self) -> list[str]:
@@ -290,8 +295,11 @@ class LoopText:
         return self.table.prepare
 
     @property
-    def parts(self) -> str:
-        return "training, held_out" if self.validation else "training"
+    def call(self) -> list[str]:
+        """The lines that train as the options say."""
+        held = ["held_out"] if self.validation else []
+        options = [f"{name}=options.{name}" for name in ("epochs", "batch", "seed", "lr")]
+        return bracketed("history, best, w = train(", ["training", *held, *options], ")", 4)
 
     @property
     def description(self) -> str:

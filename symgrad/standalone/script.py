@@ -6,6 +6,7 @@ comes to and nothing else, and every function of the gradient as `symgrad.compil
 
 from __future__ import annotations
 
+import ast
 import inspect
 import shlex
 import sys
@@ -29,7 +30,8 @@ from symgrad.templating import environment
 from symgrad.training import scores
 
 WIDTH = 100
-IMPORTED = ("argparse", "csv", "gzip", "math", "sys")
+UNNAMED = "spec"  # the origin of a spec that is no file
+IMPORTED = ("argparse", "csv", "gzip", "math", "sys", "zipfile")
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,7 @@ class _Writer:
         self, model: spec.Model, folder: Path | None, name: str | None, settings: Sequence[str]
     ):
         self.model, self.name = model, name or f"train_{identifier(model.spec.name)}.py"
-        self.command = shlex.join(
-            ["symgrad", "train", model.spec.origin, *(f"--set={each}" for each in settings)]
-        )
+        self.settings = settings
         self.table = TableText(model, folder)
         self.given = inlined(model)
         self.loop = LoopText(model, self.table, required_captures(model, self.given))
@@ -76,8 +76,8 @@ class _Writer:
     def text(self) -> str:
         sections = {heading: pieces_of(text) for heading, text in self.sections().items()}
         everything = [piece for pieces in sections.values() for piece in pieces]
-        refuse_clashes(self.model, everything)
-        kept = set(map(id, reachable(everything, ["main"])))
+        refuse_clashes(self.model, pieces_of(self.given), everything)
+        kept = set(map(id, reachable(everything, ["main", "annotations"])))
         sections = {
             heading: [piece for piece in pieces if id(piece) in kept]
             for heading, pieces in sections.items()
@@ -94,8 +94,8 @@ class _Writer:
         return {
             "imports": "\n".join([
                 *(f"import {name}" for name in IMPORTED),
-                "from collections import Counter", "from pathlib import Path", "import numpy as np",
-                *imports_of([emitted, self.given]),
+                "from collections import Counter", "from pathlib import Path",
+                "import numpy as np", *imports_of([emitted, self.given]),
             ]),
             "": "\n".join([*self.table.constants, *self.loop.constants]),
             "the data": rendered("data", data=self.table),
@@ -115,7 +115,6 @@ class _Writer:
 
     @property
     def doc(self) -> list[str]:
-        origin = docstring_text(self.model.spec.origin)
         name = docstring_text(self.name)
         words = f"It gives the numbers of `{docstring_text(self.command)}`, bit for bit."
         return [
@@ -126,8 +125,22 @@ class _Writer:
             "",
             *documented(self.model.plan),
             "",
-            f"From {origin}, symgrad {__version__}.",
+            self.origin,
         ]
+
+    @property
+    def command(self) -> str:
+        """What computes the same: in a shell, where the spec is in a file."""
+        if self.model.spec.origin == UNNAMED:
+            return "symgrad.train"
+        settings = (f"--set={each}" for each in self.settings)
+        return shlex.join(["symgrad", "train", self.model.spec.origin, *settings])
+
+    @property
+    def origin(self) -> str:
+        if self.model.spec.origin == UNNAMED:
+            return f"Made by symgrad {__version__}."
+        return f"From {docstring_text(self.model.spec.origin)}, symgrad {__version__}."
 
 
 def identifier(name: str) -> str:
@@ -148,22 +161,24 @@ def laid_out(heading: str, pieces: Sequence[Piece]) -> list[str]:
     for piece in pieces:
         is_close = not piece.is_function and (before is None or not before.is_function)
         lines += [""] * (not heading and before is None) if is_close else ["", ""]
-        lines += piece.text.splitlines()
+        lines += piece.text.split("\n")
         before = piece
     return lines
 
 
 def imports_of(texts: Iterable[str]) -> list[str]:
-    return [piece.text for text in texts for piece in pieces_of(text) if is_import(piece)]
+    """Return the imports among the statements of texts, each module on a line."""
+    found = []
+    for node in (node for text in texts for node in ast.parse(text).body):
+        if isinstance(node, ast.Import):
+            found += [ast.unparse(ast.Import([alias])) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found.append(ast.unparse(node))
+    return found
 
 
 def without_imports(source: str) -> str:
-    pieces = (piece for piece in pieces_of(source) if piece.binds and not is_import(piece))
-    return "\n\n".join(piece.text for piece in pieces)
-
-
-def is_import(piece: Piece) -> bool:
-    return piece.text.startswith(("import ", "from "))
+    return "\n\n".join(piece.text for piece in pieces_of(source) if not piece.is_import)
 
 
 def sorted_imports(pieces: Sequence[Piece]) -> list[str]:
@@ -171,20 +186,36 @@ def sorted_imports(pieces: Sequence[Piece]) -> list[str]:
     lines = sorted(
         {piece.text for piece in pieces}, key=lambda line: (line.split()[0] == "from", line)
     )
+    first = [line for line in lines if line.split()[1] == "__future__"]
     ours = [line for line in lines if line.split()[1].partition(".")[0] in sys.stdlib_module_names]
     others = [line for line in lines if line not in ours]
-    return [*ours, "", *others]
+    return [*first, *([""] if first else []), *(x for x in ours if x not in first), "", *others]
 
 
-def refuse_clashes(model: spec.Model, pieces: Sequence[Piece]) -> None:
-    """Refuse a function of the user's, or a helper of it, that is called like one of ours."""
-    seen: set[str] = set()
-    for piece in pieces:
-        if is_import(piece):
-            continue
-        for name in piece.binds & seen:
-            raise SpecError(
-                f"{model.spec.origin}: `{name}` in {model.spec['model'].rpartition(':')[0]} has "
-                "another meaning in a trainer: call it otherwise"
-            )
-        seen |= piece.binds
+def refuse_clashes(model: spec.Model, given: Sequence[Piece], everything: Sequence[Piece]) -> None:
+    """Refuse what the user's file calls like something of ours, or imports under such a name."""
+    theirs = {meaning for piece in given for meaning in meanings(piece)}
+    names = {name for name, _ in theirs}
+    for piece in everything:
+        for name, meaning in meanings(piece):
+            if name in names and (name, meaning) not in theirs:
+                raise SpecError(
+                    f"{model.spec.origin}: `{name}` in {model.spec['model'].rpartition(':')[0]} "
+                    "has another meaning in a trainer: call it otherwise"
+                )
+
+
+def meanings(piece: Piece) -> list[tuple[str, str]]:
+    """Return the names that a statement binds, each with what it stands for."""
+    if not piece.is_import:
+        return [(name, piece.text) for name in sorted(piece.binds)]
+    return [
+        (alias.asname or alias.name.partition(".")[0], f"{module_of(node)} {alias.name}")
+        for node in ast.parse(piece.text).body
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    ]
+
+
+def module_of(node: ast.Import | ast.ImportFrom) -> str:
+    return (node.module or "") if isinstance(node, ast.ImportFrom) else ""

@@ -6,6 +6,7 @@ the text as Python literals, and nowhere else.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -57,8 +58,20 @@ class TableText:
         return self.file.endswith(".npz")
 
     @property
+    def read_table(self) -> str:
+        return "read_npz" if self.is_npz else "read_csv"
+
+    @property
     def may_be_packed(self) -> bool:
         return self.file.endswith(".gz") or not self.file
+
+    @property
+    def open_text(self) -> str:
+        return 'open_text(path, "rt"' if self.may_be_packed else "open(path"
+
+    @property
+    def is_number(self) -> str:
+        return "isinstance(cell, int | float)" if self.is_npz else "is_number(cell)"
 
     @property
     def path(self) -> str:
@@ -92,6 +105,22 @@ class TableText:
         return self.features is not None
 
     @property
+    def columns(self) -> str:
+        """The expression for the columns that have to be there."""
+        features = ["*FEATURES"] if self.names_features else []
+        return f"[{', '.join([*features, *self.named])}]"
+
+    @property
+    def named(self) -> list[str]:
+        names = ["TARGET" if len(self.targets) == 1 else "*TARGET"]
+        return [*names, "WEIGHTS"] if self.weights else names
+
+    @property
+    def inputs(self) -> int:
+        """How many columns of inputs there have to be."""
+        return math.prod(int(size) for size in self.model.plan.shapes["X"][0][1:])
+
+    @property
     def all_categories(self) -> bool:
         return self.features is not None and len(self.categories) == len(self.features)
 
@@ -116,9 +145,7 @@ class TableText:
 
     @property
     def not_features(self) -> str:
-        names = ["TARGET" if len(self.targets) == 1 else "*TARGET"]
-        names += ["WEIGHTS"] if self.weights else []
-        return f"({names[0]},)" if len(names) == 1 else f"({', '.join(names)})"
+        return f"({', '.join(self.named)}{',' if len(self.named) == 1 else ''})"
 
     @property
     def target_names(self) -> str:
@@ -140,25 +167,25 @@ class TableText:
             )
         return None if count is None else range(count)
 
-    @property
-    def known(self) -> list[Sequence[Any]]:
-        """The lists that values are looked up in."""
-        return [*self.categories.values(), *([] if self.classes is None else [self.classes])]
+    def places(self, *known: Sequence[Any]) -> str:
+        """Return the name of the function that looks values up in these lists."""
+        kinds = {is_numeric(each) for each in known}
+        if len(kinds) > 1:
+            return "places"
+        return "places_of_numbers" if kinds == {True} else "places_of_words"
 
     @property
-    def knows_numbers(self) -> bool:
-        return any(is_numeric(each) for each in self.known)
-
-    @property
-    def knows_both(self) -> bool:
-        return self.knows_numbers and not all(is_numeric(each) for each in self.known)
+    def places_of_categories(self) -> str:
+        return self.places(*self.categories.values())
 
     # --- the target
 
     @property
     def target_lines(self) -> list[str]:
+        if isinstance(self.classes, range):
+            return ["y = numbers_below(table, TARGET, CLASSES)"]
         if self.classes is not None:
-            return ["y = places(table, TARGET, CLASSES)"]
+            return [f"y = {self.places(self.classes)}(table, TARGET, CLASSES)"]
         if len(self.targets) > 1:
             return ["y = np.column_stack([numbers(table, name) for name in TARGET])"]
         return ["y = numbers(table, TARGET)"]
@@ -175,7 +202,8 @@ class TableText:
         if self.model.labels == "class":
             return f"{y}.astype(int)"
         if self.classes is not None and len(self.model.plan.shapes["y"][0]) == 2:
-            return f"np.eye(len(CLASSES))[{y}.astype(int)]"
+            count = "CLASSES" if isinstance(self.classes, range) else "len(CLASSES)"
+            return f"np.eye({count})[{y}.astype(int)]"
         return y
 
     @property
@@ -347,7 +375,11 @@ class TableText:
         ]
         said += [("CATEGORIES", self.categories), ("FIRST", self.first)]
         said += [("TARGET", self.targets if len(self.targets) > 1 else self.targets[0])]
-        said += [("CLASSES", self.classes), ("WEIGHTS", self.data.get("weights"))]
+        said += [
+            ("INPUTS", self.inputs),
+            ("CLASSES", count_or(self.classes)),
+            ("WEIGHTS", self.data.get("weights")),
+        ]
         found = [assigned(name, value) for name, value in said]
         marks = "{None}" if self.is_npz else f"{{{', '.join(map(quoted, self.marks))}}}"
         path = noted("DATA", f"Path(__file__).parent / {quoted(self.path)}")
@@ -392,11 +424,17 @@ class TableText:
         return []
 
 
+def count_or(classes: Sequence[Any] | None) -> Any:
+    """Return how many classes there are where they are 0, 1, ..., else all of them."""
+    return len(classes) if isinstance(classes, range) else classes
+
+
 def is_numeric(known: Sequence[Any]) -> bool:
     return all(isinstance(value, int) for value in known)
 
 
 NOTES = {
+    "INPUTS": "columns of inputs",
     "MISSING": "what stands for a missing value",
     "FIRST": "the category that has the first column of 0 and 1",
     "HELD_OUT": "this part of the examples is for validation",
@@ -409,8 +447,7 @@ NOTES = {
 
 def assigned(name: str, value: Any) -> str:
     """Return a constant, with what it means where there is room for it."""
-    text = repr(value) if isinstance(value, range) else written_out(value)
-    return noted(name, text)
+    return noted(name, written_out(value))
 
 
 def noted(name: str, text: str) -> str:

@@ -36,44 +36,91 @@ SHAPES = {"W1": (4, 8), "b1": (8,), "W2": (8, 9), "b2": (9,), "W3": (9, 3), "b3"
 
 def read_data(path):
     """Return the inputs X and the classes y of the examples."""
-    table = read_table(path)
+    table = read_csv(path)
+    refuse_absent(table, [*FEATURES, TARGET])
     X = np.column_stack([numbers(table, name) for name in FEATURES])
-    y = places(table, TARGET, CLASSES)
+    y = places_of_numbers(table, TARGET, CLASSES)
     refuse_missing(X, FEATURES)
     refuse_missing(y, [TARGET])
     return X, y.astype(int)
 
 
-def read_table(path):
+def read_csv(path):
     """Return the columns of a CSV file by name, as tuples of words."""
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        names, *rows = filter(None, csv.reader(file, strict=True))
-    return dict(zip(map(str.strip, names), zip(*rows, strict=True), strict=True))
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            lines = list(filter(None, csv.reader(file, strict=True)))
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        sys.exit(f"{path} cannot be read: {error}")
+    names, *rows = lines or [[]]
+    names = [name.strip() for name in names]
+    refuse_header(path, names)
+    width = len(names)
+    for row, cells in enumerate(rows, 1):
+        if len(cells) != width:
+            sys.exit(f"{path}: row {row} has {len(cells)} cells, the header names {width} columns")
+    if not rows:
+        sys.exit(f"{path} has no rows below its header")
+    return dict(zip(names, zip(*rows, strict=True), strict=True))
+
+
+def refuse_header(path, names):
+    """Stop at a first row that does not name the columns."""
+    if not names:
+        sys.exit(f"{path} is empty: its first row must name the columns")
+    for column, name in enumerate(names, 1):
+        if not name:
+            sys.exit(f"{path}: column {column} has no name in the first row")
+        if names.count(name) > 1:
+            sys.exit(f"{path}: two columns are called `{name}`")
+    if all(map(is_number, names)):
+        sys.exit(f"{path}: the first row holds numbers: put the names of the columns there")
+
+
+def refuse_absent(table, names):
+    """Stop at a column that the table does not have."""
+    for name in names:
+        if name not in table:
+            sys.exit(f"the data has no column `{name}`: it has {', '.join(table)}")
 
 
 def numbers(table, name):
     """Return a column as numbers; NaN stands for a missing one."""
-    values = np.empty(len(table[name]))
-    for row, cell in enumerate(table[name]):
-        try:
-            values[row] = np.nan if cell in MISSING else float(cell)
-        except ValueError:
-            sys.exit(f"row {row + 1}: {name} is {cell!r}, and no number")
+    for row, cell in enumerate(table[name], 1):
+        if cell not in MISSING and not is_number(cell):
+            sys.exit(f"row {row}: {name} is {cell!r}, and no number")
+    values = np.array([np.nan if cell in MISSING else float(cell) for cell in table[name]])
+    wrong = np.isinf(values)
+    if wrong.any():
+        sys.exit(f"row {wrong.argmax() + 1}: {name} is not finite: leave this row out")
     return values
 
 
-def places(table, name, known):
-    """Return the place of each value of a column among those that are known; NaN if missing."""
+def is_number(cell):
+    """Return whether a cell holds a number; Python alone takes 1_000 for one."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell
+
+
+def places_of_numbers(table, name, known):
+    """Return the place of each number of a column among those that are known; NaN if missing."""
     values = numbers(table, name)
-    for row in np.flatnonzero(~np.isin(values, known) & ~np.isnan(values)):
+    wrong = ~np.isin(values, known) & ~np.isnan(values)
+    if wrong.any():
+        row = wrong.argmax()
         sys.exit(f"row {row + 1}: {name} is {values[row]:g}, which is none of {known}")
-    place_of = {value: place for place, value in enumerate(known)}
+    place_of = {number: place for place, number in enumerate(known)}
     return np.array([place_of.get(value, np.nan) for value in values.tolist()])
 
 
 def refuse_missing(values, names):
     """Stop at the first value that is missing."""
-    for row, k in np.argwhere(np.isnan(values.reshape(len(values), -1))):
+    wrong = np.isnan(values.reshape(len(values), -1))
+    if wrong.any():
+        row, k = np.argwhere(wrong)[0]
         sys.exit(f"row {row + 1}: {names[k]} has no value")
 
 
@@ -239,46 +286,48 @@ def accuracy(found, y):
 
 
 def train(training, held_out, epochs, batch, seed, lr):
-    """Go through the examples `epochs` times; return what each epoch gave, and the best one."""
+    """Go through the examples `epochs` times.
+
+    Return what each epoch gave, the number of the best and its parameters.
+    """
     n = len(training[0])
-    size = batch or n
     w = np.concatenate([first.ravel() for first in init(seed)])  # all parameters, one vector
     m = np.zeros_like(w)
     v = np.zeros_like(w)
     scratch = np.empty_like(w)
-    history, best, lowest, step = [], None, math.inf, 0
+    history, best, kept, lowest, step = [], None, None, math.inf, 0
     for epoch in range(1, epochs + 1):
         rng = np.random.default_rng((seed, epoch))
-        order = rng.permutation(n) if batch else np.arange(n)
+        order = rng.permutation(n) if batch else None
         mean, seen = 0.0, 0  # of the loss, over the examples so far
-        for start in range(0, n, size):
-            rows = order[start : start + size]
-            examples = [each[rows] for each in training]
+        for rows in parts(n, batch):
+            examples = [each[rows if order is None else order[rows]] for each in training]
+            count = len(examples[0])
             value, grads = value_and_grad(*unpack(w), *examples)
             g = np.concatenate([grad.ravel() for grad in grads])
             if not (math.isfinite(value) and np.isfinite(g).all()):
                 sys.exit(f"epoch {epoch}: loss or gradient is not finite; try a smaller --lr")
             adam(w, g, m, v, scratch, lr, step + 1)
             step += 1
-            seen += len(rows)
-            mean += (value - mean) * (len(rows) / seen)
+            seen += count
+            mean += (value - mean) * (count / seen)
         record = measure(mean, unpack(w), training, held_out, batch)
         history.append(record)
         if record["val_loss"] < lowest:
             lowest = record["val_loss"]
-            best = epoch, w.copy()
-        if epoch % 10 == 0 or epoch == epochs:
+            best, kept = epoch, w.copy()
+        is_last = epoch == epochs
+        if epoch % 10 == 0 or is_last:
             print(f"epoch {epoch:{len(str(epochs))}}/{epochs}  {spelled(record, '  ')}")
-    return history, best
+    return history, best, kept
 
 
 def measure(loss_of_steps, params, training, held_out, batch):
     """Return the losses and metrics of an epoch: what its steps gave, and what came of them."""
     record = {"loss": loss_of_steps}
-    record |= metrics(params, *training, batch or len(training[0]))
-    size = batch or len(held_out[0])
-    record["val_loss"] = loss_in_parts(params, held_out, size)
-    held_metrics = metrics(params, *held_out, size)
+    record |= metrics(params, *training, batch)
+    record["val_loss"] = loss_in_parts(params, held_out, batch)
+    held_metrics = metrics(params, *held_out, batch)
     record |= {f"val_{name}": value for name, value in held_metrics.items()}
     return record
 
@@ -293,11 +342,11 @@ def unpack(w):
     return params
 
 
-def loss_in_parts(params, examples, size):
-    """Return the loss of examples that no step has seen, `size` of them at a time."""
+def loss_in_parts(params, examples, batch):
+    """Return the loss of examples that no step has seen, `batch` of them at a time."""
     mean, seen = 0.0, 0
-    for start in range(0, len(examples[0]), size):
-        part = [each[start : start + size] for each in examples]
+    for rows in parts(len(examples[0]), batch):
+        part = [each[rows] for each in examples]
         seen += len(part[0])
         mean += (loss(*params, *part) - mean) * (len(part[0]) / seen)
     if not math.isfinite(mean):
@@ -305,10 +354,15 @@ def loss_in_parts(params, examples, size):
     return mean
 
 
-def metrics(params, X, y, size):
-    """Return how good the predictions for X are, made `size` rows at a time."""
-    parts = [X[start : start + size] for start in range(0, len(X), size)]
-    output = np.concatenate([predict(*params, part) for part in parts])
+def parts(n, batch):
+    """Return slices that divide n rows, `batch` in each; None stands for all."""
+    size = batch or n
+    return [slice(start, start + size) for start in range(0, n, size)]
+
+
+def metrics(params, X, y, batch):
+    """Return how good the predictions for X are, made `batch` rows at a time."""
+    output = np.concatenate([predict(*params, X[rows]) for rows in parts(len(X), batch)])
     found = output.argmax(axis=1)
     return {"accuracy": accuracy(found, y)}
 
@@ -325,8 +379,14 @@ def main():
     rows, held_rows = split(len(X), options.seed)
     training = X[rows], y[rows]
     held_out = X[held_rows], y[held_rows]
-    how = options.epochs, options.batch, options.seed, options.lr
-    history, (best, w) = train(training, held_out, *how)
+    history, best, w = train(
+        training,
+        held_out,
+        epochs=options.epochs,
+        batch=options.batch,
+        seed=options.seed,
+        lr=options.lr,
+    )
     print(f"epoch {len(history)} (epochs): {spelled(history[-1], ', ')}")
     reached = {k: x for k, x in history[best - 1].items() if k.startswith("val_")}
     print(f"best epoch {best}: {spelled(reached, ', ')}")
