@@ -106,6 +106,7 @@ BATCHED = {"batch_size": 8}
 SPECS = {
     "the usual": spec(),
     "minibatches": spec(**BATCHED, metrics=["accuracy"]),
+    "a column of numbers as a table": spec(data=data(features=[{"column": "a"}, "b", COLOUR])),
     "a last batch of one": spec(batch_size=11, metrics=["accuracy"]),
     "batches of one": spec(batch_size=1, epochs=2, metrics=["accuracy"]),
     "a layer of one": spec(

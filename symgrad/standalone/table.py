@@ -335,7 +335,7 @@ class TableText:
         return {
             each["column"]: int(each["encode"] == "drop_first")
             for each in found
-            if each.get("encode", "integer") != "integer"
+            if "categories" in each and each["encode"] != "integer"
         }
 
     @property
