@@ -401,8 +401,10 @@ def test_a_fit_of_all_epochs_by_wish_says_nothing(recwarn):
 def test_ctrl_c_ends_a_fit_and_keeps_what_it_learned():
     whole = SymgradClassifier(max_iter=50, random_state=0, n_iter_no_change=None)
     model = clone(whole).set_params(optimizer=Impatient(lr=0.01))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # as at a terminal
     with pytest.warns(UserWarning, match="interrupted by user"):
         model.fit(*IRIS)
+    signal.signal(signal.SIGINT, before)
     assert model.n_iter_ == 7
     assert model.loss_curve_ == whole.fit(*IRIS).loss_curve_[:7]
 

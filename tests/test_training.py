@@ -1393,7 +1393,7 @@ MISTAKES = [
      lambda: by_preparation(inputs=["size"])),
     ("missing category", DataError, "`kind` lacks a value in 1 of 4 rows",
      lambda: by_preparation(inputs=["kind"], categories=["kind"])),
-    ("mean of words", DataError, "missing='mean' cannot fill in the words of `kind`",
+    ("mean of words", DataError, "missing='mean' cannot fill in the words that `kind` lacks",
      lambda: by_preparation(inputs=["kind"], categories=["kind"], missing="mean")),
     ("misspelt treatment", SpecError, r"missing='meen' for `size`.*did you mean `mean`",
      lambda: by_preparation(inputs=["size"], missing="meen")),
