@@ -61,6 +61,16 @@ def _inverse_and_vector(b: Recogniser, operands: Operands, settings: Any) -> Ope
     return None
 
 
+def _eigenvalues(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    both: Any = b.apply("eigh", operands[0], lower=settings[0])
+    return both[0].symbol  # type: ignore[no-any-return]
+
+
+def _singular_values(b: Builder, operands: Operands, settings: Any) -> Operand | None:
+    all_three: Any = b.apply("svd", operands[0], tall=settings[0])
+    return all_three[1].symbol  # type: ignore[no-any-return]
+
+
 RULES = (
     Rule("log(det(A)) = log(sign) + log|det(A)|", "log", _log_of_det, "stability",
          "the determinant of a large matrix overflows or underflows where its log does not"),
@@ -70,4 +80,8 @@ RULES = (
          "one factorisation and no inverse: a third of the work, and more digits"),
     Rule("inv(A)^T b = solve(A^T, b)", "contract", _inverse_and_vector, "rounding",
          "one factorisation and no inverse: a third of the work, and more digits"),
+    Rule("eigvalsh(A) = eigh(A)[0]", "eigvalsh", _eigenvalues, "rounding",
+         "the gradient is made of the eigenvectors, so the matrix is factorised once"),
+    Rule("svdvals(A) = svd(A)[1]", "svdvals", _singular_values, "rounding",
+         "the gradient is made of the singular vectors, so the matrix is factorised once"),
 )  # fmt: skip
