@@ -496,7 +496,8 @@ def as_values(*xs: Any) -> tuple[Any, ...]:
     return tuple(x if isinstance(x, Value) else builder.wrap(builder.operand(x)) for x in xs)
 
 
-def _scaled(a: Any, b: Any) -> Any:
+def scaled(a: Any, b: Any) -> Any:
+    """Return the product with a number, as functions give it that make an array of one."""
     # These functions make an array of a Python number: it is not weak, as it is in `a * b`.
     if promoted(a.aval, b.aval) == np.result_type(a.dtype, b.dtype):
         return a * b
@@ -507,7 +508,7 @@ def _scaled(a: Any, b: Any) -> Any:
 def dot(a: Any, b: Any) -> Any:
     a, b = as_values(a, b)
     if not a.ndim or not b.ndim:
-        return _scaled(a, b)
+        return scaled(a, b)
     k = a.ndim - 1
     a_term = tuple(range(a.ndim))
     rest = tuple(range(a.ndim, a.ndim + b.ndim - 1))
@@ -534,7 +535,7 @@ def _elements(x: Any) -> Size:
 def inner(a: Any, b: Any) -> Any:
     a, b = as_values(a, b)
     if not a.ndim or not b.ndim:
-        return _scaled(a, b)
+        return scaled(a, b)
     left, right = tuple(range(1, a.ndim)), tuple(range(a.ndim, a.ndim + b.ndim - 1))
     value = contract([a, b], [(*left, 0), (*right, 0)], left + right)
     return _own_spelling(value, (a, b), "{np}.inner({0}, {1})")

@@ -263,13 +263,21 @@ def is_tall(a: Any) -> bool:
     return bool(a.shape[-2] >= a.shape[-1])
 
 
+def _decided_square(a: Any) -> bool:
+    """Return whether a matrix is square; if so, its sizes are one from here on."""
+    if a.shape[-2] != a.shape[-1]:
+        return False
+    a.builder.shapes.unify(*a.aval.shape[-2:])
+    return True
+
+
 @accept(np.linalg.svd)
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     (a,) = as_values(a)
     tall = is_tall(a)
     if not compute_uv:
         return op.svdvals(a, tall=tall)
-    if full_matrices and not _is_square(a):
+    if full_matrices and not _decided_square(a):
         raise TraceError(
             "np.linalg.svd of a matrix that is not square completes U or V by vectors that nothing "
             "fixes: pass full_matrices=False"
@@ -314,9 +322,7 @@ def _qr_vjp(cts: Any, ys: Any, x: Value, tall: bool) -> Value:
     if not is_nothing(dr):
         through = matmul(take(x, rest), turned(take(dr, rest)))
         dq = through if is_nothing(dq) else dq + through
-    left = _tall_qr_vjp(
-        dq, dr if is_nothing(dr) else take(dr, first), q, take(r, first)
-    )
+    left = _tall_qr_vjp(dq, dr if is_nothing(dr) else take(dr, first), q, take(r, first))
     right = matmul(q, take(dr, rest))
     return op.concatenate(left, right, axis=x.ndim - 1)
 
@@ -336,7 +342,9 @@ structural(
 def qr(a: Any, mode: str = "reduced") -> Any:
     (a,) = as_values(a)
     tall = is_tall(a)
-    if mode not in ("reduced", "r") and not (mode == "complete" and (_is_square(a) or not tall)):
+    if mode not in ("reduced", "r") and not (
+        mode == "complete" and (not tall or _decided_square(a))
+    ):
         raise TraceError(
             f"np.linalg.qr(..., mode={mode!r}) of a tall matrix has no derivative: use the "
             "default mode, 'reduced'"
@@ -347,5 +355,3 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 
 if hasattr(np.linalg, "svdvals"):
     FRONT[np.linalg.svdvals] = svdvals
-
-

@@ -175,7 +175,9 @@ structural(
 def solve(a: Any, b: Any) -> Any:
     a, b = as_values(a, b)
     if b.ndim == a.ndim - 1 > 1 and np.lib.NumpyVersion(np.__version__) < "2.0.0":
-        raise TraceError("a stack of vectors on the right means matrices in NumPy 2: write b[..., None]")
+        raise TraceError(
+            "a stack of vectors on the right means matrices in NumPy 2: write b[..., None]"
+        )
     return op.solve(a, b)
 
 

@@ -13,7 +13,7 @@ from symgrad import notation as maths
 from symgrad.dims import Shape, Shapes, Size, product
 from symgrad.errors import ShapeError, TraceError
 from symgrad.graph import Aval, Value
-from symgrad.ops.contraction import as_values, contract, matmul, outer, tensordot, trace
+from symgrad.ops.contraction import as_values, contract, matmul, outer, scaled, tensordot, trace
 from symgrad.ops.linalg import cross, need_square, turned
 from symgrad.ops.table import (
     ALL,
@@ -157,7 +157,7 @@ structural(
 @accept(np.kron)
 def kron(a: Any, b: Any) -> Any:
     a, b = as_values(a, b)
-    return op.kron(a, b) if a.ndim and b.ndim else a * b
+    return op.kron(a, b) if a.ndim and b.ndim else scaled(a, b)
 
 
 # --- Vandermonde ------------------------------------------------------------------------------

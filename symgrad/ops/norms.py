@@ -64,7 +64,7 @@ structural(
 def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     """Return a norm of the vectors along ``axes``, together one."""
     if ord is None or ord == 2:
-        return op.norm(x, axis=axes, keepdims=keepdims)
+        return _length(x, axes, keepdims)
     if isinstance(ord, str) or not np.isscalar(ord):
         raise TraceError(f"a vector has no norm of order {ord!r}")
     if ord == 0:
@@ -78,6 +78,16 @@ def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
         return op.p_norm(x, ord=int(ord) if ord.is_integer() else ord, axis=axes, keepdims=keepdims)
     total = op.sum(op.power(op.absolute(x), ord), axis=axes, keepdims=keepdims)
     return op.power(total, 1 / ord)
+
+
+def _length(x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    """Return Euclidean lengths; np.linalg.norm itself takes two axes at most."""
+    if len(axes) <= 2:
+        return op.norm(x, axis=axes, keepdims=keepdims)
+    if len(axes) < x.ndim:
+        return op.sqrt(op.sum(op.square(x), axis=axes, keepdims=keepdims))
+    found = op.norm(x.ravel(), axis=(0,), keepdims=False)
+    return op.broadcast_to(found, shape=(1,) * x.ndim) if keepdims else found
 
 
 # --- norms of matrices ------------------------------------------------------------------------
@@ -117,7 +127,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         return op.absolute(x)
     if axis is None:
         if ord is None or (x.ndim == 1 and ord == 2) or (x.ndim == 2 and ord == "fro"):
-            return _of_all(x, keepdims)
+            return _length(x, tuple(range(x.ndim)), keepdims)
         axis = tuple(range(x.ndim))
     axes = tuple(normal_axis(k, x.ndim) for k in (axis if isinstance(axis, tuple) else (axis,)))
     if len(axes) == 1:
@@ -125,14 +135,6 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     if len(axes) != 2:
         raise TraceError(f"np.linalg.norm(ord={ord!r}) is of one axis or two, not of {len(axes)}")
     return _matrix_norm(x, ord, axes, keepdims)  # type: ignore[arg-type]
-
-
-def _of_all(x: Any, keepdims: bool) -> Any:
-    """Return the length of all elements as one vector."""
-    if x.ndim <= 2:
-        return op.norm(x, axis=tuple(range(x.ndim)), keepdims=keepdims)
-    found = op.norm(x.ravel(), axis=(0,), keepdims=False)
-    return op.broadcast_to(found, shape=(1,) * x.ndim) if keepdims else found
 
 
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
