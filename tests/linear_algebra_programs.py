@@ -208,15 +208,27 @@ LINALG = [
     ("einsum with lists", lambda a, b: np.einsum(a, [0, 1], b, [1, 2], [2, 0]), TALL, WIDE),
     ("einsum with lists, implicit", lambda a, b: np.einsum(a, [0, 1], b, [2, 1]), TALL, WIDE.T),
     ("einsum with lists and dots", lambda a: np.einsum(a, [..., 0], [0, ...]), T),
-    ("einsum of three", lambda a, b, c: np.einsum("ij,jk,k->i", a, b, c), TALL, WIDE, spread_out(5)),
+    (
+        "einsum of three",
+        lambda a, b, c: np.einsum("ij,jk,k->i", a, b, c), TALL, WIDE, spread_out(5),
+    ),
     (
         "einsum of three, optimized",
         lambda a, b, c: np.einsum("ij,jk,ik->ik", a, b, c, optimize=True),
         TALL, WIDE, spread_out(5, 5),
     ),
-    ("einsum of three vectors", lambda a, b, c: np.einsum("i,i,i->", a, b, c), U, X[:, 0], X[:, 1]),
-    ("einsum with dots of three", lambda a, b, c: np.einsum("...ij,jk,...k->...i", a, b, c), TALLS, SQUARE, LINES),
-    ("einsum, repeated labels of two", lambda a, b: np.einsum("iij,jk->ik", a, b), STACK[[0, 1, 0]], TALL[:3]),
+    (
+        "einsum of three vectors",
+        lambda a, b, c: np.einsum("i,i,i->", a, b, c), U, X[:, 0], X[:, 1],
+    ),
+    (
+        "einsum with dots of three",
+        lambda a, b, c: np.einsum("...ij,jk,...k->...i", a, b, c), TALLS, SQUARE, LINES,
+    ),
+    (
+        "einsum, repeated labels of two",
+        lambda a, b: np.einsum("iij,jk->ik", a, b), STACK[[0, 1, 0]], TALL[:3],
+    ),
 ]  # fmt: skip
 
 if hasattr(np.linalg, "vecdot"):  # NumPy 2
@@ -229,7 +241,10 @@ if hasattr(np.linalg, "vecdot"):  # NumPy 2
         ("vector_norm", lambda x: np.linalg.vector_norm(x), T),
         ("vector_norm of order 3", lambda x: np.linalg.vector_norm(x, axis=1, ord=3), X),
         ("vector_norm of order 3, all", lambda x: np.linalg.vector_norm(x, ord=3), X),
-        ("vector_norm inf, two axes", lambda x: np.linalg.vector_norm(x, axis=(0, 1), ord=np.inf), T),
+        (
+            "vector_norm inf, two axes",
+            lambda x: np.linalg.vector_norm(x, axis=(0, 1), ord=np.inf), T,
+        ),
         ("vector_norm kept", lambda x: x / np.linalg.vector_norm(x, axis=-1, keepdims=True), X),
         ("matrix_norm", lambda x: np.linalg.matrix_norm(x), T),
         ("matrix_norm nuc", lambda x: np.linalg.matrix_norm(x, ord="nuc", keepdims=True), TALLS),

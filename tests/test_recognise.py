@@ -1159,6 +1159,14 @@ MATRICES = [
         "contract(x, contract(x, y, terms=((0, 1), (1,)), out=(0,)), terms=((0, 1), (1,)), "
         "out=(0,))",
     ),
+    ((N,), lambda a, b: op.eigvalsh(a, lower=True), "eigh(x, lower=True)"),
+    ((N,), lambda a, b: op.svdvals(a, tall=True), "svd(x, tall=True)"),
+    (
+        (N,),
+        lambda a, b: op.contract(a, a, b, terms=((0, 1), (1, 2), (2,)), out=(0,)),
+        "contract(x, contract(x, y, terms=((0, 1), (1,)), out=(0,)), terms=((0, 1), (1,)), "
+        "out=(0,))",
+    ),
     ((N, C), lambda a, b: whole(op.sum, times(a, b)), SUM_OF_PRODUCT),
     ((N, C), lambda a, b: whole(op.mean, times(a, b)), f"divide({SUM_OF_PRODUCT}, {N * C})"),
 ]

@@ -13,7 +13,7 @@ import numpy as np
 import sympy as sp
 
 from symgrad import notation as maths
-from symgrad.dims import Shapes, Size, product
+from symgrad.dims import Shapes, Size
 from symgrad.errors import TraceError
 from symgrad.graph import Aval, Value
 from symgrad.ops.contraction import as_values, matmul
@@ -201,7 +201,7 @@ def _svd_aval(shapes: Shapes, x: Aval, tall: bool) -> tuple[Aval, Aval, Aval]:
 def _svd_vjp(cts: Any, ys: Any, x: Value, tall: bool) -> Value:
     (du, ds, dvh), (u, s, vh) = cts, ys
     if is_nothing(du) and is_nothing(dvh):
-        return matmul(u * _as_row(ds), vh)
+        return _composed(u, ds, vh)
     row, column = _as_row(s), _as_column(s)
     gaps = _off_diagonal((row - column) * (row + column))
     left = None if is_nothing(ds) else u * _as_row(ds)
@@ -217,6 +217,12 @@ def _svd_vjp(cts: Any, ys: Any, x: Value, tall: bool) -> Value:
         if not tall:
             right = matmul(u / row, dvh - matmul(along, vh))
     return _plus(right, matmul(left, vh))
+
+
+def _composed(u: Value, s: Value, vh: Value) -> Value:
+    """Return U diag(s) V'."""
+    found: Value = matmul(u * _as_row(s), vh)
+    return found
 
 
 def _plus(a: Value | None, b: Value) -> Value:
@@ -239,9 +245,14 @@ structural(
 )  # fmt: skip
 
 
+def by_singular_values(ct: Value, x: Value, tall: bool) -> Value:
+    """Return the gradient by a matrix, given that by its singular values."""
+    factors: Any = op.svd(x, tall=tall)
+    return _composed(factors[0], ct, factors[2])
+
+
 def _svdvals_vjp(ct: Value, y: Value, x: Value, tall: bool) -> Value:
-    u, _, vh = op.svd(x, tall=tall)  # type: ignore[misc]
-    return matmul(u * _as_row(ct), vh)
+    return by_singular_values(ct, x, tall)
 
 
 structural(
@@ -315,16 +326,20 @@ def _qr_vjp(cts: Any, ys: Any, x: Value, tall: bool) -> Value:
     if tall:
         return _tall_qr_vjp(dq, dr, q, r)
     # A = [X Y] with X square: X = Q R1, and R2 = Q' Y.
-    rows = (ALL,) * (x.ndim - 1)
     k = x.shape[-2]
-    first, rest = slice(None, k, None), slice(k, None, None)
-    take = lambda a, part: op.index(a, key=(*rows, part))
-    if not is_nothing(dr):
-        through = matmul(take(x, rest), turned(take(dr, rest)))
+    if is_nothing(dr):
+        left = _tall_qr_vjp(dq, dr, q, _columns(r, None, k))
+        right = _columns(dr, k, None)
+    else:
+        through = matmul(_columns(x, k, None), turned(_columns(dr, k, None)))
         dq = through if is_nothing(dq) else dq + through
-    left = _tall_qr_vjp(dq, dr if is_nothing(dr) else take(dr, first), q, take(r, first))
-    right = matmul(q, take(dr, rest))
+        left = _tall_qr_vjp(dq, _columns(dr, None, k), q, _columns(r, None, k))
+        right = matmul(q, _columns(dr, k, None))
     return op.concatenate(left, right, axis=x.ndim - 1)
+
+
+def _columns(x: Value, start: Size | None, stop: Size | None) -> Value:
+    return op.index(x, key=((ALL,) * (x.ndim - 1) + (slice(start, stop, None),)))
 
 
 structural(
@@ -350,7 +365,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
             "default mode, 'reduced'"
         )
     both: Any = op.qr(a, tall=tall)
-    return both[1] if mode == "r" else type(np.linalg.qr(np.eye(1)))(*both)  # type: ignore[misc]
+    return both[1] if mode == "r" else type(np.linalg.qr(np.eye(1)))(*both)
 
 
 if hasattr(np.linalg, "svdvals"):

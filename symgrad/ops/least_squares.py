@@ -14,7 +14,7 @@ from symgrad.dims import Shapes, product
 from symgrad.errors import ShapeError, TraceError
 from symgrad.graph import Aval, Value
 from symgrad.ops.contraction import as_values, matmul
-from symgrad.ops.factorisations import is_nothing
+from symgrad.ops.factorisations import by_singular_values, is_nothing
 from symgrad.ops.linalg import cubes, float_dtype, need_matrix, op_outer, turned
 from symgrad.ops.table import FLAT, ZERO, accept, array_aval, keyword_text, op, structural
 
@@ -32,7 +32,8 @@ def _pinv_vjp(ct: Value, y: Value, x: Value, rcond: float | None) -> Value:
     across = matmul(y, back)
     outside_columns = matmul(back - matmul(x, across), matmul(y, up))
     outside_rows = matmul(up, across - matmul(matmul(across, y), x))
-    return outside_columns + outside_rows - matmul(matmul(up, ct), up)
+    found: Value = outside_columns + outside_rows - matmul(matmul(up, ct), up)
+    return found
 
 
 structural(
@@ -108,8 +109,7 @@ def _by_matrix(
     if not is_nothing(dres):
         parts.append(-_product(2 * dres * (b - matmul(a, x)), x))
     if not is_nothing(ds):
-        left, _, right = op.svd(a, tall=overdetermined)  # type: ignore[misc]
-        parts.append(matmul(left * ds, right))
+        parts.append(by_singular_values(ds, a, overdetermined))
     return _total(parts)
 
 

@@ -152,7 +152,9 @@ def _solve_matrix_vjp(ct: Value, y: Value, a: Value, b: Value) -> Value:
         return -matmul(back, turned(y))
     if a.ndim == 2:
         return -op_outer(back, y)
-    return -(op.expand_dims(back, axis=(y.ndim,)) * op.expand_dims(y, axis=(y.ndim - 1,)))
+    columns: Value = op.expand_dims(back, axis=(y.ndim,))
+    rows: Value = op.expand_dims(y, axis=(y.ndim - 1,))
+    return -(columns * rows)
 
 
 def op_outer(a: Value, b: Value) -> Value:

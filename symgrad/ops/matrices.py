@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from symgrad import notation as maths
 from symgrad.dims import Shape, Shapes, Size, product
-from symgrad.errors import ShapeError, TraceError
+from symgrad.errors import ShapeError
 from symgrad.graph import Aval, Value
 from symgrad.ops.contraction import as_values, contract, matmul, outer, scaled, tensordot, trace
 from symgrad.ops.linalg import cross, need_square, turned
@@ -174,10 +174,9 @@ def _vander_vjp(ct: Value, y: Value, x: Value, n: Size, increasing: bool) -> Val
     of_ct, of_power = (later, earlier) if increasing else (earlier, later)
     exponents = op.arange(start=1, stop=n, dtype="int64")
     exponents = exponents if increasing else op.flip(exponents, axis=(0,))
-    return matmul(
-        op.index(ct, key=(ALL, of_ct)) * op.index(y, key=(ALL, of_power)),
-        op.astype(exponents, dtype=ct.dtype.name),
-    )
+    each: Value = op.index(ct, key=(ALL, of_ct)) * op.index(y, key=(ALL, of_power))
+    found: Value = matmul(each, op.astype(exponents, dtype=ct.dtype.name))
+    return found
 
 
 structural(
@@ -284,7 +283,7 @@ def _tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
     return tensordot(x1, x2, axes)
 
 
-_NUMPY_2 = {
+_NUMPY_2: dict[str, Callable[..., Any]] = {
     "vecdot": vecdot, "matvec": matvec, "vecmat": vecmat, "matrix_transpose": _transposed,
     "linalg.vecdot": vecdot, "linalg.matrix_transpose": _transposed, "linalg.outer": _outer,
     "linalg.cross": _cross, "linalg.diagonal": _diagonal, "linalg.trace": _trace,
@@ -292,7 +291,6 @@ _NUMPY_2 = {
 }  # fmt: skip
 
 for _name, _front in _NUMPY_2.items():
-    _owner, _, _last = f"numpy.{_name}".rpartition(".")
-    _function = getattr(np.linalg if _owner.endswith("linalg") else np, _last, None)
-    if _function is not None:
-        FRONT[_function] = _front
+    _owner: Any = np.linalg if _name.startswith("linalg.") else np
+    if hasattr(_owner, _name.removeprefix("linalg.")):
+        FRONT[getattr(_owner, _name.removeprefix("linalg."))] = _front

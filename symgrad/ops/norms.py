@@ -73,11 +73,11 @@ def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
     reduce = {1: op.sum, np.inf: op.max, -np.inf: op.min}.get(ord)  # type: ignore[call-overload]
     if reduce is not None:
         return reduce(op.absolute(x), axis=axes, keepdims=keepdims)
-    ord = float(ord)
+    p = float(ord)  # type: ignore[arg-type]
     if len(axes) == 1:
-        return op.p_norm(x, ord=int(ord) if ord.is_integer() else ord, axis=axes, keepdims=keepdims)
-    total = op.sum(op.power(op.absolute(x), ord), axis=axes, keepdims=keepdims)
-    return op.power(total, 1 / ord)
+        return op.p_norm(x, ord=int(p) if p.is_integer() else p, axis=axes, keepdims=keepdims)
+    total = op.sum(op.power(op.absolute(x), p), axis=axes, keepdims=keepdims)
+    return op.power(total, 1 / p)
 
 
 def _length(x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
@@ -134,7 +134,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         return _vector_norm(x, ord, axes, keepdims)
     if len(axes) != 2:
         raise TraceError(f"np.linalg.norm(ord={ord!r}) is of one axis or two, not of {len(axes)}")
-    return _matrix_norm(x, ord, axes, keepdims)  # type: ignore[arg-type]
+    return _matrix_norm(x, ord, axes, keepdims)
 
 
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:

@@ -239,7 +239,7 @@ def _path(
     shapes = [tuple(b.shapes.value(size) or ASSUMED for size in x.aval.shape) for x, _ in factors]
     stand_ins = [np.broadcast_to(0.0, shape) for shape in shapes]
     text = letters([term for _, term in factors], out)
-    return np.einsum_path(text, *stand_ins, optimize="greedy")[0][1:]  # type: ignore[no-any-return]
+    return np.einsum_path(text, *stand_ins, optimize="greedy")[0][1:]
 
 
 EARLY = "the sum of a product is taken before the matrices meet"
