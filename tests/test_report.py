@@ -582,6 +582,12 @@ CONVENTIONS = [
     ("std", lambda x: np.std(x), np.ones(3), [0, 0, 0]),
     ("power", lambda x: np.sum(np.zeros(2) ** x), np.array([1.0, 0.5]), [0, 0]),
     ("put_at", lambda x: np.sum(written(x)), np.ones(3), [1, 0, 1]),
+    ("p_norm", *at_zeros(lambda x: np.linalg.norm(x, 3))),
+    ("matrix_rank", lambda x: np.linalg.matrix_rank(x) * 1.0, np.eye(2), np.zeros((2, 2))),
+    ("pinv", lambda x: np.sum(np.linalg.pinv(x)), np.zeros((2, 2)), np.zeros((2, 2))),
+    ("lstsq", lambda x: np.linalg.lstsq(x, x[0])[0][0], np.zeros((2, 2)), np.zeros((2, 2))),
+    ("eigh", lambda x: np.linalg.eigvalsh(x)[0], np.eye(2), [[1, 0], [0, 0]]),
+    ("svd", lambda x: np.linalg.norm(x, "nuc"), np.eye(2), np.eye(2)),
 ]  # fmt: skip
 
 
@@ -599,9 +605,42 @@ def test_a_determinant_has_no_derivative_at_a_singular_matrix():
     assert "det" in [kink.op for kink in c.report.kinks]
 
 
+# Each line: the op, a program of vectors where values tie or vanish.
+OF_VECTORS = [
+    ("eigh", lambda x: np.linalg.eigh(x)[1][0, 0], np.eye(2)),
+    ("svd", lambda x: np.linalg.svd(x)[0][0, 0], np.eye(2)),
+    ("svd", lambda x: np.linalg.svd(x, full_matrices=False)[0][0, 0], np.eye(3)[:, :2] * [1, 0]),
+]
+
+
+@pytest.mark.parametrize(("op", "f", "x"), OF_VECTORS)
+def test_vectors_have_no_derivative_where_their_values_tie(op, f, x):
+    c = symgrad.compile(f)
+    with np.errstate(all="ignore"):
+        assert not np.isfinite(c.grad(x)).all()
+    assert op in [kink.op for kink in c.report.kinks]
+
+
+@pytest.mark.parametrize("op", ["eigvalsh", "svdvals"])
+def test_values_that_tie_are_told_where_no_law_gives_them_vectors(op):
+    find = {"eigvalsh": np.linalg.eigvalsh, "svdvals": lambda x: np.linalg.svd(x, compute_uv=False)}
+    f = find[op]
+    c = symgrad.compile(lambda x: np.sum(f(x)), exact=True)
+    np.testing.assert_array_equal(c.grad(np.eye(2)), np.eye(2))
+    assert op in [kink.op for kink in c.report.kinks]
+
+
+def test_a_triangle_has_no_derivative_where_columns_depend_on_each_other():
+    c = symgrad.compile(lambda x: np.linalg.qr(x)[1][0, 0])
+    with pytest.raises(np.linalg.LinAlgError):
+        c.grad(np.zeros((2, 2)))
+    assert "qr" in [kink.op for kink in c.report.kinks]
+
+
 def test_every_convention_is_tried():
     kinked = {name for name, row in OPS.items() if row.facts.kinks}
-    assert kinked == {"det", *(op for op, *_ in CONVENTIONS)}
+    tried = {op for op, *_ in (*CONVENTIONS, *OF_VECTORS)}
+    assert kinked == {"det", "qr", "eigvalsh", "svdvals", *tried}
 
 
 # --- the same bytes everywhere, as text and data ------------------------------------------------

@@ -138,7 +138,7 @@ def _solve_aval(shapes: Shapes, a: Aval, b: Aval) -> Aval:
     return Aval((*stack, *b.shape[-2:]), float_dtype(a, b))
 
 
-def _solved_back(ct: Value, a: Value, b: Value) -> Value:
+def _solved_back(ct: Value, a: Value, b: Value) -> Any:
     """Return the cotangent of the right side, one for each matrix of a stack."""
     if b.ndim > 1 or a.ndim == 2:
         return op.solve(turned(a), ct)
@@ -154,7 +154,8 @@ def _solve_matrix_vjp(ct: Value, y: Value, a: Value, b: Value) -> Value:
         return -op_outer(back, y)
     columns: Value = op.expand_dims(back, axis=(y.ndim,))
     rows: Value = op.expand_dims(y, axis=(y.ndim - 1,))
-    return -(columns * rows)
+    found: Value = -columns * rows
+    return found
 
 
 def op_outer(a: Value, b: Value) -> Value:
