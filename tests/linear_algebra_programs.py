@@ -32,6 +32,16 @@ T = spread_out(2, 3, 4)
 LINES = spread_out(2, 3)
 
 
+def solved_by_factor(a, b):
+    factor = np.linalg.cholesky(a)
+    return np.linalg.solve(factor.T, np.linalg.solve(factor, b))
+
+
+def gaussian(a, y):
+    factor = np.linalg.cholesky(a)
+    return y @ solved_by_factor(a, y) / 2 + np.log(np.diag(factor)).sum()
+
+
 def by_eigenvalues(a, uplo="L"):
     w, v = np.linalg.eigh(a, uplo)
     return (v * np.exp(0.3 * w)[..., None, :]) @ np.swapaxes(v, -1, -2)
@@ -90,6 +100,13 @@ LINALG = [
     ("cholesky", lambda a: np.linalg.cholesky(a), DEFINITE),
     ("cholesky of a stack", lambda a: np.linalg.cholesky(a), DEFINITES),
     ("cholesky, its lower part", lambda a: np.tril(np.linalg.cholesky(a)) ** 2, DEFINITE),
+    ("cholesky, a system solved", solved_by_factor, DEFINITE, U),
+    ("cholesky, systems solved", solved_by_factor, DEFINITE, TALL[:3]),
+    (
+        "cholesky, log of the determinant",
+        lambda a: 2 * np.sum(np.log(np.diag(np.linalg.cholesky(a)))), DEFINITE,
+    ),
+    ("cholesky, a Gaussian", gaussian, DEFINITE, U),
     # eigenvalues
     ("eigvalsh", lambda a: np.linalg.eigvalsh(a), DEFINITE),
     ("eigvalsh, upper", lambda a: np.linalg.eigvalsh(a, UPLO="U"), DEFINITE),

@@ -17,8 +17,9 @@ from symgrad.dims import Shapes, Size
 from symgrad.errors import TraceError
 from symgrad.graph import Aval, Value
 from symgrad.ops.contraction import as_values, matmul
-from symgrad.ops.linalg import cubes, float_dtype, need_matrix, need_square, turned
-from symgrad.ops.table import ALL, FRONT, accept, array_aval, op, structural
+from symgrad.ops.indexing import ARRAY
+from symgrad.ops.linalg import cubes, float_dtype, need_matrix, need_square, op_outer, turned
+from symgrad.ops.table import ALL, FRONT, accept, array_aval, op, structural, zero
 
 
 def is_nothing(ct: Value) -> bool:
@@ -29,14 +30,18 @@ def is_nothing(ct: Value) -> bool:
     return row is not None and row.name == "full" and bool(row.setting("value") == 0)
 
 
-def halved_lower(x: Value) -> Value:
-    """Return the lower triangle, its diagonal halved: Phi of Murray 2016."""
-    return (op.tril(x, k=0) + op.tril(x, k=-1)) / 2
+structural(
+    "halved_lower", "The lower triangle, its diagonal halved: Phi of Murray 2016.",
+    aval=lambda shapes, x: x, vjp=lambda ct, y, x: op.halved_lower(ct),
+    expand=lambda x: (op.tril(x, k=0) + op.tril(x, k=-1)) / 2, numpy=None,
+    notation=lambda s: s.of_whole(maths.apply("Φ", s[0])), source="Murray 2016, section 3",
+    role="lower",
+)  # fmt: skip
 
 
 def onto_triangle(s: Value, upper: bool) -> Value:
     """Return the gradient by the triangle that is read, given one by the whole matrix."""
-    found = halved_lower(s + turned(s))
+    found: Value = op.halved_lower(s + turned(s))
     return turned(found) if upper else found
 
 
@@ -82,7 +87,7 @@ def _square_aval(shapes: Shapes, x: Aval, **_: Any) -> Aval:
 def _cholesky_vjp(ct: Value, y: Value, x: Value, upper: bool) -> Value:
     lower, back = (turned(y), turned(ct)) if upper else (y, ct)
     to_left = turned(lower)
-    middle = halved_lower(matmul(to_left, back))
+    middle = op.halved_lower(matmul(to_left, back))
     s = op.solve(to_left, turned(op.solve(to_left, middle)))
     return onto_triangle(s, upper)
 
@@ -101,6 +106,56 @@ structural(
 @accept(np.linalg.cholesky)
 def cholesky(a: Any, /, *, upper: bool = False) -> Any:
     return op.cholesky(a, upper=bool(upper))
+
+
+# What is made of the factor alone and does not depend on its choice has a plainer derivative by
+# the matrix than by way of the factor.  The factor is an operand, so that it is not made anew.
+
+
+def _solved_aval(shapes: Shapes, a: Aval, factor: Aval, b: Aval) -> Aval:
+    shapes.unify(factor.shape[-1], b.shape[0])
+    return Aval(b.shape, float_dtype(factor, b))
+
+
+def _solved_matrix_vjp(ct: Value, y: Value, a: Value, factor: Value, b: Value) -> Value:
+    back = op.cholesky_solve(a, factor, ct)
+    product = op_outer(back, y) if y.ndim == 1 else matmul(back, turned(y))
+    return -onto_triangle(product, False)
+
+
+structural(
+    "cholesky_solve", "Solution x of a @ x = b by the Cholesky factor of a.",
+    rule=("a linear system, differentiated: matrix", "none: the factor is made of the matrix",
+          "a linear system, differentiated: right side"),
+    aval=_solved_aval,
+    vjp=(_solved_matrix_vjp, zero, lambda ct, y, a, factor, b: op.cholesky_solve(a, factor, ct)),
+    expand=lambda a, factor, b: op.solve(turned(factor), op.solve(factor, b)), numpy=None,
+    notation=lambda s: s.of_whole(maths.times(maths.power(s[0], maths.number(-1)), s[2])),
+    source="Giles 2008, 2.2.3", role="solution",
+)  # fmt: skip
+
+
+def _half_logdet_vjp(ct: Value, y: Value, a: Value, factor: Value) -> Value:
+    inverse = op.inv(factor)
+    return op.halved_lower(ct * matmul(turned(inverse), inverse))
+
+
+def _log_of_diagonal(a: Value, factor: Value) -> Value:
+    line = factor.builder.apply("arange", start=0, stop=factor.shape[0], dtype="int64")
+    logs = op.log(op.index(factor, line, line, key=(ARRAY, ARRAY)))
+    return op.sum(logs, axis=(0,), keepdims=False)
+
+
+structural(
+    "half_logdet", "Half the log of a determinant, by the Cholesky factor of the matrix.",
+    rule=("Jacobi's formula", "none: the factor is made of the matrix"),
+    aval=lambda shapes, a, factor: array_aval((), factor.dtype),
+    vjp=(_half_logdet_vjp, zero), expand=_log_of_diagonal, numpy=None,
+    notation=lambda s: s.of_whole(maths.times(
+        maths.over(maths.Number(1), maths.Number(2)),
+        maths.apply("log", maths.apply("det", s[0])))),
+    source="Giles 2008, 2.2.4", role="half_logdet",
+)  # fmt: skip
 
 
 # --- eigenvalues of symmetric matrices --------------------------------------------------------

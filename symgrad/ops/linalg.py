@@ -146,7 +146,7 @@ def _solved_back(ct: Value, a: Value, b: Value) -> Any:
     return op.squeeze(op.solve(turned(a), op.expand_dims(ct, axis=column)), axis=column)
 
 
-def _solve_matrix_vjp(ct: Value, y: Value, a: Value, b: Value) -> Value:
+def _solve_matrix_vjp(ct: Value, y: Value, a: Value, b: Value) -> Any:
     back = _solved_back(ct, a, b)
     if b.ndim > 1:
         return -matmul(back, turned(y))
