@@ -773,18 +773,18 @@ def solved_by_factor(p):
     return {"known": op.cholesky_solve(square(p), square(p), p.x)}
 
 
-GRAM = "contract(x, x, terms=((0, 1), (2, 1)), out=(0, 2))"
+SQUARE_TEXT = "contract(x, x, terms=((0, 1), (2, 1)), out=(0, 2))"
 SYSTEMS = [
     Case(
         "solve: solve(A, c b)",
         lambda p: op.solve(square(p), 2 * (p.s * p.x)),
-        "multiply(multiply(2, s), known)",
+        f"multiply(multiply(2, s), solve({SQUARE_TEXT}, x))",
         solved,
     ),
     Case(
         "cholesky_solve: solve(A, c b)",
         lambda p: op.cholesky_solve(square(p), square(p), p.s * p.x),
-        "multiply(s, known)",
+        f"multiply(s, cholesky_solve({SQUARE_TEXT}, {SQUARE_TEXT}, x))",
         solved_by_factor,
     ),
     Case(
