@@ -37,9 +37,7 @@ def _known_solution(head: str) -> Rewrite:
 
 
 for _head in ("solve", "cholesky_solve"):
-    rule(_head, "solve(A, c b) = c solve(A, b), where that is known", "multiply")(
-        _known_solution(_head)
-    )
+    rule(_head, "solve(A, c b) = c solve(A, b), where that is known")(_known_solution(_head))
 
 
 def _one_triangle(head: str) -> Rewrite:
