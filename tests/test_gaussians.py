@@ -38,6 +38,7 @@ def test_the_process_is_differentiated_by_its_matrix_and_solves_no_system_again(
     loss = GAUSSIANS[0]
     c = symgrad.compile(loss.function, wrt=loss.wrt)
     c.value_and_grad(*loss.arguments(np.random.default_rng(5), ROWS))
-    together = c.source[c.source.index("def value_and_grad") :]
+    lines = c.source[c.source.index("def value_and_grad") :].splitlines()
+    together = "".join(line.partition("#")[0] for line in lines)
     assert together.count("linalg.solve(") == 2  # the user's own
     assert together.count("linalg.inv(") == together.count("linalg.cholesky(") == 1

@@ -61,16 +61,16 @@ def kalman_filter_by_hand(A, C, Q, R, m, P, Y):
         S = CP @ C.T + R
         inverse = np.linalg.inv(S)
         v = y - C @ m
-        PC = P @ C.T
-        K = PC @ inverse
+
+        K = P @ C.T @ inverse
         u = inverse @ v
         value += 0.5 * (v @ u + np.linalg.slogdet(S)[1])
-        steps.append((before, AP, m, P, CP, PC, inverse, v, K, u))
+        steps.append((before, AP, m, P, CP, inverse, v, K, u))
         m = m + K @ v
         P = P - K @ CP
     dA, dC, dQ, dR = (np.zeros_like(x) for x in (A, C, Q, R))
     dm, dP = np.zeros_like(m), np.zeros_like(P)
-    for (m0, P0), AP, m, P, CP, PC, inverse, v, K, u in reversed(steps):
+    for (m0, P0), AP, m, P, CP, inverse, v, K, u in reversed(steps):
         w = v @ inverse
         dK = np.outer(dm, v) - dP @ CP.T
         dCP = -(K.T @ dP)
