@@ -14,6 +14,7 @@ import pytest
 from conftest import GOLDEN
 from golden_programs import PROGRAMS, by_name
 from numpy.lib.stride_tricks import sliding_window_view as view
+from scipy import special
 
 import symgrad
 from symgrad.graph import FLOAT64, INT64, OPS, Aval, Builder, Static
@@ -40,11 +41,16 @@ TRANSCENDENTAL = """
     power exp expm1 exp2 log log1p log2 log10 cbrt sin cos tan arcsin arccos arctan sinh cosh tanh
     arcsinh arccosh arctanh sinc arctan2 hypot logaddexp logaddexp2
 """.split()  # noqa: SIM905
+OF_SCIPY = [name for name in ELEMENTWISE if isinstance(getattr(special, name, None), np.ufunc)]
+CHEAP = {"huber", "gammasgn"}  # a choice, a sign
+TRANSCENDENTAL += [name for name in OF_SCIPY if name not in (*TRANSCENDENTAL, *CHEAP)]
+TRANSCENDENTAL += ["polygamma", "zeta", "numpy_i0"]  # which are no ufuncs
 TWICE = {"clip": 2}  # a limit below and one above
 MOVES = {
     "size", "full", "full_like", "materialise", "eye", "arange", "constant", "as_float", "astype",
     "alias", "index", "take_along", "tril", "triu", "put_at", "reshape", "expand_dims", "squeeze",
     "transpose", "windows", "broadcast_to", "concatenate", "stack", "flip", "argsort",
+    "modf", "frexp", "choose",
 }  # fmt: skip
 
 
@@ -60,6 +66,13 @@ COUNTED = [
     ("sum", [real(3, 4)], REDUCED, 12),
     ("sum", [real(3, 4)], {"axis": (0, 1), "keepdims": True}, 12),
     ("mean", [real(3, 4)], REDUCED, 12 + 3),
+    ("isclose", [real(3, 4)] * 2, {"rtol": 1e-5, "atol": 1e-8, "equal_nan": False}, 12 * 6),
+    ("nan_to_num", [real(3, 4)], {"nan": 0.0, "posinf": None, "neginf": None}, 12 * 6),
+    ("unwrap", [real(3, 4)], {"discont": None, "axis": 1, "period": 6.28}, 12 * 9),
+    ("scipy_logsumexp", [real(3, 4)], REDUCED, 0),
+    ("scipy_weighted_logsumexp", [real(3, 4)] * 2, REDUCED, 0),
+    ("scipy_softmax", [real(3, 4)], REDUCED, 0),
+    ("scipy_log_softmax", [real(3, 4)], REDUCED, 0),
     ("prod", [real(3, 4)], REDUCED, 12),
     ("max", [real(3, 4)], REDUCED, 12),
     ("min", [real(3, 4)], REDUCED, 12),
@@ -129,12 +142,17 @@ def applied(name, avals, settings):
     return builder.shapes, OPS[name].of(inputs, statics), avals, results[0]
 
 
+WHOLE = {"gcd", "ldexp", "lcm", "left_shift", "right_shift", "bitwise_count"}
+ARITY = {"where": 3, "clip": 3, "polygamma": 2, "zeta": 2}
+
+
 @pytest.mark.parametrize("shape", [(), (5,), (3, 4), (0, 4)], ids=str)
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_an_elementwise_op_costs_the_same_for_each_element(name, shape):
-    ufunc = getattr(np, name, None)
-    arity = ufunc.nin if isinstance(ufunc, np.ufunc) else {"where": 3, "clip": 3}.get(name, 1)
+    ufunc = getattr(special if name in OF_SCIPY else np, name, None)
+    arity = ufunc.nin if isinstance(ufunc, np.ufunc) else ARITY.get(name, 1)
     kind = "bool" if name.startswith(("bitwise", "invert")) else "float64"
+    kind = "int64" if name in WHOLE else kind
     avals = [Aval(shape, np.dtype(kind), "array" if shape else "numpy")] * arity
     shapes, rhs, xs, y = applied(name, avals, {})
     elements = int(np.prod(shape))
@@ -149,7 +167,7 @@ def test_an_elementwise_op_costs_the_same_for_each_element(name, shape):
 def test_an_op_costs_what_is_counted_by_hand(name, avals, settings, flops):
     shapes, rhs, xs, y = applied(name, avals, settings)
     assert flops_of(shapes, rhs, xs, y) == flops
-    assert transcendentals_of(rhs, xs, y) == (12 if name.startswith("logaddexp") else 0)
+    assert transcendentals_of(rhs, xs, y) == (12 if name.startswith(("logaddexp", "scipy")) else 0)
 
 
 def test_every_op_has_a_cost_that_is_tested():
@@ -580,6 +598,16 @@ CONVENTIONS = [
     ("root_of_squares", *at_zeros(lambda x: np.sqrt(np.sum(x**2)))),
     ("hypot", *at_zeros(lambda x: np.hypot(x[0], x[1]))),
     ("std", lambda x: np.std(x), np.ones(3), [0, 0, 0]),
+    ("spacing", *at_zeros(np.spacing)),
+    ("angle", *at_zeros(np.angle)),
+    ("i0e", *at_zeros(special.i0e)),
+    ("gammasgn", lambda x: np.sum(special.gammasgn(x)), np.array([-0.5, 1.5]), [0, 0]),
+    ("ive", lambda x: np.sum(special.ive(1.0, x)), np.zeros(1), [0.5]),
+    ("modf", lambda x: np.sum(np.modf(x)[0]), np.array([1.0, -2.0]), [1, 1]),
+    ("frexp", lambda x: np.sum(np.frexp(x)[0]), np.array([1.0, 2.0]), [0.5, 0.25]),
+    ("nan_to_num", lambda x: np.sum(np.nan_to_num(x)), np.array([np.nan, 1.0]), [0, 1]),
+    ("unwrap", lambda x: np.sum(np.unwrap(x)), np.array([0.0, 7.0]), [1, 1]),
+    ("isclose", lambda x: np.sum(np.isclose(x, 1.0) * 1.0), np.ones(2), [0, 0]),
     ("power", lambda x: np.sum(np.zeros(2) ** x), np.array([1.0, 0.5]), [0, 0]),
     ("put_at", lambda x: np.sum(written(x)), np.ones(3), [1, 0, 1]),
     ("p_norm", *at_zeros(lambda x: np.linalg.norm(x, 3))),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from symgrad import notation as maths
-from symgrad.dims import Shapes
+from symgrad.dims import Shapes, Size, product
 from symgrad.errors import ShapeError, TraceError
 from symgrad.graph import BOOL, Aval, Value
 from symgrad.ops.arithmetic import accept_math, one
@@ -94,6 +95,11 @@ def _one_of(*words: str) -> maths.Notation:
     return lambda s: maths.apply(words[s.number], s[0])
 
 
+def _each(times: int) -> Callable[..., Size]:
+    """Return the flops of what NumPy does in ``times`` steps with each element."""
+    return lambda shapes, xs, y, **_: times * product(y.shape)
+
+
 structural(
     "modf", "Fraction and whole part, both with the sign of the value.", results=2, aval=_halves,
     vjp=lambda cts, ys, x: cts[0], rule="constant between its steps", numpy="np.modf({0})",
@@ -163,7 +169,7 @@ structural(
             equal_nan=s["equal_nan"],
         ) + ")"
     ),
-    differentiable=False, kinks=FLAT, notation=maths.relation("≈"),
+    differentiable=False, kinks=FLAT, notation=maths.relation("≈"), flops=_each(6),
 )  # fmt: skip
 
 
@@ -190,7 +196,7 @@ structural(
     params=("nan", "posinf", "neginf"), aval=lambda shapes, x, **_: x,
     vjp=lambda ct, y, x, **_: ct * op.isfinite(x), numpy=_spell_nan_to_num,
     rule="what is kept passes everything", notation=lambda s: s.alike(0),
-    kinks="0 where the value is replaced",
+    kinks="0 where the value is replaced", flops=_each(6),
 )  # fmt: skip
 
 
@@ -220,7 +226,7 @@ structural(
         ) + ")"
     ),
     notation=lambda s: s.of_whole(maths.apply("unwrap", s[0])), role="unwrapped",
-    kinks="1 everywhere, also where a period is added",
+    kinks="1 everywhere, also where a period is added", flops=_each(9),
 )  # fmt: skip
 
 
