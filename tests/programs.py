@@ -10,7 +10,6 @@ import operator
 from dataclasses import dataclass
 
 import numpy as np
-from linear_algebra_programs import LINALG
 
 
 @dataclass(frozen=True)
@@ -764,9 +763,6 @@ program("slogdet", lambda s: np.linalg.slogdet(s)[1], S)
 program("slogdet by name", lambda s: np.linalg.slogdet(s).logabsdet * np.linalg.slogdet(s).sign, S)
 program("solve for a vector", lambda s, b: np.linalg.solve(s, b), S, real(3))
 program("solve for a matrix", lambda s, b: np.linalg.solve(s, b), S, real(3, 2))
-
-for _label, _function, *_args in LINALG:
-    program(_label, _function, *_args)
 
 # --- cross products -------------------------------------------------------------------------------
 

@@ -1136,17 +1136,6 @@ SUM_OF_PRODUCT = (
 )
 
 
-def line_of(a):
-    return a.builder.apply("arange", start=0, stop=N, dtype="int64")
-
-
-def turned(a):
-    return op.transpose(a, axes=(1, 0))
-
-
-FACTOR = "cholesky(x, upper=False)"
-
-
 # Each line: the shape of the right-hand side, what the user writes, and what it becomes.
 def inverse_with(a, b, terms):
     return op.contract(op.inv(a), b, terms=terms, out=(0,))
@@ -1170,24 +1159,6 @@ MATRICES = [
         "contract(x, contract(x, y, terms=((0, 1), (1,)), out=(0,)), terms=((0, 1), (1,)), "
         "out=(0,))",
     ),
-    (
-        (N,),
-        lambda a, b: op.solve(turned(op.cholesky(a)), op.solve(op.cholesky(a), b)),
-        f"cholesky_solve(x, {FACTOR}, y)",
-    ),
-    (
-        (N,),
-        lambda a, b: op.sum(op.log(index(op.cholesky(a), (line_of(a), line_of(a)))), axis=(0,)),
-        f"half_logdet(x, {FACTOR})",
-    ),
-    ((N,), lambda a, b: op.eigvalsh(a, lower=True), "eigh(x, lower=True)"),
-    ((N,), lambda a, b: op.svdvals(a, tall=True), "svd(x, tall=True)"),
-    (
-        (N,),
-        lambda a, b: op.contract(a, a, b, terms=((0, 1), (1, 2), (2,)), out=(0,)),
-        "contract(x, contract(x, y, terms=((0, 1), (1,)), out=(0,)), terms=((0, 1), (1,)), "
-        "out=(0,))",
-    ),
     ((N, C), lambda a, b: whole(op.sum, times(a, b)), SUM_OF_PRODUCT),
     ((N, C), lambda a, b: whole(op.mean, times(a, b)), f"divide({SUM_OF_PRODUCT}, {N * C})"),
 ]
@@ -1198,9 +1169,6 @@ NO_SYSTEMS = [
     ((N, N), lambda a, b: op.contract(op.inv(a), b, terms=((0, 1), (0, 1)), out=())),
     ((N,), lambda a, b: op.contract(op.inv(a), b, terms=((0, 1), (2,)), out=(0, 1, 2))),
     ((N,), lambda a, b: op.log(op.det(a) + 1e-9)),
-    ((N,), lambda a, b: op.solve(op.cholesky(a), op.solve(op.cholesky(a), b))),
-    ((N,), lambda a, b: op.solve(turned(op.cholesky(a)), op.solve(op.cholesky(turned(a)), b))),
-    ((N,), lambda a, b: op.sum(op.log(index(a, (line_of(a), line_of(a)))), axis=(0,))),
 ]
 
 

@@ -759,46 +759,7 @@ WINDOWS = [
         f"add_windows(z, {OF_Z}, {ADDED}, key=(), alike=False)",
     ),
 ]
-
-
-def square(p):
-    return op.contract(p.x, p.x, terms=((0, 1), (2, 1)), out=(0, 2))
-
-
-def solved(p):
-    return {"known": op.solve(square(p), p.x)}
-
-
-def solved_by_factor(p):
-    return {"known": op.cholesky_solve(square(p), square(p), p.x)}
-
-
-SQUARE_TEXT = "contract(x, x, terms=((0, 1), (2, 1)), out=(0, 2))"
-SYSTEMS = [
-    Case(
-        "solve: solve(A, c b)",
-        lambda p: op.solve(square(p), 2 * (p.s * p.x)),
-        f"multiply(multiply(2, s), solve({SQUARE_TEXT}, x))",
-        solved,
-    ),
-    Case(
-        "cholesky_solve: solve(A, c b)",
-        lambda p: op.cholesky_solve(square(p), square(p), p.s * p.x),
-        f"multiply(s, cholesky_solve({SQUARE_TEXT}, {SQUARE_TEXT}, x))",
-        solved_by_factor,
-    ),
-    Case(
-        "add: Phi(A) + Phi(B)",
-        lambda p: op.halved_lower(p.x) + op.halved_lower(p.y),
-        "halved_lower(add(x, y))",
-    ),
-    Case(
-        "subtract: Phi(A) - Phi(B)",
-        lambda p: op.halved_lower(p.x) - op.halved_lower(p.y),
-        "halved_lower(subtract(x, y))",
-    ),
-]
-CASES = [*ALGEBRA, *AXES, *WINDOWS, *SYSTEMS]
+CASES = [*ALGEBRA, *AXES, *WINDOWS]
 
 
 def law_of(rule):

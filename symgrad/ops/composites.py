@@ -34,6 +34,7 @@ from symgrad.ops.reductions import (
 )
 from symgrad.ops.table import (
     ALL,
+    accept,
     array_aval,
     elementwise,
     keyword_text,
@@ -509,3 +510,20 @@ structural(
     role="distance",
     source="Petersen and Pedersen, The Matrix Cookbook, 2.7.1",
 )  # fmt: skip
+
+
+@accept(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    if not x.ndim:
+        return op.absolute(x)
+    axes = normal_axes(axis, x.ndim)
+    if ord in (1, np.inf, -np.inf) and len(axes) == 1:
+        reduce = {1: op.sum, np.inf: op.max, -np.inf: op.min}[ord]
+        return reduce(op.absolute(x), axis=axes, keepdims=bool(keepdims))
+    axes_wanted = {None: len(axes), 2: 1, "fro": 2}
+    if axes_wanted.get(ord) != len(axes):
+        raise TypeError(f"of {len(axes)} axes only the Euclidean norm is known, not ord={ord!r}")
+    if axis is None and x.ndim > 2:
+        x = x.ravel()
+        axes = (0,)
+    return op.norm(x, axis=axes, keepdims=bool(keepdims))

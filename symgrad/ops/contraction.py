@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import operator
 import re
 import string
 from collections.abc import Iterable, Mapping, Sequence
@@ -437,7 +436,7 @@ def _own_spelling(
 
 @accept(np.matmul)
 def matmul(a: Any, b: Any) -> Any:
-    a, b = as_values(a, b)
+    a, b = _as_values(a, b)
     if not a.ndim or not b.ndim:
         raise ShapeError("matmul needs arrays, not scalars: use `*`")
     width = max(a.ndim, b.ndim, 2) - 2
@@ -489,15 +488,12 @@ def _matmul_shape(plain: list[Any], width: int) -> tuple[Size, ...]:
     return (*batch, *rows, *columns)
 
 
-def as_values(*xs: Any) -> tuple[Any, ...]:
-    """Return arguments as values: a plain array or list becomes a constant."""
-    xs = tuple(np.asarray(x) if isinstance(x, (list, tuple)) else x for x in xs)
+def _as_values(*xs: Any) -> tuple[Any, ...]:
     builder = builder_of(xs)
     return tuple(x if isinstance(x, Value) else builder.wrap(builder.operand(x)) for x in xs)
 
 
-def scaled(a: Any, b: Any) -> Any:
-    """Return the product with a number, as functions give it that make an array of one."""
+def _scaled(a: Any, b: Any) -> Any:
     # These functions make an array of a Python number: it is not weak, as it is in `a * b`.
     if promoted(a.aval, b.aval) == np.result_type(a.dtype, b.dtype):
         return a * b
@@ -506,9 +502,9 @@ def scaled(a: Any, b: Any) -> Any:
 
 @accept(np.dot, method="dot")
 def dot(a: Any, b: Any) -> Any:
-    a, b = as_values(a, b)
+    a, b = _as_values(a, b)
     if not a.ndim or not b.ndim:
-        return scaled(a, b)
+        return _scaled(a, b)
     k = a.ndim - 1
     a_term = tuple(range(a.ndim))
     rest = tuple(range(a.ndim, a.ndim + b.ndim - 1))
@@ -519,7 +515,7 @@ def dot(a: Any, b: Any) -> Any:
 
 @accept(np.vdot)
 def vdot(a: Any, b: Any) -> Any:
-    a, b = as_values(a, b)
+    a, b = _as_values(a, b)
     a, b = (op.reshape(x, shape=(_elements(x),)) if x.ndim != 1 else x for x in (a, b))
     return _own_spelling(contract([a, b], [(0,), (0,)], ()), (a, b), "{np}.vdot({0}, {1})")
 
@@ -533,9 +529,9 @@ def _elements(x: Any) -> Size:
 
 @accept(np.inner)
 def inner(a: Any, b: Any) -> Any:
-    a, b = as_values(a, b)
+    a, b = _as_values(a, b)
     if not a.ndim or not b.ndim:
-        return scaled(a, b)
+        return _scaled(a, b)
     left, right = tuple(range(1, a.ndim)), tuple(range(a.ndim, a.ndim + b.ndim - 1))
     value = contract([a, b], [(*left, 0), (*right, 0)], left + right)
     return _own_spelling(value, (a, b), "{np}.inner({0}, {1})")
@@ -543,14 +539,14 @@ def inner(a: Any, b: Any) -> Any:
 
 @accept(np.outer)
 def outer(a: Any, b: Any) -> Any:
-    a, b = as_values(a, b)
+    a, b = _as_values(a, b)
     a, b = (op.reshape(x, shape=(_elements(x),)) if x.ndim != 1 else x for x in (a, b))
     return contract([a, b], [(0,), (1,)], (0, 1))
 
 
 @accept(np.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
-    a, b = as_values(a, b)
+    a, b = _as_values(a, b)
     if isinstance(axes, int):
         axes = (range(a.ndim - axes, a.ndim), range(axes))
     pairs = [(x,) if isinstance(x, int) else tuple(x) for x in axes]
@@ -569,8 +565,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 @accept(np.einsum)
 def einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
     if not isinstance(subscripts, str):
-        subscripts, operands = _from_lists((subscripts, *operands))
-    operands = as_values(*operands)
+        raise TraceError("einsum with lists of axes: write the subscripts as a string")
+    operands = _as_values(*operands)
     text = subscripts.replace(" ", "")
     if not re.fullmatch(r"[A-Za-z,.]*(->[A-Za-z.]*)?", text):
         raise TraceError(f"einsum subscripts {subscripts!r} hold something that is not a letter")
@@ -581,24 +577,6 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
     path = ", optimize=True" if optimize else ""
     fields = ", ".join(f"{{{k}}}" for k in range(len(operands)))
     return _own_spelling(value, operands, f'{{np}}.einsum("{text}", {fields}{path})')
-
-
-def _from_lists(given: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
-    """Return ``einsum(x, [0, 1], y, [1, 2], [0, 2])`` as subscripts and operands."""
-    count = len(given) // 2
-    alphabet = string.ascii_uppercase + string.ascii_lowercase  # in this order NumPy sorts them
-
-    def word(labels: Any) -> str:
-        return "".join("..." if k is Ellipsis else alphabet[operator.index(k)] for k in labels)
-
-    try:
-        text = ",".join(word(labels) for labels in given[1 : 2 * count : 2])
-        text += f"->{word(given[-1])}" if len(given) % 2 else ""
-    except (TypeError, IndexError):
-        raise TraceError(
-            "einsum takes subscripts as a string, or arrays and lists of integers in turn"
-        ) from None
-    return text, tuple(given[0 : 2 * count : 2])
 
 
 def _refuse_narrow_sums(operands: Sequence[Any], terms: Sequence[Labels], out: Labels) -> None:

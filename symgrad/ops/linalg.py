@@ -10,9 +10,9 @@ import sympy as sp
 
 from symgrad import notation as maths
 from symgrad.dims import Shapes, Size, product
-from symgrad.errors import ShapeError, TraceError
+from symgrad.errors import ShapeError
 from symgrad.graph import Aval, Value
-from symgrad.ops.contraction import as_values, matmul
+from symgrad.ops.contraction import matmul
 from symgrad.ops.table import (
     FRONT,
     accept,
@@ -24,29 +24,23 @@ from symgrad.ops.table import (
 )
 
 
-def turned(x: Value) -> Value:
-    """Return each matrix of a stack transposed."""
+def _turned(x: Value) -> Value:
     n = x.ndim
     return op.transpose(x, axes=(*range(n - 2), n - 1, n - 2))
 
 
-def need_matrix(shapes: Shapes, x: Aval, what: str = "a matrix") -> None:
+def _square(shapes: Shapes, x: Aval) -> None:
     if len(x.shape) < 2:
-        raise ShapeError(f"{what} is needed, not {shapes.show_shape(x.shape)}")
-
-
-def need_square(shapes: Shapes, x: Aval) -> None:
-    need_matrix(shapes, x, "a square matrix")
+        raise ShapeError(f"a square matrix is needed, not {shapes.show_shape(x.shape)}")
     shapes.unify(x.shape[-1], x.shape[-2])
 
 
-def float_dtype(*xs: Aval) -> np.dtype[Any]:
-    """Return the dtype that NumPy's linear algebra works in."""
-    return np.result_type(*[x.dtype if x.inexact else np.dtype(np.float64) for x in xs])
+def _float(x: Aval) -> Any:
+    return x.dtype if x.inexact else np.dtype(np.float64)
 
 
-def cubes(of: Aval, times: Any) -> Size:
-    """Return ``times n**3`` for each n by n matrix of a stack, ``m n**2`` if it is m by n."""
+def _cubes(of: Aval, times: Any) -> Size:
+    """Return ``times n**3`` for each n by n matrix of a stack."""
     return times * product((*of.shape, of.shape[-1]))
 
 
@@ -54,18 +48,18 @@ LU = sp.Rational(2, 3)  # Golub & Van Loan, Matrix Computations, 4th edition, 3.
 
 
 def _inv_aval(shapes: Shapes, x: Aval) -> Aval:
-    need_square(shapes, x)
-    return Aval(x.shape, float_dtype(x))
+    _square(shapes, x)
+    return Aval(x.shape, _float(x))
 
 
 structural(
     "inv", "Inverse of a matrix.", aval=_inv_aval,
     rule="derivative of an inverse (Giles 2.2.3)",
-    vjp=lambda ct, y, x: -matmul(matmul(turned(y), ct), turned(y)),
+    vjp=lambda ct, y, x: -matmul(matmul(_turned(y), ct), _turned(y)),
     numpy="np.linalg.inv({0})",
     notation=lambda s: s.of_whole(maths.power(s[0], maths.number(-1))),
     source="Giles 2008, 2.2.3", role="inv",
-    cost="contraction", flops=lambda shapes, xs, y: cubes(xs[0], 2),
+    cost="contraction", flops=lambda shapes, xs, y: _cubes(xs[0], 2),
 )  # fmt: skip
 
 
@@ -75,8 +69,8 @@ def inv(a: Any) -> Any:
 
 
 def _slogdet_aval(shapes: Shapes, x: Aval) -> tuple[Aval, Aval]:
-    need_square(shapes, x)
-    result = array_aval(x.shape[:-2], float_dtype(x))
+    _square(shapes, x)
+    result = array_aval(x.shape[:-2], _float(x))
     return result, result
 
 
@@ -84,7 +78,7 @@ def _slogdet_vjp(cts: Any, ys: Any, x: Value) -> Value:
     # The sign is constant wherever the determinant is not 0.
     ct = cts[1]
     scale = op.expand_dims(ct, axis=(x.ndim - 2, x.ndim - 1)) if ct.ndim else ct
-    return scale * turned(op.inv(x))
+    return scale * _turned(op.inv(x))
 
 
 def _sign_or_log(s: Any) -> maths.Math:
@@ -101,7 +95,7 @@ structural(
     aval=_slogdet_aval, vjp=_slogdet_vjp, numpy="np.linalg.slogdet({0})",
     notation=lambda s: _sign_or_log(s), source="Giles 2008, 2.2.4", role="sign logdet",
     cost="contraction",
-    flops=lambda shapes, xs, y: cubes(xs[0], LU),
+    flops=lambda shapes, xs, y: _cubes(xs[0], LU),
 )  # fmt: skip
 
 
@@ -117,7 +111,7 @@ structural(
     vjp=lambda ct, y, x: _slogdet_vjp((None, ct * y), None, x), numpy="np.linalg.det({0})",
     notation=lambda s: s.of_whole(maths.apply("det", s[0])),
     source="Giles 2008, 2.2.4", role="det", cost="contraction",
-    kinks="an error at a singular matrix", flops=lambda shapes, xs, y: cubes(xs[0], LU),
+    kinks="an error at a singular matrix", flops=lambda shapes, xs, y: _cubes(xs[0], LU),
 )  # fmt: skip
 
 
@@ -127,35 +121,16 @@ def det(a: Any) -> Any:
 
 
 def _solve_aval(shapes: Shapes, a: Aval, b: Aval) -> Aval:
-    need_square(shapes, a)
-    if not b.shape:
-        raise ShapeError("solve needs a vector or matrix on the right, not a number")
-    if len(b.shape) == 1:
-        shapes.unify(a.shape[-1], b.shape[0])
-        return Aval(a.shape[:-1], float_dtype(a, b))
-    shapes.unify(a.shape[-1], b.shape[-2])
-    stack = broadcast(shapes, a.shape[:-2], b.shape[:-2], checked=True)
-    return Aval((*stack, *b.shape[-2:]), float_dtype(a, b))
+    _square(shapes, a)
+    if len(a.shape) != 2 or len(b.shape) not in (1, 2):
+        raise ShapeError("solve takes one matrix and a vector or matrix: no stacks yet")
+    shapes.unify(a.shape[1], b.shape[0])
+    return Aval(b.shape, np.result_type(_float(a), _float(b)))
 
 
-def _solved_back(ct: Value, a: Value, b: Value) -> Any:
-    """Return the cotangent of the right side, one for each matrix of a stack."""
-    if b.ndim > 1 or a.ndim == 2:
-        return op.solve(turned(a), ct)
-    column = (ct.ndim,)
-    return op.squeeze(op.solve(turned(a), op.expand_dims(ct, axis=column)), axis=column)
-
-
-def _solve_matrix_vjp(ct: Value, y: Value, a: Value, b: Value) -> Any:
-    back = _solved_back(ct, a, b)
-    if b.ndim > 1:
-        return -matmul(back, turned(y))
-    if a.ndim == 2:
-        return -op_outer(back, y)
-    columns: Value = op.expand_dims(back, axis=(y.ndim,))
-    rows: Value = op.expand_dims(y, axis=(y.ndim - 1,))
-    found: Value = -columns * rows
-    return found
+def _solve_matrix_vjp(ct: Value, y: Value, a: Value, b: Value) -> Value:
+    back = op.solve(_turned(a), ct)
+    return -(op_outer(back, y) if y.ndim == 1 else matmul(back, _turned(y)))
 
 
 def op_outer(a: Value, b: Value) -> Value:
@@ -165,22 +140,17 @@ def op_outer(a: Value, b: Value) -> Value:
 structural(
     "solve", "Solution x of a @ x = b.", aval=_solve_aval,
     rule=("a linear system, differentiated: matrix", "a linear system, differentiated: right side"),
-    vjp=(_solve_matrix_vjp, lambda ct, y, a, b: _solved_back(ct, a, b)),
+    vjp=(_solve_matrix_vjp, lambda ct, y, a, b: op.solve(_turned(a), ct)),
     numpy="np.linalg.solve({0}, {1})",
     notation=lambda s: s.of_whole(maths.times(maths.power(s[0], maths.number(-1)), s[1])),
     source="Giles 2008, 2.2.3",
     role="solution", cost="contraction",
-    flops=lambda shapes, xs, y: cubes(xs[0], LU) + 2 * xs[0].shape[-1] * product(y.shape),
+    flops=lambda shapes, xs, y: _cubes(xs[0], LU) + 2 * xs[0].shape[0] * product(y.shape),
 )  # fmt: skip
 
 
 @accept(np.linalg.solve)
 def solve(a: Any, b: Any) -> Any:
-    a, b = as_values(a, b)
-    if b.ndim == a.ndim - 1 > 1 and np.lib.NumpyVersion(np.__version__) < "2.0.0":
-        raise TraceError(
-            "a stack of vectors on the right means matrices in NumPy 2: write b[..., None]"
-        )
     return op.solve(a, b)
 
 

@@ -15,11 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from symgrad.dims import Size
 from symgrad.graph import Operand, Value
-from symgrad.ops.contraction import Labels, contract, is_matrix_product, letters
+from symgrad.ops.contraction import Labels, contract, is_matrix_product
 from symgrad.ops.reductions import count
 from symgrad.ops.table import normal_axes, op
 from symgrad.recognise.products import fused
@@ -209,45 +207,10 @@ def _multiplied(
     return contract([x for x, _ in pairs], [term for _, term in pairs], wanted), wanted
 
 
-# --- contractions of three operands or more ---------------------------------------------------
-
-
-def _pairwise(b: Recogniser, operands: Operands, settings: Any) -> Operand | None:
-    terms, out = settings
-    if len(terms) < 3 or {b.aval(x).dtype.kind for x in operands} != {"f"}:
-        return None
-    factors = [(b.wrap(x), term) for x, term in zip(operands, terms, strict=True)]
-    steps = _path(b, factors, out)
-    if len(steps) < 2:
-        return None  # it is cheapest all at once
-    with b.shapes.comparing_nothing():
-        for step in steps:
-            chosen = [factors[k] for k in step]
-            factors = [f for k, f in enumerate(factors) if k not in step]
-            needed = {*out, *itertools.chain(*(term for _, term in factors))}
-            inside = dict.fromkeys(itertools.chain(*(term for _, term in chosen)))
-            kept = tuple(k for k in inside if k in needed) if factors else out
-            product = contract([x for x, _ in chosen], [term for _, term in chosen], kept)
-            factors.append((product, kept))
-    return factors[0][0].symbol
-
-
-def _path(
-    b: Recogniser, factors: Sequence[tuple[Value, Labels]], out: Labels
-) -> list[tuple[int, ...]]:
-    """Return which operands NumPy's `einsum_path` contracts together, by the example's sizes."""
-    shapes = [tuple(b.shapes.value(size) or ASSUMED for size in x.aval.shape) for x, _ in factors]
-    stand_ins = [np.broadcast_to(0.0, shape) for shape in shapes]
-    text = letters([term for _, term in factors], out)
-    return np.einsum_path(text, *stand_ins, optimize="greedy")[0][1:]
-
-
 EARLY = "the sum of a product is taken before the matrices meet"
 RULES = (
     Rule("(A B) C = A (B C), in the cheapest order", "contract", _products, "rounding",
          "the chain is multiplied in the order with the fewest products"),
-    Rule("einsum of many = einsum of two at a time", "contract", _pairwise, "rounding",
-         "in the order of np.einsum_path no step loops over all indices"),
     Rule("sum(A B) = sum(A, rows) sum(B, columns)", "sum", _sum, "rounding", EARLY),
     Rule("mean(A B) = sum(A, rows) sum(B, columns) / n", "mean", _mean, "rounding", EARLY),
 )  # fmt: skip

@@ -61,54 +61,6 @@ def _inverse_and_vector(b: Recogniser, operands: Operands, settings: Any) -> Ope
     return None
 
 
-def _eigenvalues(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    both: Any = b.apply("eigh", operands[0], lower=settings[0])
-    return both[0].symbol  # type: ignore[no-any-return]
-
-
-def _singular_values(b: Builder, operands: Operands, settings: Any) -> Operand | None:
-    all_three: Any = b.apply("svd", operands[0], tall=settings[0])
-    return all_three[1].symbol  # type: ignore[no-any-return]
-
-
-def _cholesky(b: Builder, v: Operand) -> Operand | None:
-    """Return the matrix whose lower Cholesky factor ``v`` is."""
-    row = b.definition(v)
-    if row is None or row.name != "cholesky" or row.setting("upper") or b.aval(v).ndim != 2:
-        return None
-    return row.operands[0]
-
-
-def _solved_twice(b: Recogniser, operands: Operands, settings: Any) -> Operand | None:
-    inner = operands_of(b, operands[1], "solve")
-    if not inner or b.aval(operands[0]).ndim != 2:
-        return None
-    factor, order = transposed(b, operands[0], (0, 1))
-    a = _cholesky(b, factor)
-    if a is None or order != (1, 0) or inner[0] != factor:
-        return None
-    return b.apply("cholesky_solve", a, factor, inner[1]).symbol
-
-
-def _half_logdet(b: Recogniser, operands: Operands, settings: Any) -> Operand | None:
-    logs = argument(b, operands[0], "log")
-    row = b.definition(logs) if logs is not None else None
-    if row is None or row.name != "index" or b.aval(operands[0]).ndim != 1 or settings[1]:
-        return None
-    factor, *places = row.operands
-    a = _cholesky(b, factor)
-    if a is None or len(places) != 2 or places[0] != places[1]:
-        return None
-    line = b.definition(places[0])
-    whole = b.aval(factor).shape[0]
-    if line is None or line.name != "arange" or line.setting("start") != 0:
-        return None
-    if not b.shapes.same(line.setting("stop"), whole):
-        return None
-    return b.apply("half_logdet", a, factor).symbol
-
-
-BY_MATRIX = "what does not depend on the choice of a factor is differentiated by the matrix itself"
 RULES = (
     Rule("log(det(A)) = log(sign) + log|det(A)|", "log", _log_of_det, "stability",
          "the determinant of a large matrix overflows or underflows where its log does not"),
@@ -118,12 +70,4 @@ RULES = (
          "one factorisation and no inverse: a third of the work, and more digits"),
     Rule("inv(A)^T b = solve(A^T, b)", "contract", _inverse_and_vector, "rounding",
          "one factorisation and no inverse: a third of the work, and more digits"),
-    Rule("solve(L^T, solve(L, b)) = inv(A) b, L L^T = A", "solve", _solved_twice, "exact",
-         BY_MATRIX),
-    Rule("sum(log(diag(L))) = log(det(A)) / 2, L L^T = A", "sum", _half_logdet, "exact",
-         BY_MATRIX),
-    Rule("eigvalsh(A) = eigh(A)[0]", "eigvalsh", _eigenvalues, "rounding",
-         "the gradient is made of the eigenvectors, so the matrix is factorised once"),
-    Rule("svdvals(A) = svd(A)[1]", "svdvals", _singular_values, "rounding",
-         "the gradient is made of the singular vectors, so the matrix is factorised once"),
 )  # fmt: skip

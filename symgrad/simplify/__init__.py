@@ -11,14 +11,14 @@ import functools
 from collections import Counter
 
 from symgrad.graph import Equation, Graph, Operand, Sym, building
-from symgrad.simplify import algebra, axes, contractions, diagonals, elements, systems, windows
+from symgrad.simplify import algebra, axes, contractions, diagonals, elements, windows
 from symgrad.simplify.rule import Rule
 from symgrad.simplify.simplifier import Simplifier
 
 # Of the laws that fit, the first is used.
 RULES = (
     *algebra.RULES, *axes.RULES, *contractions.RULES, *diagonals.RULES, *elements.RULES,
-    *systems.RULES, *windows.RULES,
+    *windows.RULES,
 )  # fmt: skip
 HEADS = frozenset(r.head for r in RULES)
 

@@ -49,7 +49,7 @@ def call_front(function: Any, args: Any, kwargs: Any) -> Any:
 _TAKES_SEQUENCES = frozenset(
     {np.array, np.asarray, np.concatenate, np.stack, np.vstack, np.hstack, np.dstack,
      np.column_stack, np.select, np.broadcast_arrays, np.einsum, np.meshgrid,
-     np.piecewise, np.choose, np.linalg.multi_dot}
+     np.piecewise, np.choose}
 )  # fmt: skip
 
 

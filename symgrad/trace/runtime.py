@@ -630,7 +630,7 @@ _SPECIAL: dict[Any, Callable[[TraceRuntime, Any, Any, Any], Any]] = {
     np.arange: _arange,
     np.array: _array,
     np.asarray: _array,
-    **dict.fromkeys((np.zeros, np.ones, np.empty, np.full, np.eye, np.identity, np.tri), _buffer),
+    **dict.fromkeys((np.zeros, np.ones, np.empty, np.full, np.eye, np.identity), _buffer),
     **dict.fromkeys((np.float64, np.float32, np.float16, np.int64, np.int32), _converted),
 }
 
